@@ -1,0 +1,2 @@
+//! The bedrock-watch command: arguments, configuration, wiring.
+fn main() {}

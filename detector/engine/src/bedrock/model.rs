@@ -1,0 +1,57 @@
+//! One name for one model, however a call wrote it.
+
+use std::borrow::Cow;
+
+/// The name under which every ARN counts that inventory has not resolved to a model.
+const UNRESOLVED: &str = "unresolved";
+
+/// Prefixes of cross-region inference profiles; what follows is the model.
+const GEOGRAPHIES: [&str; 10] = ["us.", "eu.", "apac.", "global.", "us-gov.", "jp.", "au.", "ca.", "sa.", "me."];
+
+/// Resource types whose ARN does not say which model works behind it.
+const OPAQUE_RESOURCES: [&str; 4] =
+    ["application-inference-profile", "provisioned-model", "custom-model", "custom-model-deployment"];
+
+/// The last segment of an ARN or id, without a cross-region prefix.
+///
+/// Application inference profiles, provisioned and custom models count together as `unresolved`, because their ARNs
+/// name no model.
+#[must_use]
+pub fn normalise_model(model_id: &str) -> Cow<'_, str> {
+    if is_opaque(model_id) {
+        return Cow::Borrowed(UNRESOLVED);
+    }
+    let last = model_id.rsplit('/').next().unwrap_or(model_id);
+    let bare = GEOGRAPHIES.iter().find_map(|prefix| last.strip_prefix(prefix)).unwrap_or(last);
+    Cow::Borrowed(bare)
+}
+
+fn is_opaque(model_id: &str) -> bool {
+    let Some(resource) = model_id.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(4)) else { return false };
+    let kind = resource.split('/').next().unwrap_or(resource);
+    OPAQUE_RESOURCES.contains(&kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::normalise_model;
+
+    #[test]
+    fn one_name_for_one_model() {
+        let check = |id: &str, expected: &str| assert_eq!(normalise_model(id), expected, "{id}");
+        check("anthropic.claude-3-sonnet-20240229-v1:0", "anthropic.claude-3-sonnet-20240229-v1:0");
+        check("us.anthropic.claude-3-sonnet-20240229-v1:0", "anthropic.claude-3-sonnet-20240229-v1:0");
+        check(
+            "arn:aws:bedrock:us-east-1::foundation-model/anthropic.claude-3-sonnet-20240229-v1:0",
+            "anthropic.claude-3-sonnet-20240229-v1:0",
+        );
+        check(
+            "arn:aws:bedrock:eu-west-1:111122223333:inference-profile/eu.amazon.nova-pro-v1:0",
+            "amazon.nova-pro-v1:0",
+        );
+        check("arn:aws:bedrock:us-east-1:111122223333:application-inference-profile/a1b2c3", "unresolved");
+        check("arn:aws:bedrock:us-east-1:111122223333:provisioned-model/x9", "unresolved");
+        check("arn:aws:bedrock:us-east-1:111122223333:custom-model/amazon.titan/abc", "unresolved");
+        check("usable.model", "usable.model");
+    }
+}

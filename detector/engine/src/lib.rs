@@ -1,0 +1,30 @@
+//! The pure core of bedrock-watch: records in, alerts out, time is an argument.
+//!
+//! ```text
+//! bytes -> prefilter -> decode -> Activity -> world       -> state events -> rules -> findings -> alert book -> changes
+//!                                           -> principals -> seconds      -^
+//!                                           ------------------------------^
+//! ```
+//!
+//! The engine does no I/O, reads no clock, uses no randomness and does not depend on hash order: the same input gives
+//! the same output, byte for byte. It cannot fail on any input; a bad record is a counted value.
+
+#![warn(clippy::arithmetic_side_effects)]
+
+mod activity;
+pub mod alert;
+pub mod bedrock;
+pub mod decode;
+mod engine;
+mod observation;
+pub mod rule;
+mod settings;
+mod stats;
+mod time;
+
+pub use activity::{Activity, ApiCall, Identity, JobStateChange, OtherEvent};
+pub use engine::{Engine, SnapshotError};
+pub use observation::{Observation, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule};
+pub use settings::{Limits, Settings};
+pub use stats::Stats;
+pub use time::{DAY_S, MINUTE_S, Second, day_to_string};

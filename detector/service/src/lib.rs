@@ -1,0 +1,1 @@
+//! The async shell: sources, the loop, sinks, formats.

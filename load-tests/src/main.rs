@@ -1,0 +1,2 @@
+//! Event generator, scenarios and comparisons with peers.
+fn main() {}
