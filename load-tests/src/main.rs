@@ -1,2 +1,44 @@
-//! Event generator, scenarios and comparisons with peers.
-fn main() {}
+//! Measures the engine beside its peers: `throughput` and `disorder`; memory is measured by the binary `principals`.
+
+mod disorder;
+mod throughput;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[derive(Debug, Parser)]
+#[command(about = "Load tests of bedrock-watch")]
+struct Arguments {
+    #[command(subcommand)]
+    measurement: Measurement,
+    /// Fail when a budget of the scenario is exceeded
+    #[arg(long, global = true)]
+    check: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Measurement {
+    /// Records a second on one core, beside plain JSON parsing and rsigma-eval
+    Throughput {
+        /// Records of each stream; the scenario's number unless given
+        #[arg(long)]
+        records: Option<u64>,
+    },
+    /// Bursts found when delivery is delayed, beside rsigma-eval
+    Disorder {
+        /// Callers; the scenario's number unless given
+        #[arg(long)]
+        principals: Option<u32>,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let rules = bedrock_watch_load_tests::built_in_rules()?;
+    match arguments.measurement {
+        Measurement::Throughput { records } => throughput::run(&rules, records, arguments.check),
+        Measurement::Disorder { principals } => disorder::run(&rules, principals, arguments.check),
+    }
+}

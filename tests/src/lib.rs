@@ -1,1 +1,5 @@
 //! Tests of the whole: what several test files share.
+
+pub mod histories;
+pub mod model;
+pub mod repository;

@@ -11,16 +11,25 @@
 
 #![warn(clippy::arithmetic_side_effects)]
 
+mod account;
 mod activity;
 pub mod alert;
 pub mod bedrock;
 pub mod decode;
 mod engine;
+mod hashing;
 mod observation;
+mod order;
+pub mod prefilter;
+mod principals;
+mod remedy;
 pub mod rule;
+mod seen_events;
 mod settings;
+mod snapshot;
 mod stats;
 mod time;
+mod world;
 
 pub use activity::{Activity, ApiCall, Identity, JobStateChange, OtherEvent};
 pub use engine::{Engine, SnapshotError};

@@ -1,1 +1,26 @@
 //! The async shell: sources, the loop, sinks, formats.
+//!
+//! ```text
+//! source/ or http/ -> queue -> pipeline/ (owns the engine) -> sink/
+//!                                  |  ^
+//!                                  v  |
+//!                              state_file
+//! ```
+//!
+//! `daemon` puts these together; `replay` does without them and judges recorded events on one thread. `input` is how
+//! both find records in bytes, `format` how alerts are written, `config` what a user can choose, `cases` how rules are
+//! tested.
+
+pub mod cases;
+pub mod config;
+pub mod daemon;
+mod event_time;
+pub mod format;
+pub mod http;
+pub mod input;
+pub mod pipeline;
+pub mod replay;
+pub mod sink;
+pub mod source;
+pub mod state_file;
+pub mod status;

@@ -2,8 +2,16 @@
 //!
 //! The types here are the engine's; their JSON form belongs to the service (`format/json.rs`).
 
+pub(crate) mod book;
+pub(crate) mod compose;
+pub(crate) mod identity;
+pub(crate) mod of_principal;
+mod stored;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+pub(crate) use stored::Stored;
 
 use crate::time::Second;
 

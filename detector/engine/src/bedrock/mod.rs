@@ -7,7 +7,7 @@ mod operation;
 mod outcome;
 
 pub use model::normalise_model;
-pub use operation::{INFERENCE_OPERATIONS, is_bedrock, is_inference};
+pub use operation::{BEDROCK, ENABLING_OPERATIONS, INFERENCE_OPERATIONS, is_bedrock, is_enabling, is_inference};
 pub use outcome::Outcome;
 use serde::{Deserialize, Serialize};
 

@@ -20,6 +20,18 @@ pub const INFERENCE_OPERATIONS: [&str; 13] = [
     "StartAsyncInvoke",
 ];
 
+/// The event source of Bedrock's control plane, runtime and agents.
+pub const BEDROCK: &str = "bedrock.amazonaws.com";
+
+/// The operations that open a model to an account.
+pub const ENABLING_OPERATIONS: [&str; 2] = ["CreateFoundationModelAgreement", "PutFoundationModelEntitlement"];
+
+/// Whether a call opens a model to an account.
+#[must_use]
+pub fn is_enabling(source: &str, name: &str) -> bool {
+    source == BEDROCK && ENABLING_OPERATIONS.contains(&name)
+}
+
 /// Whether an event source is one of Bedrock's.
 #[must_use]
 pub fn is_bedrock(source: &str) -> bool {

@@ -1,20 +1,146 @@
 //! Bytes of one record in, an [`Activity`] out.
+//!
+//! The forms are told apart by what they contain: a bare CloudTrail record, an EventBridge envelope around one,
+//! Bedrock's own job event, this product's inventory observation, any other EventBridge event. Containers of several
+//! records (`{"Records": [...]}`, CloudWatch Logs messages, JSON arrays, gzip) are not records: the service's `input`
+//! takes them apart.
+//!
+//! One typed, borrowed parse of about twenty fields; everything else stays raw until somebody asks for it.
 
-use crate::activity::Activity;
+mod call;
+mod error;
+mod event;
+mod fields;
+mod identity;
+mod json;
+pub mod section;
+mod wire;
 
-/// Why bytes are no valid event.
-#[derive(Debug, thiserror::Error)]
-#[error("{reason}")]
-pub struct DecodeError {
-    /// What is wrong, as a lowercase fragment.
-    pub reason: String,
-}
+#[cfg(test)]
+mod tests;
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use memchr::memmem;
+
+pub use error::DecodeError;
+pub use fields::CallFields;
+pub use identity::via;
+pub use json::NESTING_MAX;
+
+use crate::activity::{Activity, OtherEvent};
+use json::{Json, SerdeJson, Sonic};
+use wire::{Envelope, Head, Raw, Record};
 
 /// Decodes one record.
 ///
 /// # Errors
-/// When the bytes are no valid event.
+/// When the bytes are no valid event. A record without eventID is valid: its id is then `sha256:` and a hash of what
+/// tells one call from another.
 pub fn decode(bytes: &[u8]) -> Result<Activity<'_>, DecodeError> {
-    let _ = bytes;
-    Err(DecodeError { reason: "not decoded yet".to_owned() })
+    let text = checked_text(bytes)?;
+    if let Some(activity) = enveloped_call(text) {
+        return Ok(activity);
+    }
+    decode_with::<Sonic>(text).or_else(|_| decode_with::<SerdeJson>(text))
+}
+
+/// The same without sonic-rs and without short cuts: what the tests hold [`decode`] against.
+#[doc(hidden)]
+pub fn decode_by_the_book(bytes: &[u8]) -> Result<Activity<'_>, DecodeError> {
+    decode_with::<SerdeJson>(checked_text(bytes)?)
+}
+
+fn checked_text(bytes: &[u8]) -> Result<&str, DecodeError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| DecodeError::NotUtf8 { at: error.valid_up_to() })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let text = text.trim_matches([' ', '\t', '\r', '\n']);
+    if text.is_empty() {
+        return Err(DecodeError::Empty);
+    }
+    if json::is_too_deep(text) {
+        return Err(DecodeError::TooDeep);
+    }
+    Ok(text)
+}
+
+/// Decodes whatever it is, in up to three passes.
+fn decode_with<P: Json>(text: &str) -> Result<Activity<'_>, DecodeError> {
+    let record: Record<'_, P::Raw<'_>> = match P::parse(text) {
+        Ok(record) => record,
+        // An envelope is not rejected for a field that only a CloudTrail record must have in a certain type.
+        Err(_) if is_envelope::<P>(text) => return enveloped::<P>(text),
+        Err(error) => return Err(error),
+    };
+    if call::is_call(&record) {
+        return Ok(Activity::Call(Box::new(call::call(record, text, None)?)));
+    }
+    match (&record.detail, &record.event_name) {
+        (Some(_), None) => enveloped::<P>(text),
+        _ => insight(&record).ok_or_else(|| DecodeError::NotAnEvent { missing: call::missing(&record) }),
+    }
+}
+
+fn is_envelope<P: Json>(text: &str) -> bool {
+    P::parse::<Head<'_, P::Raw<'_>>>(text).is_ok_and(|head| head.event_name.is_none() && head.detail.is_some())
+}
+
+/// Decodes an EventBridge envelope.
+fn enveloped<P: Json>(text: &str) -> Result<Activity<'_>, DecodeError> {
+    let mut envelope: Envelope<'_, P::Raw<'_>> = P::parse(text)?;
+    let Some(Cow::Borrowed(detail)) = envelope.detail.take().map(Raw::into_text) else {
+        return Err(DecodeError::NotAnEvent { missing: vec!["detail"] });
+    };
+    let by_cloudtrail = envelope.detail_type.as_ref().is_some_and(|kind| kind.as_str().ends_with("via CloudTrail"));
+    let record = P::parse::<Record<'_, P::Raw<'_>>>(detail);
+    match record {
+        Ok(record) if call::is_call(&record) => {
+            Ok(Activity::Call(Box::new(call::call(record, detail, wire::text(envelope.account))?)))
+        }
+        Ok(record) if by_cloudtrail => match insight(&record) {
+            Some(insight) => Ok(insight),
+            None => Err(DecodeError::NotAnEvent { missing: call::missing(&record) }),
+        },
+        Err(error) if by_cloudtrail => Err(error),
+        // Events of other services may use the same field names for other things; they are none of our business.
+        Ok(_) | Err(_) => event::event::<P>(envelope, detail),
+    }
+}
+
+/// CloudTrail's own events about unusual rates, which are delivered beside the records and name no call.
+fn insight<'a, R>(record: &Record<'a, R>) -> Option<Activity<'a>> {
+    const INSIGHT: &str = "AwsCloudTrailInsight";
+    let is_insight = record.event_type.as_ref().is_some_and(|kind| kind.as_str() == INSIGHT);
+    let time = event::parse_time(record.event_time.as_ref()?.as_str())?;
+    let account = wire::text(record.recipient_account_id.clone()).unwrap_or_default();
+    is_insight.then_some(Activity::Other(OtherEvent { time, account, detail_type: Cow::Borrowed(INSIGHT) }))
+}
+
+/// Decodes an envelope whose last field is `detail`, as EventBridge writes it, without passing over the record twice.
+///
+/// The record is what stands between `"detail":` and the last brace; what stands before it must be a complete envelope
+/// when its value is replaced by null. That is exactly when the whole is valid and `detail` is one of its own fields,
+/// so nothing here depends on where the search happened to hit. In any doubt the answer is `None`, and the long way
+/// decides.
+fn enveloped_call(text: &str) -> Option<Activity<'_>> {
+    static DETAIL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(r#""detail":"#));
+    if text.starts_with(r#"{"eventVersion""#) {
+        return None;
+    }
+    let end_of_key = DETAIL.find(text.as_bytes())?.checked_add(DETAIL.needle().len())?;
+    let (before, after) = text.split_at_checked(end_of_key)?;
+    let detail = after.strip_suffix('}')?.trim_matches([' ', '\t', '\r', '\n']);
+    let record: Record<'_, sonic_rs::LazyValue<'_>> = Sonic::parse(detail).ok()?;
+    if !call::is_call(&record) {
+        return None;
+    }
+    let head_text = format!("{before}null}}");
+    let head: Head<'_, sonic_rs::LazyValue<'_>> = Sonic::parse(&head_text).ok()?;
+    if head.event_name.is_some() || head.event_source.is_some() || head.event_time.is_some() {
+        return None;
+    }
+    let says_account = record.recipient_account_id.as_ref().is_some_and(|account| !account.as_str().is_empty());
+    let account = if says_account { None } else { wire::text(head.account) };
+    let account = account.map(|account| Cow::Owned(account.into_owned()));
+    call::call(record, detail, account).ok().map(|call| Activity::Call(Box::new(call)))
 }

@@ -1,10 +1,45 @@
 //! Sigma rules, compiled: files in, a [`RuleSet`] out, and the question "does this event match" answered quickly.
 //!
-//! Deliberately no counting over principals and no state: that is what the computed `watch.*` fields are for.
+//! Conditions, modifiers, wildcards and times are read by `rsigma-parser`; the structure of a file is read here, with
+//! places, so that every problem can be shown where it is. Deliberately no counting over principals and no state: that
+//! is what the computed `watch.*` fields are for. Correlations count for themselves, in event time.
 
+mod bound;
+mod clause;
+mod condition;
+mod correlation;
+mod correlator;
+mod correlator_group;
+mod correlator_limit;
+mod correlator_sweep;
+mod definition;
+mod detection;
+mod encoding;
+mod extension;
+mod field;
+mod json_fields;
+mod load;
+mod logic;
+mod matcher;
+mod metadata;
+mod modifier;
+mod pattern;
+mod problem;
+mod set;
+mod template;
 mod value;
 pub mod vocabulary;
+mod yaml;
 
+pub use bound::{Bound, NameField, NameKind, NamePattern};
+pub use clause::Clause;
+pub use correlation::{CorrelationRule, SPAN_MAX_S};
+pub use correlator::{Allowance, CorrelatedEvent, CorrelationHit, Correlator};
+pub use definition::{About, Counts, Maturity, Rule};
+pub use json_fields::JsonFields;
+pub use problem::Problem;
+pub use set::{RuleIndex, RuleSet};
+pub use template::{Placeholder, Template};
 pub use value::{Field, Fields, Metric, RecordField, Value};
 
 /// A rule file as it was read.
@@ -16,32 +51,4 @@ pub struct RuleFile {
     pub id: String,
     /// The YAML.
     pub text: String,
-}
-
-/// Something wrong with a rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// The file.
-    pub file: String,
-    /// The line, from 1.
-    pub line: u32,
-    /// The column, from 1.
-    pub column: u32,
-    /// What is wrong, and what would be valid.
-    pub message: String,
-}
-
-/// The compiled rules.
-#[derive(Debug, Default)]
-pub struct RuleSet {}
-
-impl RuleSet {
-    /// Compiles rule files; every problem of every file is returned at once.
-    ///
-    /// # Errors
-    /// When any file has a problem.
-    pub fn compile(files: &[RuleFile]) -> Result<Self, Vec<Problem>> {
-        let _ = files;
-        Ok(Self {})
-    }
 }

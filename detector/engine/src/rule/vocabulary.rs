@@ -27,6 +27,16 @@ pub struct WatchField {
     pub meaning: &'static str,
 }
 
+/// The state events: what `watch.event` can be.
+pub const STATE_EVENTS: &[&str] = &[
+    "JobDependencyLost",
+    "JobDependencyDeleteRefused",
+    "JobDependencyEmptied",
+    "JobDependencyMissing",
+    "InvocationLoggingChanged",
+    "InvocationLoggingDestinationLost",
+];
+
 const EVERYWHERE: &[Domain] = &[Domain::CloudTrail, Domain::Principal, Domain::State];
 const CALLS: &[Domain] = &[Domain::CloudTrail];
 const ACTIVITY: &[Domain] = &[Domain::CloudTrail, Domain::Principal];

@@ -1,0 +1,295 @@
+//! The command line: what can be asked for, with an example of each.
+//!
+//! Deliberately no logic: this is the text people read, and the types the commands get.
+
+use std::path::PathBuf;
+
+use bedrock_watch_engine::{Second, alert::Severity};
+use bedrock_watch_service::format::Format;
+use clap::{Args, Parser, Subcommand, ValueEnum, builder::styling::Styles};
+
+/// Real-time protection of Amazon Bedrock: CloudTrail in, alerts out.
+///
+/// Tells, within a second of the event, when somebody deletes what a live customization job depends on, when model
+/// invocation logging is switched off or weakened, and when a principal's calls turn into a burst, a fan-out or a probe.
+#[derive(Debug, Parser)]
+#[command(name = "bedrock-watch", version, styles = Styles::plain(), after_help = MAIN_EXAMPLES)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const MAIN_EXAMPLES: &str = "\
+Examples:
+  bedrock-watch demo                          watch an included attack being found
+  bedrock-watch replay trail.json.gz          judge recorded events
+  bedrock-watch run                           judge what is posted to http://127.0.0.1:8787/v1/events
+
+Exit codes: 0 fine; 1 it failed while running; 2 wrong arguments; 3 it worked and found something;
+64 bad configuration.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the daemon and play an included attack into it
+    Demo(DemoArguments),
+    /// Run the daemon
+    Run(RunArguments),
+    /// Judge recorded events
+    Replay(ReplayArguments),
+    /// List, show, check, test and make rules
+    Rules(RulesArguments),
+    /// Check a configuration, or describe one
+    Config(ConfigArguments),
+    /// Ask the running daemon whether it is alive
+    Health(HealthArguments),
+    /// Print the version
+    Version,
+}
+
+/// The forms in which alerts are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FormatArgument {
+    /// A block of text for people
+    Human,
+    /// One JSON object a line
+    Json,
+    /// One OCSF Detection Finding a line
+    Ocsf,
+}
+
+impl From<FormatArgument> for Format {
+    fn from(format: FormatArgument) -> Self {
+        match format {
+            FormatArgument::Human => Self::Human,
+            FormatArgument::Json => Self::Json,
+            FormatArgument::Ocsf => Self::Ocsf,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The daemon is started exactly as `bedrock-watch run` starts it without a configuration, but its memory is kept in a
+temporary folder, and its clock is that of the recording, so nothing is put aside for being old.
+
+Examples:
+  bedrock-watch demo                    watch; Ctrl-C ends it
+  bedrock-watch demo --exit             end after the recording; 0 only if every expected alert came
+  bedrock-watch demo --exit --pace 0    the same as quickly as possible")]
+pub(crate) struct DemoArguments {
+    /// End after the last alert instead of staying until Ctrl-C
+    #[arg(long)]
+    pub(crate) exit: bool,
+    /// How many seconds the recording takes to play
+    #[arg(long, value_name = "SECONDS", default_value_t = 25, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    pub(crate) pace: u64,
+    /// How alerts are printed
+    #[arg(long, value_enum, default_value_t = FormatArgument::Human)]
+    pub(crate) format: FormatArgument,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without --config: events are accepted by POST on http://127.0.0.1:8787/v1/events, alerts go to standard output, and
+memory is kept in ./bedrock-watch.state. `bedrock-watch config example` prints every key.
+
+Examples:
+  bedrock-watch run
+  bedrock-watch run --config /etc/bedrock-watch.toml
+  curl --data-binary @trail.json.gz http://127.0.0.1:8787/v1/events")]
+pub(crate) struct RunArguments {
+    /// The configuration, TOML
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// A folder of rules that are added, or replace built-in rules of the same id
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rules: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Accepts any mix of EventBridge envelopes, CloudTrail records, {\"Records\": [...]}, JSON arrays, JSON Lines and
+CloudWatch Logs messages, plain or gzip; what a file holds is found out from its bytes. What is printed depends only
+on the records, never on when this is run.
+
+Examples:
+  bedrock-watch replay AWSLogs/                       a folder, in name order, merged by event time
+  zcat trail.gz | bedrock-watch replay -              standard input
+  bedrock-watch replay --final --format json trail/   the last state of each alert
+  bedrock-watch replay --fail-on high trail/          exit code 3 if anything high or critical is found
+  bedrock-watch replay --teach --state memory last-month/
+  bedrock-watch replay --state memory today/          judge with what was taught")]
+pub(crate) struct ReplayArguments {
+    /// Files and folders; `-` is standard input
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// How alerts are printed [default: human on a terminal, json otherwise]
+    #[arg(long, value_enum)]
+    pub(crate) format: Option<FormatArgument>,
+    /// Print only the last state of each alert, at the end
+    #[arg(long = "final")]
+    pub(crate) final_only: bool,
+    /// Exit with 3 if an alert has this severity or a higher one
+    #[arg(long, value_name = "LEVEL", value_parser = severity)]
+    pub(crate) fail_on: Option<Severity>,
+    /// Judge only events at or after this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) since: Option<Second>,
+    /// Judge only events before this time
+    #[arg(long, value_name = "TIME", value_parser = time)]
+    pub(crate) until: Option<Second>,
+    /// Sort all records by event time first, on disk where needed
+    #[arg(long)]
+    pub(crate) sort: bool,
+    /// A folder of rules that are added, or replace built-in rules of the same id
+    #[arg(long, value_name = "DIR")]
+    pub(crate) rules: Option<PathBuf>,
+    /// Start from the memory in this file; with --teach, also write it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) state: Option<PathBuf>,
+    /// Fill the memory (what is normal, what has been seen) and raise nothing
+    #[arg(long, requires = "state")]
+    pub(crate) teach: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RulesArguments {
+    #[command(subcommand)]
+    pub(crate) command: RulesCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// List the rules
+    #[command(after_help = "Example:\n  bedrock-watch rules list --format json")]
+    List {
+        /// A folder of rules that are added, or replace built-in rules of the same id
+        #[arg(long, value_name = "DIR")]
+        rules: Option<PathBuf>,
+        /// How they are listed
+        #[arg(long, value_enum, default_value_t = ListFormat::Human)]
+        format: ListFormat,
+    },
+    /// Show a rule and its runbook
+    #[command(after_help = "Example:\n  bedrock-watch rules show invocation-burst")]
+    Show {
+        /// The rule's id
+        id: String,
+        /// A folder of rules that are added, or replace built-in rules of the same id
+        #[arg(long, value_name = "DIR")]
+        rules: Option<PathBuf>,
+    },
+    /// Check rules: every problem at once, exit code 3 if there is any
+    #[command(after_help = "Examples:\n  bedrock-watch rules check\n  bedrock-watch rules check my-rules/")]
+    Check {
+        /// The folder; without it, the built-in rules
+        dir: Option<PathBuf>,
+    },
+    /// Run the cases of rules, exit code 3 if one fails
+    #[command(after_help = "Examples:\n  bedrock-watch rules test\n  bedrock-watch rules test my-rules/")]
+    Test {
+        /// The folder; without it, the built-in rules
+        dir: Option<PathBuf>,
+    },
+    /// Make the folder of a new rule, with a case that fails until the rule is written
+    #[command(after_help = "Example:\n  bedrock-watch rules new guardrail-deleted --dir my-rules")]
+    New {
+        /// The rule's id: lower-case words joined by hyphens
+        id: String,
+        /// Where the folder is made
+        #[arg(long, value_name = "DIR", default_value = "rules")]
+        dir: PathBuf,
+    },
+}
+
+/// The forms in which rules are listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// A table
+    Human,
+    /// A JSON array
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    #[command(subcommand)]
+    pub(crate) command: ConfigCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Check a configuration and its rules: every problem at once, exit code 64 if there is any
+    #[command(after_help = "Example:\n  bedrock-watch config check /etc/bedrock-watch.toml")]
+    Check {
+        /// The configuration
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of the configuration
+    #[command(after_help = "Example:\n  bedrock-watch config schema > bedrock-watch.schema.json")]
+    Schema,
+    /// Print a configuration with every key and its default
+    #[command(after_help = "Example:\n  bedrock-watch config example > bedrock-watch.toml")]
+    Example,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Exit code 0 when the daemon answers, 1 when it does not. Needs no key and no other program, so it suits a container's
+health check.
+
+Examples:
+  bedrock-watch health
+  bedrock-watch health --config /etc/bedrock-watch.toml
+  bedrock-watch health --address 127.0.0.1:9000")]
+pub(crate) struct HealthArguments {
+    /// The daemon's configuration, to learn its address
+    #[arg(long, value_name = "FILE", conflicts_with = "address")]
+    pub(crate) config: Option<PathBuf>,
+    /// The daemon's address [default: 127.0.0.1:8787]
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) address: Option<std::net::SocketAddr>,
+}
+
+fn severity(text: &str) -> Result<Severity, String> {
+    let found = Severity::ALL.into_iter().find(|severity| severity.as_str() == text);
+    found.ok_or_else(|| "use informational, low, medium, high or critical".to_owned())
+}
+
+/// A moment; a date alone is its beginning, in UTC.
+fn time(text: &str) -> Result<Second, String> {
+    let found = Second::parse(text).or_else(|| Second::parse(&format!("{text}T00:00:00Z")));
+    found.ok_or_else(|| "use a time such as 2026-11-18T14:00:00Z, or a date such as 2026-11-18".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn is_consistent_and_shows_an_example_everywhere() {
+        let mut command = Arguments::command();
+        command.clone().debug_assert();
+        command.build();
+        check(&command);
+    }
+
+    fn check(command: &clap::Command) {
+        let is_leaf = !command.has_subcommands() && !["version", "help"].contains(&command.get_name());
+        if is_leaf {
+            let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            assert!(help.contains("Example"), "`{}` shows no example", command.get_name());
+        }
+        for subcommand in command.get_subcommands().filter(|subcommand| subcommand.get_name() != "help") {
+            check(subcommand);
+        }
+    }
+
+    #[test]
+    fn reads_times() {
+        assert_eq!(time("2026-11-18").unwrap(), time("2026-11-18T01:00:00+01:00").unwrap());
+        assert!(time("yesterday").is_err());
+    }
+}

@@ -1,0 +1,59 @@
+//! `config check|schema|example`, and how every command reads a configuration.
+
+use std::path::Path;
+
+use bedrock_watch_service::config::{self, Config};
+
+use super::{Failure, Outcome, print};
+use crate::{args::ConfigCommand, builtin, terminal};
+
+/// Runs the command.
+pub(super) fn run(command: ConfigCommand) -> Result<Outcome, Failure> {
+    match command {
+        ConfigCommand::Check { file } => check(&file),
+        ConfigCommand::Schema => {
+            let schema = serde_json::to_string_pretty(&config::schema()).map_err(anyhow::Error::from)?;
+            print(&(schema + "\n"))?;
+            Ok(Outcome::Fine)
+        }
+        ConfigCommand::Example => {
+            print(&config::example())?;
+            Ok(Outcome::Fine)
+        }
+    }
+}
+
+/// The same loading as `run`, so that what passes here starts there.
+fn check(file: &Path) -> Result<Outcome, Failure> {
+    let config = load(Some(file))?;
+    rules(&config, None)?;
+    terminal::say(&format!("{}: fine", file.display()));
+    Ok(Outcome::Fine)
+}
+
+/// Reads the configuration, or takes what holds without one.
+pub(super) fn load(file: Option<&Path>) -> Result<Config, Failure> {
+    let Some(file) = file else { return Ok(Config::standard()) };
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| Failure::Configuration(vec![format!("{name}: cannot read it: {error}")]))?;
+    Config::load(&name, &text, &|variable| std::env::var(variable).ok())
+        .map_err(|problems| Failure::Configuration(problems.iter().map(ToString::to_string).collect()))
+}
+
+/// The rules the configuration asks for; `folder` stands in for its own.
+pub(super) fn rules(
+    config: &Config,
+    folder: Option<&Path>,
+) -> Result<std::sync::Arc<bedrock_watch_engine::rule::RuleSet>, Failure> {
+    let folder = folder.or(config.rules.dir.as_deref());
+    let pack = match (config.rules.builtin, folder) {
+        (true, folder) => builtin::pack_with(folder)?,
+        (false, Some(folder)) => builtin::read(folder)?,
+        (false, None) => {
+            let message = "[rules] builtin is false and there is no dir: there would be no rule at all".to_owned();
+            return Err(Failure::Configuration(vec![message]));
+        }
+    };
+    builtin::compile(&pack, &config.rules.disabled)
+}

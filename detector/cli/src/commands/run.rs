@@ -1,0 +1,42 @@
+//! `run`: the daemon, until SIGTERM or Ctrl-C.
+
+use anyhow::Context;
+use bedrock_watch_service::{
+    daemon::{Daemon, Surroundings},
+    pipeline::Clock,
+};
+
+use super::{Failure, Outcome, config};
+use crate::{args::RunArguments, logging, signals::Signals, terminal};
+
+/// Runs the command.
+pub(super) fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
+    let config = config::load(arguments.config.as_deref())?;
+    let rules = config::rules(&config, arguments.rules.as_deref())?;
+    logging::start(&config.log);
+    let runtime = runtime()?;
+    let ran = runtime.block_on(async {
+        // Listening first, so that a signal during a slow start is not lost.
+        let signals = Signals::listen()?;
+        let surroundings = Surroundings {
+            stdout: Box::new(std::io::stdout()),
+            format: terminal::default_format(),
+            colour: terminal::stdout_colour(),
+            clock: Clock::wall(),
+        };
+        let daemon = Daemon::start(&config, rules, surroundings).await.context("cannot start")?;
+        tokio::select! {
+            ran = daemon.run(signals.first.cancelled()) => ran.context("did not end well"),
+            () = signals.second.cancelled() => Err(anyhow::anyhow!("ended at once by a second signal")),
+        }
+    });
+    // A thread that still reads standard input must not keep the process.
+    runtime.shutdown_background();
+    ran?;
+    Ok(Outcome::Fine)
+}
+
+/// The runtime of the daemon.
+pub(super) fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+}

@@ -1,0 +1,92 @@
+//! `rules list|show|check|test|new` through the binary.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+/// Runs `bedrock-watch rules` and returns the exit code, standard output and standard error.
+fn rules(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_bedrock-watch")).arg("rules").args(arguments).output();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    match output {
+        Ok(Output { status, stdout, stderr }) => (status.code(), text(&stdout), text(&stderr)),
+        Err(error) => (None, String::new(), error.to_string()),
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+#[test]
+fn lists_the_built_in_rules() {
+    let (code, table, _) = rules(&["list"]);
+    assert_eq!(code, Some(0));
+    assert!(table.starts_with("ID "), "{table}");
+    let (code, json, _) = rules(&["list", "--format", "json"]);
+    assert_eq!(code, Some(0));
+    let listed: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let ids = listed.as_array().unwrap().iter().map(|rule| rule["id"].as_str().unwrap()).collect::<Vec<_>>();
+    assert!(ids.contains(&"invocation-burst"), "{ids:?}");
+    assert_eq!(table.lines().count(), ids.len() + 1);
+}
+
+#[test]
+fn shows_a_rule_with_its_runbook() {
+    let (code, text, _) = rules(&["show", "invocation-burst"]);
+    assert_eq!(code, Some(0));
+    assert!(text.contains("\nname: invocation-burst\n") && text.contains("\n## What happened\n"), "{text}");
+    let (code, stdout, stderr) = rules(&["show", "invocation-brust"]);
+    assert_eq!((code, stdout.as_str()), (Some(2), ""));
+    assert!(stderr.contains("there is no rule `invocation-brust`; there are"), "{stderr}");
+}
+
+#[test]
+fn checks_the_built_in_rules_and_names_every_problem_of_others() {
+    let (code, text, _) = rules(&["check"]);
+    assert_eq!(code, Some(0), "{text}");
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["one.yml", "two.yml"] {
+        let rule = "title: x\nlogsource: {product: aws, service: cloudtrail}\nlevel: hgih\ndetection:\n  a: {eventName|x: b}\n  condition: a\n";
+        fs::write(folder.path().join(name), rule).unwrap();
+    }
+    let (code, text, _) = rules(&["check", &shown(folder.path())]);
+    assert_eq!(code, Some(3));
+    for place in ["one.yml:3:", "one.yml:5:", "two.yml:3:", "two.yml:5:"] {
+        assert!(text.contains(place), "nothing at {place} in\n{text}");
+    }
+    let (code, _, stderr) = rules(&["check", &shown(&folder.path().join("absent"))]);
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("cannot read"), "{stderr}");
+}
+
+#[test]
+fn a_new_rule_fails_its_case_until_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = shown(folder.path());
+    let (code, files, _) = rules(&["new", "model-called", "--dir", &place]);
+    assert_eq!((code, files.lines().count()), (Some(0), 4), "{files}");
+    let (code, _, stderr) = rules(&["new", "model-called", "--dir", &place]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("exists already"), "{stderr}");
+
+    assert_eq!(rules(&["check", &place]).0, Some(0));
+    let (code, text, _) = rules(&["test", &place]);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("expected 1 alert, got no alert") && text.contains("1 of 2 cases failed"), "{text}");
+
+    let rule = folder.path().join("model-called/rule.yml");
+    let text = fs::read_to_string(&rule).unwrap();
+    fs::write(&rule, text.replace("ReplaceThisName", "InvokeModel")).unwrap();
+    let (code, text, _) = rules(&["test", &place]);
+    assert_eq!((code, text.as_str()), (Some(0), "2 cases of 1 rule passed\n"));
+}
+
+#[test]
+fn refuses_an_id_that_is_no_name_of_a_rule() {
+    let (code, _, stderr) = rules(&["new", "../x"]);
+    assert_eq!(code, Some(2));
+    assert!(stderr.contains("lower-case letters, digits and hyphens"), "{stderr}");
+}

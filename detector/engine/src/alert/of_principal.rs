@@ -1,0 +1,168 @@
+//! Writes the alert of a verdict about a principal: counts and lists cover the UTC day.
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{Alert, Severity, Status, SubjectKind, compose, identity::alert_id};
+use crate::{
+    account::{Account, Regions},
+    principals::{Day, Opening, Principal, PrincipalBaseline, Tally, Verdict},
+    rule::{Counts, Metric, Rule},
+    settings::Settings,
+    time::{DAY_S, Second, day_to_string},
+};
+
+/// What an alert of a principal is written from.
+pub(crate) struct Source<'a> {
+    pub(crate) rule: &'a Rule,
+    pub(crate) settings: &'a Settings,
+    pub(crate) account_name: &'a str,
+    pub(crate) account: &'a Account,
+    pub(crate) regions: &'a Regions,
+    pub(crate) name: &'a str,
+    pub(crate) principal: &'a Principal,
+    pub(crate) verdict: &'a Verdict,
+}
+
+/// How many events the alert of a verdict counts.
+pub(crate) fn event_count(rule: &Rule, principal: &Principal, verdict: &Verdict) -> u64 {
+    let of_day = principal.day(verdict.day).map_or(0, |day| day.count(rule.counts()));
+    let of_matches = verdict.matches.as_ref().map_or(0, |matches| matches.count);
+    let enabling = u32::try_from(verdict.opening.enabled.len()).unwrap_or(u32::MAX);
+    u64::from(of_day.saturating_add(of_matches).saturating_add(enabling))
+}
+
+impl Source<'_> {
+    /// The alert, with this status.
+    pub(crate) fn alert(&self, status: Status) -> Alert {
+        let about = self.rule.about();
+        let day = day_to_string(self.verdict.day);
+        let tally = self.tally();
+        let mut alert = Alert {
+            id: alert_id(&[self.rule.id(), self.account_name, self.name, &day]),
+            severity: self.verdict.severity().unwrap_or(Severity::Informational).max(about.severity),
+            status,
+            account: self.account_name.to_owned(),
+            region: self.regions.only(&tally.regions),
+            subject_kind: SubjectKind::Principal,
+            subject_id: self.name.to_owned(),
+            principal: Some(self.name.to_owned()),
+            actor: tally
+                .actor
+                .as_ref()
+                .map(|actor| actor.to_actor(self.name, &self.account.shared))
+                .unwrap_or_default(),
+            first_event_time: Second(tally.earliest.first().map_or(0, |(second, _)| *second)),
+            last_event_time: Second(tally.last),
+            event_ids: tally.earliest.iter().map(|(_, id)| id.to_text()).collect(),
+            event_count: u64::from(tally.count),
+            facts: self.facts(),
+            ..compose::blank(about)
+        };
+        if status == Status::Withdrawn {
+            let reason = "records that arrived later show that it should not have fired";
+            alert.facts.insert("reason".to_owned(), json!(reason));
+        }
+        let name = self.verdict.names.first().map(ToString::to_string).unwrap_or_default();
+        compose::finish(&mut alert, about, &name);
+        alert
+    }
+
+    /// The events the alert rests on.
+    fn tally(&self) -> Tally {
+        let of_day = self.principal.day(self.verdict.day).map(|day| day.tally(self.rule.counts())).unwrap_or_default();
+        let mut tally = match &self.verdict.matches {
+            Some(matches) => of_day.merged(matches),
+            None => of_day,
+        };
+        for (second, id, region, actor) in &self.verdict.opening.enabled {
+            let mut enabling = Tally::default();
+            enabling.add(*second, id.clone(), *region, || actor.clone());
+            tally = tally.merged(&enabling);
+        }
+        tally
+    }
+
+    fn facts(&self) -> Map<String, Json> {
+        let mut facts = Map::new();
+        facts.insert("day".to_owned(), json!(day_to_string(self.verdict.day)));
+        let opening = &self.verdict.opening;
+        match self.rule.counts() {
+            Counts::Invocations => self.burst_facts(&mut facts),
+            Counts::Refusals => {
+                let refusals = self.principal.day(self.verdict.day).map_or(0, |day| day.count(Counts::Refusals));
+                facts.insert("refusals".to_owned(), json!(refusals));
+                facts.insert("error_codes".to_owned(), json!(self.error_codes()));
+            }
+            Counts::Enablement => {
+                let enabled = opening.enabled.first().map(|(second, ..)| Second(*second).to_rfc3339());
+                facts.insert("enabled_at".to_owned(), json!(enabled));
+                facts.insert("first_used_at".to_owned(), json!(Second(opening.second).to_rfc3339()));
+                facts.insert("learning".to_owned(), json!(self.is_learning()));
+            }
+            Counts::Matches => {
+                facts.insert("operations".to_owned(), json!(self.verdict.names));
+            }
+            Counts::Calls => {}
+        }
+        self.window_facts(&mut facts, opening);
+        facts
+    }
+
+    /// What the windows held at the first second at which the rule did.
+    fn window_facts(&self, facts: &mut Map<String, Json>, opening: &Opening) {
+        let models = &self.account.models;
+        for (metric, _) in self.rule.windows() {
+            match metric {
+                Metric::Models | Metric::RefusedModels => {
+                    facts.insert("models".to_owned(), json!(models.names(&opening.models)));
+                }
+                Metric::NewModels => {
+                    facts.insert("new_models".to_owned(), json!(models.names(&opening.new_models)));
+                    facts.insert("learning".to_owned(), json!(self.is_learning()));
+                }
+                Metric::Regions | Metric::RefusedRegions => {
+                    facts.insert("regions".to_owned(), json!(self.regions.names(&opening.regions)));
+                }
+                Metric::NewRegions => {
+                    facts.insert("new_regions".to_owned(), json!(self.regions.names(&opening.new_regions)));
+                    facts.insert("learning".to_owned(), json!(self.is_learning()));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn burst_facts(&self, facts: &mut Map<String, Json>) {
+        let empty = Day::default();
+        let day = self.principal.day(self.verdict.day).unwrap_or(&empty);
+        let used = &day.used;
+        let baseline = PrincipalBaseline::at(self.principal, day.peak.second, self.settings);
+        let numbers: [(&str, Json); 12] = [
+            ("peak_60s", json!(day.peak.invocations)),
+            ("total", json!(day.count(Counts::Invocations))),
+            ("baseline_60s", json!(baseline)),
+            ("failed", json!(day.failed)),
+            ("models", json!(used.models.len())),
+            ("regions", json!(used.regions.len())),
+            ("sessions", json!(used.sessions.len())),
+            ("access_keys", json!(used.access_keys.len())),
+            ("source_ips", json!(used.source_ips.len())),
+            ("user_agents", json!(used.user_agents.len())),
+            ("burst_started", json!(self.verdict.first().map(|second| Second(second).to_rfc3339()))),
+            ("learning", json!(self.is_learning())),
+        ];
+        facts.extend(numbers.map(|(name, value)| (name.to_owned(), value)));
+    }
+
+    fn error_codes(&self) -> Vec<String> {
+        let codes = self.principal.day(self.verdict.day).map(|day| day.error_codes.as_slice()).unwrap_or_default();
+        codes.iter().map(ToString::to_string).collect()
+    }
+
+    /// Whether the account is known for too short a time to say what is new or normal.
+    fn is_learning(&self) -> bool {
+        let known_days_s = self.settings.baseline_days.saturating_mul(DAY_S);
+        let held = Second(self.verdict.first().unwrap_or(0));
+        self.account.first_activity.is_none_or(|first| held.since(first) < known_days_s)
+    }
+}

@@ -1,0 +1,95 @@
+//! An alert as the engine remembers it: in a form that snapshots can carry.
+//!
+//! Facts are JSON values, which a snapshot's compact format cannot describe; they are kept as text.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Actor, Alert, Query, Remediation, Severity, Status, SubjectKind};
+use crate::time::Second;
+
+/// An [`Alert`] that can be serialised.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Stored {
+    id: String,
+    rule: String,
+    title: String,
+    summary: String,
+    severity: Severity,
+    status: Status,
+    account: String,
+    region: Option<String>,
+    subject_kind: SubjectKind,
+    subject_id: String,
+    principal: Option<String>,
+    actor: Actor,
+    times: (Second, Second),
+    event_ids: Vec<String>,
+    event_count: u64,
+    facts: String,
+    attack: Vec<String>,
+    runbook: String,
+    remediation: Vec<Remediation>,
+    queries: Vec<Query>,
+}
+
+impl Stored {
+    /// Takes in an alert.
+    pub(crate) fn of(alert: &Alert) -> Self {
+        let alert = alert.clone();
+        Self {
+            facts: serde_json::Value::Object(alert.facts).to_string(),
+            id: alert.id,
+            rule: alert.rule,
+            title: alert.title,
+            summary: alert.summary,
+            severity: alert.severity,
+            status: alert.status,
+            account: alert.account,
+            region: alert.region,
+            subject_kind: alert.subject_kind,
+            subject_id: alert.subject_id,
+            principal: alert.principal,
+            actor: alert.actor,
+            times: (alert.first_event_time, alert.last_event_time),
+            event_ids: alert.event_ids,
+            event_count: alert.event_count,
+            attack: alert.attack,
+            runbook: alert.runbook,
+            remediation: alert.remediation,
+            queries: alert.queries,
+        }
+    }
+
+    /// The alert again; `None` only if the facts are no JSON, which [`Stored::of`] never writes.
+    pub(crate) fn to_alert(&self) -> Option<Alert> {
+        let stored = self.clone();
+        Some(Alert {
+            facts: serde_json::from_str(&stored.facts).ok()?,
+            id: stored.id,
+            rule: stored.rule,
+            title: stored.title,
+            summary: stored.summary,
+            severity: stored.severity,
+            status: stored.status,
+            account: stored.account,
+            region: stored.region,
+            subject_kind: stored.subject_kind,
+            subject_id: stored.subject_id,
+            principal: stored.principal,
+            actor: stored.actor,
+            first_event_time: stored.times.0,
+            last_event_time: stored.times.1,
+            event_ids: stored.event_ids,
+            event_count: stored.event_count,
+            attack: stored.attack,
+            runbook: stored.runbook,
+            remediation: stored.remediation,
+            queries: stored.queries,
+        })
+    }
+
+    /// Where it stands.
+    pub(crate) const fn status(&self) -> Status {
+        self.status
+    }
+}

@@ -1,0 +1,178 @@
+//! Who did it: one name for one actor, the account acted upon, and the credential.
+//!
+//! The names are written down in the README under "Principals"; changing one splits an actor's history in two.
+
+use std::{borrow::Cow, sync::LazyLock};
+
+use memchr::memmem;
+
+use super::section;
+use crate::{
+    activity::{ApiCall, Identity},
+    bedrock::Credential,
+};
+
+/// The key under which CloudTrail says that a Bedrock API key was used.
+const BEARER: &str = "callWithBearerToken";
+static BEARER_FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(BEARER));
+
+/// What roles of Identity Center permission sets are called; many people share each, and the session names the person.
+const SHARED_ROLE_PREFIX: &str = "AWSReservedSSO_";
+
+/// The account acted upon.
+pub(super) fn account<'a>(
+    recipient: Option<Cow<'a, str>>,
+    envelope: Option<Cow<'a, str>>,
+    identity: &Identity<'a>,
+) -> Cow<'a, str> {
+    let known = |name: &Cow<'a, str>| !name.is_empty();
+    recipient
+        .filter(known)
+        .or_else(|| envelope.filter(known))
+        .or_else(|| identity.account_id.clone())
+        .unwrap_or(Cow::Borrowed(""))
+}
+
+/// One string for one actor.
+pub(super) fn principal<'a>(identity: &Identity<'a>, account: &str) -> Cow<'a, str> {
+    let present = |field: &Option<Cow<'a, str>>| field.clone().filter(|text| !text.is_empty());
+    let service = || present(&identity.invoked_by).map(|name| Cow::Owned(format!("service:{name}")));
+    let of_kind = match identity.kind.as_deref() {
+        Some("AWSService") => service(),
+        Some("AssumedRole") => role(identity),
+        _ => None,
+    };
+    of_kind
+        .or_else(|| present(&identity.arn))
+        .or_else(|| present(&identity.on_behalf_of).map(|user| Cow::Owned(format!("identitycenter:{user}"))))
+        .or_else(|| present(&identity.access_key_id))
+        .or_else(|| present(&identity.principal_id))
+        .or_else(service)
+        .unwrap_or_else(|| Cow::Owned(format!("unknown@{account}")))
+}
+
+/// The role behind a session.
+fn role<'a>(identity: &Identity<'a>) -> Option<Cow<'a, str>> {
+    let issuer = identity.issuer_arn.clone().filter(|arn| !arn.is_empty());
+    let role = issuer.or_else(|| identity.arn.as_deref().and_then(role_of_session).map(Cow::Owned))?;
+    let name = role.rsplit('/').next().unwrap_or_default();
+    match identity.session_name() {
+        Some(session) if name.starts_with(SHARED_ROLE_PREFIX) && !session.is_empty() => {
+            Some(Cow::Owned(format!("{role}/{session}")))
+        }
+        _ => Some(role),
+    }
+}
+
+/// `arn:PARTITION:sts::ACCOUNT:assumed-role/ROLE/SESSION` as `arn:PARTITION:iam::ACCOUNT:role/ROLE`, for records that
+/// do not name the issuer.
+fn role_of_session(arn: &str) -> Option<String> {
+    let mut parts = arn.splitn(6, ':');
+    let ("arn", partition, "sts", _, account) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?)
+    else {
+        return None;
+    };
+    let name = parts.next()?.strip_prefix("assumed-role/")?.split('/').next()?;
+    Some(format!("arn:{partition}:iam::{account}:role/{name}"))
+}
+
+/// What kind of credential signed the call.
+pub(super) fn credential(identity: &Identity<'_>, sections: [Option<&str>; 2]) -> Credential {
+    if sections.into_iter().flatten().any(says_bearer_token) {
+        return Credential::BedrockApiKey;
+    }
+    match identity.access_key_id.as_deref() {
+        Some(key) if key.starts_with("AKIA") => Credential::LongTermKey,
+        Some(key) if key.starts_with("ASIA") => Credential::Temporary,
+        _ => Credential::Other,
+    }
+}
+
+fn says_bearer_token(section: &str) -> bool {
+    BEARER_FINDER.find(section.as_bytes()).is_some() && section::flag(section, BEARER)
+}
+
+/// By what way the call came, where it was not an ordinary signed call: `console`, `api_key` or `service:NAME`.
+#[must_use]
+pub fn via(call: &ApiCall<'_>) -> Option<String> {
+    if call.from_console {
+        return Some("console".to_owned());
+    }
+    if call.credential == Credential::BedrockApiKey {
+        return Some("api_key".to_owned());
+    }
+    // Without an ARN the service is the principal itself, not the way somebody else took.
+    let invoked_by = call.identity.invoked_by.as_deref().filter(|name| !name.is_empty())?;
+    call.identity.arn.as_ref().map(|_| format!("service:{invoked_by}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Decodes a record with this identity and gives the call's principal.
+    fn check(identity: &str, expected: &str) {
+        let record = format!(
+            r#"{{"eventSource":"s","eventName":"n","eventTime":"2026-11-22T05:39:00Z","recipientAccountId":"111122223333","userIdentity":{identity}}}"#
+        );
+        match crate::decode::decode(record.as_bytes()) {
+            Ok(crate::Activity::Call(call)) => assert_eq!(call.principal, expected, "{identity}"),
+            other => panic!("{identity}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn one_name_for_one_actor() {
+        check(
+            r#"{"type":"IAMUser","arn":"arn:aws:iam::111122223333:user/a/alice"}"#,
+            "arn:aws:iam::111122223333:user/a/alice",
+        );
+        check(
+            r#"{"type":"IAMUser","arn":"arn:aws:iam::1:user/bob","invokedBy":"AWS Internal"}"#,
+            "arn:aws:iam::1:user/bob",
+        );
+        check(r#"{"type":"Root","arn":"arn:aws-cn:iam::111122223333:root"}"#, "arn:aws-cn:iam::111122223333:root");
+        check(r#"{"type":"AWSService","invokedBy":"bedrock.amazonaws.com"}"#, "service:bedrock.amazonaws.com");
+        check(r#"{"type":"AWSService","invokedBy":"a.b","accessKeyId":"ASIA1"}"#, "service:a.b");
+        check(r#"{"invokedBy":"config.amazonaws.com"}"#, "service:config.amazonaws.com");
+        check(r#"{"type":"AWSAccount","principalId":"AIDA1","accountId":"9","invokedBy":"x"}"#, "AIDA1");
+        check(r#"{"type":"AWSAccount","accessKeyId":"ASIA7","principalId":"AIDA1"}"#, "ASIA7");
+        check(
+            r#"{"type":"FederatedUser","arn":"arn:aws:sts::1:federated-user/f","sessionContext":{"sessionIssuer":{"arn":"arn:aws:iam::1:user/u"}}}"#,
+            "arn:aws:sts::1:federated-user/f",
+        );
+        check(
+            r#"{"type":"IdentityCenterUser","onBehalfOf":{"userId":"u-1","identityStoreArn":"x"},"credentialId":"c"}"#,
+            "identitycenter:u-1",
+        );
+        check(
+            r#"{"type":"WebIdentityUser","principalId":"accounts.google.com:app:9","userName":"9"}"#,
+            "accounts.google.com:app:9",
+        );
+        check(r#"{"type":"Unknown"}"#, "unknown@111122223333");
+        check("null", "unknown@111122223333");
+        check("{}", "unknown@111122223333");
+    }
+
+    #[test]
+    fn sessions_are_their_role() {
+        let session = |role: &str, session: &str, partition: &str| {
+            format!(
+                r#"{{"type":"AssumedRole","principalId":"AROAX:{session}","arn":"arn:{partition}:sts::1:assumed-role/{role}/{session}","accessKeyId":"ASIA1","sessionContext":{{"sessionIssuer":{{"type":"Role","arn":"arn:{partition}:iam::1:role/path/{role}"}},"attributes":{{}}}}}}"#
+            )
+        };
+        check(&session("app", "i-1", "aws"), "arn:aws:iam::1:role/path/app");
+        check(&session("app", "i-2", "aws-us-gov"), "arn:aws-us-gov:iam::1:role/path/app");
+        check(
+            &session("AWSReservedSSO_Admin_0a", "eve@example.com", "aws-cn"),
+            "arn:aws-cn:iam::1:role/path/AWSReservedSSO_Admin_0a/eve@example.com",
+        );
+        let bare = r#"{"type":"AssumedRole","arn":"arn:aws-cn:sts::1:assumed-role/app/i-1","sessionContext":{"sessionIssuer":{}}}"#;
+        check(bare, "arn:aws-cn:iam::1:role/app");
+        let bare =
+            r#"{"type":"AssumedRole","arn":"arn:aws:sts::1:assumed-role/AWSReservedSSO_X/eve","sessionContext":null}"#;
+        check(bare, "arn:aws:iam::1:role/AWSReservedSSO_X/eve");
+        check(r#"{"type":"AssumedRole","principalId":"AROAX:s"}"#, "AROAX:s");
+    }
+}

@@ -1,0 +1,128 @@
+//! Keeps the engine's books: how far time has come, which events were seen, and the limits of everything that grows.
+
+use super::Engine;
+use crate::{
+    account::Account,
+    activity::ApiCall,
+    hashing::{hash_of, short_hash_of},
+    principals::Principal,
+    seen_events::Novelty,
+    time::{DAY_S, Second},
+};
+
+impl Engine {
+    /// Notes an event time of an account.
+    pub(super) fn note_time(&mut self, account: &str, time: Second) {
+        if let Some(known) = self.memory.accounts.get_mut(account) {
+            known.advance(time);
+            if known.watermark.minute() > known.tidied {
+                self.memory.touched_account = Some(account.into());
+            }
+            return;
+        }
+        let max = usize::try_from(self.settings.limits.accounts_max).unwrap_or(usize::MAX);
+        if self.memory.accounts.len() >= max {
+            self.memory.stats.other_limits_reached = self.memory.stats.other_limits_reached.saturating_add(1);
+            self.forget_quietest_account();
+        }
+        let fresh = Account { watermark: time, ..Account::default() };
+        self.memory.accounts.insert(account.into(), fresh);
+    }
+
+    /// Forgets the account with the fewest principals, of those the one that was quiet longest.
+    fn forget_quietest_account(&mut self) {
+        let quietest =
+            self.memory.accounts.iter().min_by_key(|(_, account)| (account.principals.len(), account.watermark));
+        if let Some(name) = quietest.map(|(name, _)| name.clone()) {
+            self.memory.accounts.remove(&name);
+        }
+    }
+
+    /// Whether an event is too old to take part in counts.
+    pub(super) fn is_late(&self, account: &str, time: Second) -> bool {
+        self.memory.accounts.get(account).is_some_and(|known| known.is_late(time, &self.settings))
+    }
+
+    /// Whether a call was judged before; notes it if not.
+    pub(super) fn is_copy(&mut self, call: &ApiCall<'_>) -> bool {
+        let stats = &mut self.memory.stats;
+        let Some(account) = self.memory.accounts.get_mut(&*call.account) else { return false };
+        match account.seen.insert(call.time, hash_of(&*call.event_id), content_of(call)) {
+            Novelty::New => false,
+            Novelty::Copy { differs } => {
+                stats.duplicates = stats.duplicates.saturating_add(1);
+                stats.copies_differ = stats.copies_differ.saturating_add(u64::from(differs));
+                true
+            }
+        }
+    }
+
+    /// Tidies the accounts whose minute has changed, and enforces the limits.
+    pub(super) fn keep_limits(&mut self) {
+        self.tidy_accounts();
+        let max = usize::try_from(self.settings.limits.principals_max).unwrap_or(usize::MAX);
+        if self.memory.principal_count > max {
+            self.evict_principals();
+        }
+        let alerts_max = usize::try_from(self.settings.limits.alerts_max).unwrap_or(usize::MAX);
+        let forgotten = self.memory.book.forget_beyond(alerts_max);
+        let stats = &mut self.memory.stats;
+        stats.alerts_evicted = stats.alerts_evicted.saturating_add(forgotten);
+        let reached = self.memory.world.limits_reached();
+        stats.jobs_evicted = reached.jobs;
+        stats.dependencies_evicted = reached.dependencies;
+    }
+
+    /// The account that has the most principals pays for the limit.
+    fn evict_principals(&mut self) {
+        let horizon_s = self.settings.lateness_s.saturating_add(crate::rule::vocabulary::WINDOW_MAX_S);
+        let Some(account) = self.memory.accounts.values_mut().max_by_key(|account| account.principals.len()) else {
+            return;
+        };
+        let evicted = account.principals.evict(account.watermark.0.saturating_sub(horizon_s));
+        self.memory.principal_count = self.memory.principal_count.saturating_sub(evicted);
+        let evicted = u64::try_from(evicted).unwrap_or(u64::MAX);
+        self.memory.stats.principals_evicted = self.memory.stats.principals_evicted.saturating_add(evicted);
+    }
+
+    /// Once a minute of its own time, an account forgets what can no longer matter.
+    fn tidy_accounts(&mut self) {
+        let Some(name) = self.memory.touched_account.take() else { return };
+        let Some(account) = self.memory.accounts.get_mut(&name) else { return };
+        let minute = account.watermark.minute();
+        if minute <= account.tidied {
+            return;
+        }
+        account.tidied = minute;
+        let horizon = account.watermark.minus(self.settings.lateness_s);
+        let ids_max = usize::try_from(self.settings.limits.event_ids_max).unwrap_or(usize::MAX);
+        let lost = account.seen.forget(horizon, ids_max);
+        let stats = &mut self.memory.stats;
+        stats.event_ids_evicted = stats.event_ids_evicted.saturating_add(u64::try_from(lost).unwrap_or(u64::MAX));
+        let models_horizon = horizon.minus(crate::rule::vocabulary::WINDOW_MAX_S);
+        for seen in &mut account.models.seen {
+            seen.compact(models_horizon.0);
+        }
+        self.settle_calls(&name, horizon);
+        self.archive_verdicts(&name, models_horizon.0 / DAY_S);
+    }
+}
+
+/// A hash of what an event says, to tell copies that differ.
+fn content_of(call: &ApiCall<'_>) -> u32 {
+    let parts = [
+        Some(&*call.source),
+        Some(&*call.name),
+        Some(&*call.region),
+        Some(&*call.principal),
+        call.error_code.as_deref(),
+        call.source_ip.as_deref(),
+    ];
+    let mixed = parts.into_iter().fold(u64::from(call.time.0), |mixed, part| hash_of(&(mixed, part)));
+    short_hash_of(&mixed.to_string())
+}
+
+/// Whether nothing about a principal is worth keeping open.
+pub(super) fn is_settled(principal: &Principal, oldest_day: u32) -> bool {
+    principal.verdicts.iter().all(|verdict| verdict.day < oldest_day)
+}

@@ -1,0 +1,263 @@
+//! The engine: one owner, one entry for everything that happens, and time as an argument.
+//!
+//! Deliberately no logic of its own: it leads each activity through the account, the principals, the world and the
+//! rules, and gathers what changed.
+
+mod judging;
+mod keeping;
+mod telling;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::{
+    account::{Account, Regions},
+    activity::{Activity, ApiCall, JobStateChange},
+    alert::{
+        Alert, AlertChange, Status,
+        book::{AlertBook, Entering},
+    },
+    bedrock::{BEDROCK, ENABLING_OPERATIONS},
+    decode::{self, DecodeError},
+    observation::Observation,
+    prefilter::{Interest, peek},
+    rule::{Correlator, RuleSet},
+    settings::Settings,
+    snapshot,
+    stats::Stats,
+    time::Second,
+    world::{INTERESTS, Origin, Touched, World},
+};
+
+pub use crate::snapshot::SnapshotError;
+
+/// Judges activities and remembers what they changed.
+#[derive(Debug)]
+pub struct Engine {
+    pub(crate) rules: Arc<RuleSet>,
+    pub(crate) settings: Settings,
+    pub(crate) interest: Interest,
+    pub(crate) memory: Memory,
+    pub(crate) teaching: bool,
+    pub(crate) prefilter: bool,
+}
+
+/// Everything an engine remembers: what a snapshot holds.
+#[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Memory {
+    pub(crate) stats: Stats,
+    pub(crate) accounts: BTreeMap<Box<str>, Account>,
+    pub(crate) regions: Regions,
+    pub(crate) world: World,
+    pub(crate) book: AlertBook,
+    pub(crate) correlator: Correlator,
+    /// When principals' alerts may have to be resolved.
+    pub(crate) quiet_due: BTreeMap<Second, BTreeSet<(Box<str>, u32)>>,
+    /// Accounts and regions in which nothing is logged, with the inference calls counted there since.
+    pub(crate) blind: BTreeMap<(Box<str>, Box<str>), u64>,
+    /// The latest time the engine was told.
+    pub(crate) clock: Second,
+    /// How many principals all accounts have together.
+    pub(crate) principal_count: usize,
+    /// The account of the last record, which may have to be tidied.
+    pub(crate) touched_account: Option<Box<str>>,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    #[must_use]
+    pub fn new(rules: Arc<RuleSet>, settings: Settings) -> Self {
+        let interest = interest_of(&rules);
+        Self { rules, settings, interest, memory: Memory::default(), teaching: false, prefilter: true }
+    }
+
+    /// Judges one record, in any single-record form.
+    ///
+    /// # Errors
+    /// When the bytes are no valid event; nothing has changed then but a counter.
+    pub fn judge(&mut self, bytes: &[u8], now: Second) -> Result<Vec<AlertChange>, DecodeError> {
+        if self.prefilter
+            && !self.interest.is_off()
+            && let Some(seen) = peek(bytes)
+            && !self.interest.admits(seen.source, seen.name)
+        {
+            self.memory.stats.records = self.memory.stats.records.saturating_add(1);
+            self.memory.stats.prefiltered = self.memory.stats.prefiltered.saturating_add(1);
+            self.note_time(seen.account, seen.time);
+            return Ok(self.tick(now));
+        }
+        match decode::decode(bytes) {
+            Ok(activity) => Ok(self.handle(&activity, now)),
+            Err(error) => {
+                self.memory.stats.records = self.memory.stats.records.saturating_add(1);
+                self.memory.stats.rejected = self.memory.stats.rejected.saturating_add(1);
+                Err(error)
+            }
+        }
+    }
+
+    /// Switches the prefilter off, so that every record is decoded. It never changes an answer; tests show that.
+    pub fn without_prefilter(mut self) -> Self {
+        self.prefilter = false;
+        self
+    }
+
+    /// Judges one activity and applies it to what is known.
+    pub fn handle(&mut self, activity: &Activity<'_>, now: Second) -> Vec<AlertChange> {
+        self.memory.stats.records = self.memory.stats.records.saturating_add(1);
+        let mut changes = self.tick(now);
+        match activity {
+            Activity::Call(call) => self.handle_call(call, &mut changes),
+            Activity::JobState(change) => self.handle_job_state(change, &mut changes),
+            Activity::Inventory(observation) => self.handle_observation(observation, &mut changes),
+            Activity::Other(other) => {
+                self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
+                self.note_time(&other.account, other.time);
+            }
+        }
+        self.keep_limits();
+        changes
+    }
+
+    /// Takes in what AWS answered.
+    pub fn observe(&mut self, observation: &Observation, now: Second) -> Vec<AlertChange> {
+        let mut changes = self.tick(now);
+        self.handle_observation(observation, &mut changes);
+        changes
+    }
+
+    /// Lets time pass.
+    pub fn tick(&mut self, now: Second) -> Vec<AlertChange> {
+        self.memory.clock = self.memory.clock.max(now);
+        let mut changes = Vec::new();
+        if self.next_wakeup().is_none_or(|due| due > self.memory.clock) {
+            return changes;
+        }
+        let touched = self.memory.world.advance(self.memory.clock);
+        self.derive(touched, &mut changes);
+        self.resolve_quiet(&mut changes);
+        changes
+    }
+
+    /// When the engine next wants [`Engine::tick`].
+    #[must_use]
+    pub fn next_wakeup(&self) -> Option<Second> {
+        let quiet = self.memory.quiet_due.first_key_value().map(|(due, _)| *due);
+        [self.memory.world.next_wakeup(), quiet].into_iter().flatten().min()
+    }
+
+    /// Ends a replay: closes every window as if time had moved on.
+    pub fn finish(&mut self) -> Vec<AlertChange> {
+        let mut changes = Vec::new();
+        let touched = self.memory.world.advance(Second::MAX);
+        self.derive(touched, &mut changes);
+        self.resolve_all(&mut changes);
+        changes
+    }
+
+    /// While teaching, memory is filled and nothing is raised.
+    pub fn set_teaching(&mut self, teaching: bool) {
+        self.teaching = teaching;
+    }
+
+    /// The present state of all alerts, withdrawn ones omitted, by first event time and id.
+    #[must_use]
+    pub fn alerts(&self) -> Vec<Alert> {
+        let mut alerts: Vec<Alert> = self.principal_alerts();
+        alerts.extend(self.memory.book.iter().filter_map(|(stored, origin)| self.present(stored, origin)));
+        alerts.retain(|alert| alert.status != Status::Withdrawn);
+        alerts.sort_by(|left, right| (left.first_event_time, &left.id).cmp(&(right.first_event_time, &right.id)));
+        alerts
+    }
+
+    /// Everything remembered, as bytes.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<u8> {
+        snapshot::write(&self.memory)
+    }
+
+    /// An engine that remembers what `snapshot` remembered.
+    ///
+    /// # Errors
+    /// When the bytes are no snapshot this version can read.
+    pub fn restore(rules: Arc<RuleSet>, settings: Settings, snapshot: &[u8]) -> Result<Self, SnapshotError> {
+        let mut memory = snapshot::read(snapshot)?;
+        memory.correlator.retain(&rules);
+        Ok(Self { memory, ..Self::new(rules, settings) })
+    }
+
+    /// What was counted.
+    #[must_use]
+    pub fn stats(&self) -> &Stats {
+        &self.memory.stats
+    }
+
+    /// The greatest event time seen of an account.
+    #[must_use]
+    pub fn watermark(&self, account: &str) -> Option<Second> {
+        self.memory.accounts.get(account).map(|account| account.watermark)
+    }
+
+    fn handle_job_state(&mut self, change: &JobStateChange<'_>, changes: &mut Vec<AlertChange>) {
+        self.memory.stats.judged = self.memory.stats.judged.saturating_add(1);
+        self.note_time(&change.account, change.time);
+        let touched = self.memory.world.apply_job_state(change, &self.settings);
+        self.derive(touched, changes);
+    }
+
+    fn handle_observation(&mut self, observation: &Observation, changes: &mut Vec<AlertChange>) {
+        self.memory.stats.judged = self.memory.stats.judged.saturating_add(1);
+        let touched = self.memory.world.apply_observation(observation, &self.settings);
+        self.derive(touched, changes);
+    }
+
+    fn handle_call(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
+        let late = self.is_late(&call.account, call.time);
+        self.note_time(&call.account, call.time);
+        if !self.interest.admits(&call.source, &call.name) {
+            self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
+            return;
+        }
+        if late {
+            self.memory.stats.late = self.memory.stats.late.saturating_add(1);
+        } else if self.is_copy(call) {
+            return;
+        }
+        self.memory.stats.judged = self.memory.stats.judged.saturating_add(1);
+        if !late {
+            self.note_principal(call, changes);
+        }
+        if World::cares_about(&call.source, &call.name) {
+            let touched = self.memory.world.apply_call(call, &self.settings);
+            self.derive(touched, changes);
+        }
+        self.judge_call(call, late, changes);
+    }
+
+    /// Derives what was touched again and tells what changed.
+    pub(crate) fn derive(&mut self, touched: Touched, changes: &mut Vec<AlertChange>) {
+        for origin in touched {
+            if let Origin::Resource(resource) = &origin {
+                self.memory.world.schedule_emptied(resource, &self.settings);
+            }
+            self.settle_blindness(&origin);
+            let findings = self.findings_about(&origin);
+            let entering = self.entering();
+            changes.extend(self.memory.book.settle(&origin, findings, entering));
+        }
+    }
+
+    pub(crate) fn entering(&self) -> Entering {
+        Entering { teaching: self.teaching }
+    }
+}
+
+/// What the rules, the world and the principals' histories want to see.
+fn interest_of(rules: &RuleSet) -> Interest {
+    let world = INTERESTS.iter().map(|(source, name, _)| (*source, *name));
+    let enabling = ENABLING_OPERATIONS.iter().map(|name| (BEDROCK, *name));
+    let wanted: Vec<(&str, &str)> = world.chain(enabling).collect();
+    Interest::new(rules.bound(), &wanted)
+}

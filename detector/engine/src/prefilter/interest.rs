@@ -1,0 +1,95 @@
+//! Which records somebody waits for.
+
+use hashbrown::HashMap;
+
+use crate::{
+    bedrock::{INFERENCE_OPERATIONS, is_bedrock},
+    hashing::FixedHasher,
+    rule::{Bound, NameField, NameKind},
+};
+
+/// Which records somebody waits for, by source and name; case does not matter.
+#[derive(Debug)]
+pub struct Interest {
+    /// Where a name alone, or with one of some sources, is enough.
+    names: Names,
+    /// What rules wait for in any other way.
+    others: Bound,
+}
+
+type Names = HashMap<Box<str>, Sources, FixedHasher>;
+
+fn entry<'n>(names: &'n mut Names, name: &str) -> &'n mut Sources {
+    names.entry(name.to_ascii_lowercase().into()).or_default()
+}
+
+/// With which sources a name is of interest.
+#[derive(Debug, Default)]
+struct Sources {
+    any: bool,
+    bedrock: bool,
+    listed: Vec<Box<str>>,
+}
+
+/// Names longer than this are looked up the slow way. The longest of AWS has 62 characters.
+const NAME_BYTES_MAX: usize = 96;
+
+impl Interest {
+    /// What `rules` may match, what the world follows as (source, name), and every inference call.
+    #[must_use]
+    pub fn new(rules: &Bound, world: &[(&str, &str)]) -> Self {
+        let mut names = Names::default();
+        for name in INFERENCE_OPERATIONS {
+            entry(&mut names, name).bedrock = true;
+        }
+        for (source, name) in world {
+            entry(&mut names, name).listed.push((*source).into());
+        }
+        let others = match rules {
+            Bound::Everything => Bound::Everything,
+            Bound::Names(patterns) => {
+                let mut others = Vec::new();
+                for pattern in patterns {
+                    if pattern.field == NameField::EventName && pattern.kind == NameKind::Equals {
+                        entry(&mut names, &pattern.text).any = true;
+                    } else {
+                        others.push(pattern.clone());
+                    }
+                }
+                Bound::Names(others)
+            }
+        };
+        Self { names, others }
+    }
+
+    /// Whether every record is of interest, so that peeking is wasted.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.others == Bound::Everything
+    }
+
+    /// Whether somebody waits for records with this source and name.
+    #[must_use]
+    pub fn admits(&self, source: &str, name: &str) -> bool {
+        let mut room = [0_u8; NAME_BYTES_MAX];
+        // Rare enough to decode without thinking: other letters may have a case too.
+        let Some(lower) = lower_case(name, &mut room).filter(|_| source.is_ascii()) else { return true };
+        let listed = self.names.get(lower).is_some_and(|sources| {
+            sources.any
+                || sources.bedrock && is_bedrock_in_any_case(source)
+                || sources.listed.iter().any(|listed| listed.eq_ignore_ascii_case(source))
+        });
+        listed || self.others.admits(source, name)
+    }
+}
+
+fn lower_case<'r>(name: &str, room: &'r mut [u8; NAME_BYTES_MAX]) -> Option<&'r str> {
+    let room = room.get_mut(..name.len())?;
+    room.copy_from_slice(name.as_bytes());
+    room.make_ascii_lowercase();
+    std::str::from_utf8(room).ok().filter(|text| text.is_ascii())
+}
+
+fn is_bedrock_in_any_case(source: &str) -> bool {
+    is_bedrock(source) || is_bedrock(&source.to_ascii_lowercase())
+}

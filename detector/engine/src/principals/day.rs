@@ -1,0 +1,184 @@
+//! What a principal did on one UTC day: counts, the earliest event ids, and how many of everything it used.
+//!
+//! This is what an alert of a principal rests on: "counts and lists cover the day".
+
+use serde::{Deserialize, Serialize};
+
+use crate::{bedrock::Outcome, order::EventId, rule::Counts};
+
+use super::actor::StoredActor;
+
+/// How many event ids an alert names.
+pub(crate) const EVENT_IDS_MAX: usize = 50;
+
+/// How many different error codes an alert names.
+const ERROR_CODES_MAX: usize = 32;
+
+/// One UTC day of one principal.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Day {
+    /// Counted from 1970-01-01.
+    pub(crate) day: u32,
+    /// The greatest number of invocations within a window that ended on this day, and the first second it was reached.
+    pub(crate) peak: Peak,
+    /// Calls that were not throttled and carried an errorCode.
+    pub(crate) failed: u32,
+    outcomes: Vec<(Outcome, Tally)>,
+    /// Error codes of refused calls, sorted, at most [`ERROR_CODES_MAX`].
+    pub(crate) error_codes: Vec<Box<str>>,
+    /// What the calls that were not throttled used.
+    pub(crate) used: Used,
+}
+
+/// The greatest number of invocations in a window.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Peak {
+    pub(crate) invocations: u32,
+    pub(crate) second: u32,
+}
+
+impl Peak {
+    /// Takes in a window that ended at `second`.
+    pub(crate) fn raise(&mut self, invocations: u32, second: u32) {
+        let first_of_its_height = invocations == self.invocations && second < self.second;
+        if invocations > self.invocations || first_of_its_height {
+            *self = Self { invocations, second };
+        }
+    }
+}
+
+/// Events counted together.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Tally {
+    pub(crate) count: u32,
+    pub(crate) last: u32,
+    /// Numbers of the regions.
+    pub(crate) regions: Vec<u8>,
+    /// The earliest ones, in judging order.
+    pub(crate) earliest: Vec<(u32, EventId)>,
+    /// Who made the earliest.
+    pub(crate) actor: Option<StoredActor>,
+}
+
+impl Tally {
+    /// Counts an event.
+    pub(crate) fn add(&mut self, second: u32, id: EventId, region: u8, actor: impl FnOnce() -> StoredActor) {
+        self.count = self.count.saturating_add(1);
+        self.last = self.last.max(second);
+        insert_sorted(&mut self.regions, region);
+        let key = (second, id);
+        if self.earliest.len() >= EVENT_IDS_MAX && self.earliest.last().is_some_and(|last| *last <= key) {
+            return;
+        }
+        let place = self.earliest.partition_point(|earlier| *earlier < key);
+        self.earliest.insert(place, key);
+        self.earliest.truncate(EVENT_IDS_MAX);
+        if place == 0 {
+            self.actor = Some(actor());
+        }
+    }
+
+    /// Whether an event is among the earliest.
+    pub(crate) fn has(&self, second: u32, id: &EventId) -> bool {
+        self.earliest.binary_search_by(|(at, earlier)| (at, earlier).cmp(&(&second, id))).is_ok()
+    }
+
+    /// Both together.
+    pub(crate) fn merged(mut self, other: &Self) -> Self {
+        let other_is_earlier = match (self.earliest.first(), other.earliest.first()) {
+            (Some(own), Some(others)) => others < own,
+            (own, _) => own.is_none(),
+        };
+        if other_is_earlier {
+            self.actor.clone_from(&other.actor);
+        }
+        self.count = self.count.saturating_add(other.count);
+        self.last = self.last.max(other.last);
+        for &region in &other.regions {
+            insert_sorted(&mut self.regions, region);
+        }
+        self.earliest.extend_from_slice(&other.earliest);
+        self.earliest.sort_unstable();
+        self.earliest.truncate(EVENT_IDS_MAX);
+        self
+    }
+}
+
+/// The distinct things a principal used; strings by a short hash, because only their number is told.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Used {
+    pub(crate) models: Vec<u16>,
+    pub(crate) regions: Vec<u8>,
+    pub(crate) sessions: Vec<u32>,
+    pub(crate) access_keys: Vec<u32>,
+    pub(crate) source_ips: Vec<u32>,
+    pub(crate) user_agents: Vec<u32>,
+}
+
+/// Inserts into a sorted list of distinct values.
+pub(crate) fn insert_sorted<T: Ord + Copy>(values: &mut Vec<T>, value: T) -> bool {
+    match values.binary_search(&value) {
+        Ok(_) => false,
+        Err(place) => {
+            values.insert(place, value);
+            true
+        }
+    }
+}
+
+impl Day {
+    /// An empty day.
+    pub(crate) fn new(day: u32) -> Self {
+        Self { day, ..Self::default() }
+    }
+
+    /// The tally of one outcome.
+    pub(crate) fn tally_mut(&mut self, outcome: Outcome) -> &mut Tally {
+        let place = match self.outcomes.binary_search_by_key(&outcome, |(key, _)| *key) {
+            Ok(found) => found,
+            Err(place) => {
+                self.outcomes.insert(place, (outcome, Tally::default()));
+                place
+            }
+        };
+        #[expect(clippy::indexing_slicing, reason = "found or inserted just above")]
+        let (_, tally) = &mut self.outcomes[place];
+        tally
+    }
+
+    /// Notes the error code of a refused call.
+    pub(crate) fn note_error_code(&mut self, code: &str) {
+        if self.error_codes.len() < ERROR_CODES_MAX
+            && let Err(place) = self.error_codes.binary_search_by(|known| (**known).cmp(code))
+        {
+            self.error_codes.insert(place, code.into());
+        }
+    }
+
+    /// The events that a rule of this kind rests on.
+    pub(crate) fn tally(&self, counts: Counts) -> Tally {
+        self.outcomes
+            .iter()
+            .filter(|(outcome, _)| counted(counts, *outcome))
+            .fold(Tally::default(), |sum, (_, tally)| sum.merged(tally))
+    }
+
+    /// How many events a rule of this kind rests on.
+    pub(crate) fn count(&self, counts: Counts) -> u32 {
+        self.outcomes
+            .iter()
+            .filter(|(outcome, _)| counted(counts, *outcome))
+            .fold(0, |sum: u32, (_, tally)| sum.saturating_add(tally.count))
+    }
+}
+
+/// Whether a call with this outcome belongs to what a rule counts.
+pub(crate) fn counted(counts: Counts, outcome: Outcome) -> bool {
+    match counts {
+        Counts::Calls => true,
+        Counts::Invocations => outcome != Outcome::Throttled,
+        Counts::Refusals => outcome == Outcome::Refused,
+        Counts::Enablement => outcome == Outcome::Success,
+        Counts::Matches => false,
+    }
+}

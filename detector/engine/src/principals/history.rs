@@ -1,0 +1,97 @@
+//! What was seen before: when a model was last called in an account, and when a principal last called a region.
+//!
+//! Recent seconds are kept one by one, so that a late record finds its exact place; of everything older only the
+//! latest moment is kept, which is all that "not in the last 30 days" can ask for.
+
+use serde::{Deserialize, Serialize};
+
+/// The seconds at which something happened: recent ones exactly, older ones as their latest.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Seen {
+    recent: Vec<u32>,
+    /// The latest second that is no longer kept one by one; 0 for none.
+    older: u32,
+}
+
+impl Seen {
+    /// Notes a second. Returns the moments for which this changes what happened before them, if "before" looks back
+    /// `history_s` seconds: all `a` with `after < a <= until` that had nothing in `[a - history_s, a)` until now.
+    pub(crate) fn insert(&mut self, second: u32, history_s: u32) -> Option<NoLongerNew> {
+        let place = match self.recent.last() {
+            Some(&last) if last < second => self.recent.len(),
+            None => 0,
+            Some(_) => match self.recent.binary_search(&second) {
+                Ok(_) => return None,
+                Err(place) => place,
+            },
+        };
+        let previous = place.checked_sub(1).and_then(|before| self.recent.get(before).copied()).unwrap_or(self.older);
+        let until = self.recent.get(place).copied().unwrap_or(u32::MAX);
+        self.recent.insert(place, second);
+        let was_recently_seen = previous != 0 && previous >= second.saturating_sub(history_s);
+        (!was_recently_seen).then_some(NoLongerNew { after: second, until })
+    }
+
+    /// Whether something happened in `[from, before)`.
+    pub(crate) fn any_within(&self, from: u32, before: u32) -> bool {
+        let end = self.recent.partition_point(|&second| second < before);
+        let latest = end.checked_sub(1).and_then(|index| self.recent.get(index).copied()).unwrap_or(self.older);
+        latest != 0 && latest < before && latest >= from
+    }
+
+    /// Forgets single seconds before `horizon`, keeping the latest of them.
+    pub(crate) fn compact(&mut self, horizon: u32) {
+        let end = self.recent.partition_point(|&second| second < horizon);
+        if let Some(&latest) = end.checked_sub(1).and_then(|index| self.recent.get(index)) {
+            self.older = self.older.max(latest);
+            self.recent.drain(..end);
+        }
+    }
+
+    /// Notes that something happened at `second`, which is no longer recent.
+    pub(crate) fn note_older(&mut self, second: u32) {
+        self.older = self.older.max(second);
+    }
+
+    /// The latest second of all; 0 for none.
+    pub(crate) fn latest(&self) -> u32 {
+        self.recent.last().copied().unwrap_or(self.older).max(self.older)
+    }
+}
+
+/// The moments for which something is no longer new: `after < a <= until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NoLongerNew {
+    pub(crate) after: u32,
+    pub(crate) until: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HISTORY_S: u32 = 1_000;
+
+    #[test]
+    fn compaction_forgets_nothing_that_is_asked_for() {
+        let (mut exact, mut compacted) = (Seen::default(), Seen::default());
+        for second in [100, 400, 900, 905, 1_500] {
+            exact.insert(second, HISTORY_S);
+            compacted.insert(second, HISTORY_S);
+        }
+        compacted.compact(905);
+        for before in 905..3_000 {
+            let from = before - HISTORY_S.min(before);
+            assert_eq!(exact.any_within(from, before), compacted.any_within(from, before), "{before}");
+        }
+    }
+
+    #[test]
+    fn tells_what_is_no_longer_new() {
+        let mut seen = Seen::default();
+        assert_eq!(seen.insert(5_000, HISTORY_S), Some(NoLongerNew { after: 5_000, until: u32::MAX }));
+        assert_eq!(seen.insert(5_000, HISTORY_S), None);
+        assert_eq!(seen.insert(4_000, HISTORY_S), Some(NoLongerNew { after: 4_000, until: 5_000 }));
+        assert_eq!(seen.insert(4_500, HISTORY_S), None, "4000 lies within the history of 4500");
+    }
+}

@@ -1,0 +1,198 @@
+//! What one rule found about one principal on one day, and what was told about it.
+//!
+//! A verdict holds while at least one of its seconds does. Seconds that can no longer change are folded together.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    alert::{ChangeKind, Severity, Status},
+    order::EventId,
+};
+
+use super::{actor::StoredActor, day::Tally};
+
+/// One rule's findings about a principal on a UTC day.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Verdict {
+    /// The rule's id.
+    pub(crate) rule: Box<str>,
+    /// Counted from 1970-01-01.
+    pub(crate) day: u32,
+    /// The seconds at which the rule holds and that can still change, in order.
+    held: Vec<(u32, Severity)>,
+    /// The seconds at which the rule held and that can no longer change.
+    settled: Option<Settled>,
+    /// What was known at the earliest second at which the rule holds.
+    pub(crate) opening: Opening,
+    /// The matching events, of a rule that judges single records.
+    pub(crate) matches: Option<Tally>,
+    /// `eventName`s of the matching events, or error codes of refused calls.
+    pub(crate) names: Vec<Box<str>>,
+    told: Option<Told>,
+}
+
+/// Seconds that can no longer change, folded together.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Settled {
+    first: u32,
+    last: u32,
+    severity: Severity,
+}
+
+/// Names and times at the earliest second at which a rule holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Opening {
+    pub(crate) second: u32,
+    pub(crate) models: Vec<u16>,
+    pub(crate) new_models: Vec<u16>,
+    pub(crate) regions: Vec<u8>,
+    pub(crate) new_regions: Vec<u8>,
+    /// The enabling calls that the first use followed.
+    pub(crate) enabled: Vec<(u32, EventId, u8, StoredActor)>,
+}
+
+/// What was last told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Told {
+    pub(crate) status: Status,
+    severity: Severity,
+    count: u64,
+}
+
+impl Verdict {
+    /// A verdict that holds at no second yet.
+    pub(crate) fn new(rule: &str, day: u32) -> Self {
+        Self {
+            rule: rule.into(),
+            day,
+            held: Vec::new(),
+            settled: None,
+            opening: Opening::default(),
+            matches: None,
+            names: Vec::new(),
+            told: None,
+        }
+    }
+
+    /// Notes whether the rule holds at `second`. Returns whether that is news.
+    pub(crate) fn set(&mut self, second: u32, severity: Option<Severity>) -> bool {
+        let place = match self.held.last() {
+            Some(&(last, _)) if last < second => Err(self.held.len()),
+            _ => self.held.binary_search_by_key(&second, |&(held, _)| held),
+        };
+        match (place, severity) {
+            (Ok(found), Some(severity)) => {
+                if let Some((_, held)) = self.held.get_mut(found) {
+                    *held = severity;
+                }
+                false
+            }
+            (Ok(found), None) => {
+                self.held.remove(found);
+                true
+            }
+            (Err(place), Some(severity)) => {
+                self.held.insert(place, (second, severity));
+                true
+            }
+            (Err(_), None) => false,
+        }
+    }
+
+    /// The seconds after `second` at which the rule holds and that can still change.
+    pub(crate) fn held_after(&self, second: u32) -> Vec<u32> {
+        self.held.iter().map(|&(held, _)| held).filter(|&held| held > second).collect()
+    }
+
+    /// Whether the rule holds at any second of the day.
+    pub(crate) fn holds(&self) -> bool {
+        self.matches.is_some() || self.settled.is_some() || !self.held.is_empty()
+    }
+
+    /// The earliest second at which it holds.
+    pub(crate) fn first(&self) -> Option<u32> {
+        let own = self.matches.as_ref().and_then(|matches| matches.earliest.first().map(|(second, _)| *second));
+        own.or(self.settled.map(|settled| settled.first)).or_else(|| self.held.first().map(|&(second, _)| second))
+    }
+
+    /// The latest second at which it holds.
+    pub(crate) fn last(&self) -> u32 {
+        let own = self.matches.as_ref().map_or(0, |matches| matches.last);
+        let settled = self.settled.map_or(0, |settled| settled.last);
+        self.held.last().map_or(0, |&(second, _)| second).max(own).max(settled)
+    }
+
+    /// Whether the earliest second at which it holds can still change.
+    pub(crate) fn is_opening_unsettled(&self) -> bool {
+        self.settled.is_none() && !self.held.is_empty()
+    }
+
+    /// The highest severity reached.
+    pub(crate) fn severity(&self) -> Option<Severity> {
+        let settled = self.settled.map(|settled| settled.severity);
+        self.held.iter().map(|&(_, severity)| severity).chain(settled).max()
+    }
+
+    /// Raises the severity of a verdict over single records.
+    pub(crate) fn reach(&mut self, second: u32, severity: Severity) {
+        let so_far = self.settled.get_or_insert(Settled { first: second, last: second, severity });
+        so_far.first = so_far.first.min(second);
+        so_far.last = so_far.last.max(second);
+        so_far.severity = so_far.severity.max(severity);
+    }
+
+    /// Folds the seconds before `horizon`, which can no longer change.
+    pub(crate) fn settle(&mut self, horizon: u32) {
+        const WORTH_FOLDING: usize = 64;
+        if self.held.len() < WORTH_FOLDING {
+            return;
+        }
+        let end = self.held.partition_point(|&(second, _)| second < horizon);
+        let folded: Vec<(u32, Severity)> = self.held.drain(..end).collect();
+        for (second, severity) in folded {
+            self.reach(second, severity);
+        }
+    }
+
+    /// What is to be told now, if anything: the change, given how many events the alert counts.
+    pub(crate) fn news(&mut self, count: u64, quiet_since: bool) -> Option<ChangeKind> {
+        let holds = self.holds();
+        let severity = self.severity();
+        let (kind, status) = match (&self.told, holds, severity) {
+            (None, true, Some(_)) => (ChangeKind::Fired, Status::Firing),
+            (Some(told), true, Some(_)) if told.status == Status::Withdrawn => (ChangeKind::Fired, Status::Firing),
+            (Some(told), true, Some(_)) if told.status == Status::Resolved && !quiet_since => {
+                (ChangeKind::Fired, Status::Firing)
+            }
+            (Some(told), false, _) if told.status != Status::Withdrawn => (ChangeKind::Withdrawn, Status::Withdrawn),
+            (Some(told), true, Some(reached)) if reached > told.severity || grew(told.count, count) => {
+                (ChangeKind::Updated, told.status)
+            }
+            _ => return None,
+        };
+        let severity = severity.or(self.told.map(|told| told.severity))?;
+        self.told = Some(Told { status, severity, count });
+        Some(kind)
+    }
+
+    /// Where the alert stands.
+    pub(crate) fn status(&self) -> Option<Status> {
+        self.told.map(|told| told.status)
+    }
+
+    /// Resolves it. Returns whether that is news.
+    pub(crate) fn resolve(&mut self) -> bool {
+        match &mut self.told {
+            Some(told) if told.status == Status::Firing => {
+                told.status = Status::Resolved;
+                true
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether a count passed a power of two.
+pub(crate) fn grew(told: u64, count: u64) -> bool {
+    count.checked_ilog2() > told.checked_ilog2()
+}

@@ -1,0 +1,240 @@
+//! Correlations in event time: the same answers whatever order the events arrive in.
+//!
+//! Each group keeps its events in judging order as long as a record that is still allowed to arrive can share a window
+//! with them. Deliberately no clock: the caller says before which second nothing counts any more.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    correlation::{CorrelationKind, CorrelationRule},
+    correlator_group::{Entry, Group, Summary},
+    correlator_limit,
+    matcher::with_text,
+    set::{RuleIndex, RuleSet},
+    value::{Field, Fields, Value},
+};
+use crate::time::Second;
+
+/// An event that matched a rule.
+#[derive(Debug, Clone, Copy)]
+pub struct CorrelatedEvent<'a> {
+    /// The account it belongs to; groups never span accounts.
+    pub account: &'a str,
+    /// When it happened.
+    pub at: Second,
+    /// Its eventID, which orders events of one second and tells copies.
+    pub event_id: &'a str,
+    /// Whatever the caller wants back with the earliest event of a hit; may be empty.
+    pub context: &'a str,
+}
+
+/// How far back events count and how much is remembered.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowance {
+    /// Events before this second are dropped: the account's watermark minus the lateness.
+    pub floor: Second,
+    /// Groups of one correlation.
+    pub groups_max: u32,
+    /// Events of one group.
+    pub events_max: u32,
+}
+
+/// What a correlation has found for one group and day, complete up to now: it replaces what was said before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorrelationHit {
+    /// The correlation's index in [`RuleSet::correlations`].
+    pub correlation: u32,
+    /// The values of the group, in the order of [`CorrelationRule::group_names`].
+    pub group: Vec<String>,
+    /// The UTC day in which the windows end.
+    pub day: u32,
+    /// The 50 earliest events of all satisfied windows that end on this day, in judging order.
+    pub event_ids: Vec<String>,
+    /// How many events there are in these windows; 0 when a late record showed that none is satisfied.
+    pub event_count: u64,
+    /// Event time of the earliest.
+    pub first: Second,
+    /// Event time of the latest.
+    pub last: Second,
+    /// The context of the earliest.
+    pub first_context: String,
+}
+
+/// The memory of all correlations.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correlator {
+    correlations: BTreeMap<String, State>,
+    evicted_groups: u64,
+    dropped_events: u64,
+}
+
+/// The memory of one correlation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct State {
+    fingerprint: u64,
+    groups: BTreeMap<GroupKey, Group>,
+}
+
+/// Whose events belong together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(super) struct GroupKey {
+    pub(super) account: String,
+    pub(super) values: Vec<String>,
+}
+
+impl Correlator {
+    /// Takes in an event that matched `matched`, and says which findings changed.
+    pub fn observe(
+        &mut self,
+        rules: &RuleSet,
+        matched: &[RuleIndex],
+        fields: &(impl Fields + ?Sized),
+        event: CorrelatedEvent<'_>,
+        allowance: Allowance,
+    ) -> Vec<CorrelationHit> {
+        let mut hits = Vec::new();
+        if event.at < allowance.floor || matched.is_empty() {
+            return hits;
+        }
+        for (index, correlation) in (0..).zip(rules.correlations()) {
+            for (key, mask) in groups_of(correlation, matched, fields, event.account) {
+                let Some(values) = counted_values(&correlation.kind, fields) else { continue };
+                let entry = Entry::new(event, mask, values);
+                hits.extend(self.insert(index, correlation, key, entry, allowance));
+            }
+        }
+        hits
+    }
+
+    fn insert(
+        &mut self,
+        index: u32,
+        correlation: &CorrelationRule,
+        key: GroupKey,
+        entry: Entry,
+        allowance: Allowance,
+    ) -> Vec<CorrelationHit> {
+        let state = self.correlations.entry(correlation.about.id.clone()).or_default();
+        if state.fingerprint != correlation.fingerprint {
+            *state = State { fingerprint: correlation.fingerprint, groups: BTreeMap::new() };
+        }
+        let group = state.groups.entry(key.clone()).or_default();
+        let (days, dropped) = group.insert(entry, correlation, allowance);
+        self.dropped_events = self.dropped_events.saturating_add(dropped);
+        let hits = days.into_iter().map(|day| hit(index, &key, day, group.summary(day))).collect();
+        if state.groups.len() > allowance.groups_max as usize {
+            let span = correlation.span_s;
+            let evicted = correlator_limit::evict(&mut state.groups, &key.account, allowance, span);
+            self.evicted_groups = self.evicted_groups.saturating_add(evicted);
+        }
+        hits
+    }
+
+    /// Forgets correlations that `rules` no longer has, or has with another meaning.
+    pub fn retain(&mut self, rules: &RuleSet) {
+        self.correlations.retain(|id, state| {
+            rules.correlations().iter().any(|c| c.about.id == *id && c.fingerprint == state.fingerprint)
+        });
+    }
+
+    /// How many groups were forgotten because of the limit.
+    #[must_use]
+    pub const fn evicted_groups(&self) -> u64 {
+        self.evicted_groups
+    }
+
+    /// How many events were forgotten because of the limit.
+    #[must_use]
+    pub const fn dropped_events(&self) -> u64 {
+        self.dropped_events
+    }
+
+    /// How many groups are remembered.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.correlations.values().map(|state| state.groups.len()).fold(0, usize::saturating_add)
+    }
+}
+
+fn hit(correlation: u32, key: &GroupKey, day: u32, summary: Option<&Summary>) -> CorrelationHit {
+    let empty = Summary::default();
+    let summary = summary.unwrap_or(&empty);
+    CorrelationHit {
+        correlation,
+        group: key.values.clone(),
+        day,
+        event_ids: summary.ids.iter().map(|(_, id)| id.clone()).collect(),
+        event_count: summary.count,
+        first: summary.ids.first().map_or(Second::MIN, |(at, _)| *at),
+        last: summary.last,
+        first_context: summary.context.clone(),
+    }
+}
+
+/// The groups an event belongs to, each with the base rules (as bits) by which it does.
+fn groups_of(
+    correlation: &CorrelationRule,
+    matched: &[RuleIndex],
+    fields: &(impl Fields + ?Sized),
+    account: &str,
+) -> Vec<(GroupKey, u32)> {
+    let mut found: Vec<(GroupKey, u32)> = Vec::new();
+    for (position, rule) in correlation.rules.iter().enumerate() {
+        if !matched.contains(rule) {
+            continue;
+        }
+        let values: Option<Vec<String>> = correlation
+            .group_by
+            .iter()
+            .map(|field| field.by_rule.get(position).and_then(|field| scalar(fields, field)))
+            .collect();
+        let Some(values) = values else { continue };
+        let bit = u32::try_from(position).ok().and_then(|position| 1_u32.checked_shl(position)).unwrap_or(0);
+        match found.iter_mut().find(|(key, _)| key.values == values) {
+            Some((_, mask)) => *mask |= bit,
+            None => found.push((GroupKey { account: account.to_owned(), values }, bit)),
+        }
+    }
+    found
+}
+
+/// The text of a field that has one value.
+fn scalar(fields: &(impl Fields + ?Sized), field: &Field) -> Option<String> {
+    let value = fields.value(field);
+    let value = match &value {
+        Value::List(elements) => match elements.as_slice() {
+            [only] => only,
+            _ => return None,
+        },
+        other => other,
+    };
+    let mut text = None;
+    with_text(value, |found| {
+        text = Some(found.to_owned());
+        true
+    });
+    text
+}
+
+/// What a `value_count` counts of an event; `None` when it has no such value and does not take part.
+fn counted_values(kind: &CorrelationKind, fields: &(impl Fields + ?Sized)) -> Option<Vec<String>> {
+    let CorrelationKind::Values(_, counted) = kind else {
+        return Some(Vec::new());
+    };
+    if let [only] = counted.as_slice()
+        && let Value::List(elements) = fields.value(only)
+    {
+        let mut values = Vec::new();
+        for element in &elements {
+            with_text(element, |text| {
+                values.push(text.to_owned());
+                true
+            });
+        }
+        return (!values.is_empty()).then_some(values);
+    }
+    let values: Option<Vec<String>> = counted.iter().map(|field| scalar(fields, field)).collect();
+    values.map(|values| vec![values.join("\u{1f}")])
+}

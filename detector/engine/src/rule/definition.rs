@@ -1,0 +1,205 @@
+//! A compiled rule: what it looks for, and what an alert of it says.
+//!
+//! Deliberately not the alert: the rule knows its template and its subject's kind, never an event's values.
+
+use super::{
+    clause::{self, Clause},
+    logic::{Logic, Search},
+    matcher,
+    template::Template,
+    value::{Field, Fields, Metric},
+    vocabulary::Domain,
+};
+use crate::alert::{Severity, SubjectKind};
+
+/// Which of a principal's calls of a day an alert rests on and counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Counts {
+    /// All inference calls.
+    Calls,
+    /// The inference calls that were not throttled.
+    Invocations,
+    /// The inference calls refused for what the caller did or is.
+    Refusals,
+    /// The calls that enable models and the successful inference calls.
+    Enablement,
+    /// The matching events themselves.
+    Matches,
+}
+
+impl Counts {
+    /// Every choice.
+    pub const ALL: [Self; 5] = [Self::Calls, Self::Invocations, Self::Refusals, Self::Enablement, Self::Matches];
+
+    /// The name in rules.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Calls => "calls",
+            Self::Invocations => "invocations",
+            Self::Refusals => "refusals",
+            Self::Enablement => "enablement",
+            Self::Matches => "matches",
+        }
+    }
+}
+
+/// How far a rule has come, as Sigma names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Maturity {
+    /// Proven.
+    Stable,
+    /// Mature, few false positives.
+    Test,
+    /// New, or not stated.
+    Experimental,
+    /// Replaced by another rule.
+    Deprecated,
+    /// Does not work.
+    Unsupported,
+}
+
+impl Maturity {
+    /// Every stage.
+    pub const ALL: [Self; 5] = [Self::Stable, Self::Test, Self::Experimental, Self::Deprecated, Self::Unsupported];
+
+    /// The name in rules.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Stable => "stable",
+            Self::Test => "test",
+            Self::Experimental => "experimental",
+            Self::Deprecated => "deprecated",
+            Self::Unsupported => "unsupported",
+        }
+    }
+}
+
+/// What a rule or correlation says about itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct About {
+    /// The folder's name, or the file's stem; what alerts call the rule.
+    pub id: String,
+    /// The file it was read from.
+    pub file: String,
+    /// Sigma's own `id`, a UUID; only for references between rules.
+    pub sigma_id: Option<String>,
+    /// Sigma's `name`; only for references between rules.
+    pub name: Option<String>,
+    /// For people.
+    pub title: String,
+    /// For people.
+    pub description: String,
+    /// The level an alert has at least.
+    pub severity: Severity,
+    /// How far the rule has come.
+    pub status: Maturity,
+    /// MITRE ATT&CK technique ids, upper case.
+    pub attack: Vec<String>,
+    /// Where to read more.
+    pub references: Vec<String>,
+    /// What else looks like this.
+    pub false_positives: Vec<String>,
+    /// The alert's sentence; `None` when the rule does not say.
+    pub summary: Option<Template>,
+    /// `rules/<id>/runbook.md`.
+    pub runbook: String,
+}
+
+/// A compiled rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub(super) about: About,
+    pub(super) domain: Domain,
+    pub(super) subject: SubjectKind,
+    pub(super) counts: Counts,
+    pub(super) levels: Vec<(usize, Severity)>,
+    pub(super) searches: Vec<Search>,
+    pub(super) condition: Logic,
+    pub(super) windows: Vec<(Metric, u32)>,
+    pub(super) alerts: bool,
+}
+
+impl Rule {
+    /// Its id, title and so on.
+    #[must_use]
+    pub const fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// What alerts call the rule.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.about.id
+    }
+
+    /// Which events it judges.
+    #[must_use]
+    pub const fn domain(&self) -> Domain {
+        self.domain
+    }
+
+    /// What its alerts are about.
+    #[must_use]
+    pub const fn subject(&self) -> SubjectKind {
+        self.subject
+    }
+
+    /// What its alerts count.
+    #[must_use]
+    pub const fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Whether a match is an alert by itself; false for a rule that only feeds correlations which do not `generate`.
+    #[must_use]
+    pub const fn alerts(&self) -> bool {
+        self.alerts
+    }
+
+    /// The sliding windows it asks for, each once, in order.
+    #[must_use]
+    pub fn windows(&self) -> &[(Metric, u32)] {
+        &self.windows
+    }
+
+    /// Whether it asks for what a principal did before.
+    #[must_use]
+    pub fn wants_history(&self) -> bool {
+        let of_history = |field: &&Field| matches!(field, Field::Watch(name) if name.starts_with("principal."));
+        !self.windows.is_empty() || self.fields().iter().any(of_history)
+    }
+
+    /// Judges an event: `None` if it does not match, else the level.
+    pub fn matches(&self, event: &(impl Fields + ?Sized)) -> Option<Severity> {
+        if !matcher::holds(&self.condition, &self.searches, event) {
+            return None;
+        }
+        let reached = self.levels.iter().filter(|(search, level)| {
+            *level > self.about.severity
+                && self.searches.get(*search).is_some_and(|search| matcher::holds(&search.logic, &self.searches, event))
+        });
+        Some(reached.map(|(_, level)| *level).max().unwrap_or(self.about.severity))
+    }
+
+    /// Whether the rule may match, knowing only [`Fields::upper_bound`]; false means it certainly does not.
+    pub fn possible(&self, event: &(impl Fields + ?Sized)) -> bool {
+        matcher::outlook(&self.condition, &self.searches, event) != Some(false)
+    }
+
+    /// Every part of the rule that could be left out, for tests that each part is needed.
+    #[must_use]
+    pub fn clauses(&self) -> Vec<Clause> {
+        clause::clauses(self)
+    }
+
+    /// Every field the rule asks for, in the order of writing, repetitions included.
+    pub(super) fn fields(&self) -> Vec<&Field> {
+        let mut found = Vec::new();
+        for search in &self.searches {
+            search.logic.each_item(&mut |item| item.each_field(&mut |field| found.push(field)));
+        }
+        found
+    }
+}

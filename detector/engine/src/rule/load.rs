@@ -1,0 +1,237 @@
+//! Rule files to compiled rules: every document of every file, and every problem of all of them at once.
+//!
+//! Deliberately refused rather than ignored: Sigma filters, collection actions and logs of other products.
+
+use super::{
+    RuleFile, condition,
+    correlation::{self, CorrelationRule, Draft},
+    definition::{About, Counts, Rule},
+    detection,
+    extension::{self, Extension, Speaker},
+    logic::Search,
+    metadata,
+    problem::{Place, Problem, Problems, listed},
+    set::state_bound,
+    value::Field,
+    vocabulary::{Domain, STATE_EVENTS},
+    yaml::{self, Node},
+};
+use crate::alert::SubjectKind;
+
+const LOGSOURCES: &str = "only product aws with service cloudtrail, and product bedrock-watch with service principal or \
+                          state, are judged";
+
+/// Compiles files.
+pub(super) fn compile(files: &[RuleFile]) -> Result<(Vec<Rule>, Vec<CorrelationRule>), Vec<Problem>> {
+    let mut rules = Vec::new();
+    let mut drafts = Vec::new();
+    let mut found = Vec::new();
+    let mut declared = Vec::new();
+    for file in files {
+        let mut problems = Problems::new(&file.path);
+        read_file(file, (&mut rules, &mut drafts), &mut declared, &mut problems);
+        found.extend(problems.into_found());
+    }
+    let ids = rules.iter().map(|rule: &Rule| &rule.about).chain(drafts.iter().map(Draft::about));
+    found.extend(duplicates(ids));
+    let correlations = correlation::link(drafts, &mut rules, &declared, &mut found);
+    if found.is_empty() { Ok((rules, correlations)) } else { Err(found) }
+}
+
+fn duplicates<'a>(all: impl Iterator<Item = &'a About>) -> Vec<Problem> {
+    let mut seen: std::collections::BTreeMap<&str, &str> = std::collections::BTreeMap::new();
+    let mut found = Vec::new();
+    for about in all {
+        match seen.get(about.id.as_str()) {
+            Some(file) => found.push(Problem {
+                file: about.file.clone(),
+                line: 1,
+                column: 1,
+                message: format!("the rule id `{}` is taken by {file}; rename the folder or the file", about.id),
+            }),
+            None => {
+                seen.insert(&about.id, &about.file);
+            }
+        }
+    }
+    found
+}
+
+/// What has been compiled so far.
+type Compiled<'a> = (&'a mut Vec<Rule>, &'a mut Vec<Draft>);
+
+/// Reads a file; `declared` gets every name by which its documents can be referred to, whether they compile or not.
+fn read_file(file: &RuleFile, (rules, drafts): Compiled<'_>, declared: &mut Vec<String>, problems: &mut Problems<'_>) {
+    let documents = yaml::documents(&file.text, problems);
+    let documents: Vec<&Node> = documents.iter().filter(|node| node.kind != yaml::Kind::Null).collect();
+    if documents.is_empty() && problems.count() == 0 {
+        problems.add(Place::START, "the file holds no rule");
+    }
+    let is_correlation = |node: &&&Node| node.get("correlation").is_some();
+    // The file's id goes to what alerts: its correlation, if it has exactly one, else its first document.
+    let main = match documents.iter().filter(is_correlation).count() {
+        1 => documents.iter().position(|node| is_correlation(&node)).unwrap_or(0),
+        _ => 0,
+    };
+    for (number, document) in documents.iter().enumerate() {
+        let id = if number == main {
+            file.id.clone()
+        } else {
+            let name = document.get("name").and_then(Node::text).map(str::to_owned);
+            format!("{}/{}", file.id, name.unwrap_or_else(|| number.saturating_add(1).to_string()))
+        };
+        declared.extend(["name", "id"].into_iter().filter_map(|key| document.get(key)?.text()).map(str::to_owned));
+        declared.push(id.clone());
+        read_document(document, &id, file, (rules, drafts), problems);
+    }
+}
+
+fn read_document(
+    document: &Node,
+    id: &str,
+    file: &RuleFile,
+    (rules, drafts): Compiled<'_>,
+    problems: &mut Problems<'_>,
+) {
+    let Some(entries) = document.entries() else {
+        problems.add(document.place, format!("a rule is a mapping, and this is {}", document.noun()));
+        return;
+    };
+    for (key, _) in entries {
+        match key.text.as_str() {
+            "action" => {
+                problems.add(key.place, "collection actions are not supported; write every rule out");
+                return;
+            }
+            "filter" => {
+                problems.add(key.place, "Sigma filters are not supported; put the exception into the rule itself");
+                return;
+            }
+            _ => {}
+        }
+    }
+    if document.get("correlation").is_some() {
+        drafts.extend(correlation::draft(document, id, file, problems));
+    } else {
+        rules.extend(rule(document, id, file, problems));
+    }
+}
+
+fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>) -> Option<Rule> {
+    let before = problems.count();
+    let about = metadata::read(document, id, &file.path, problems);
+    let domain = domain(document, problems);
+    version(document, problems);
+    let Some(node) = document.get("detection") else {
+        problems.add(document.place, "the detection is missing; it holds the searches and the condition");
+        return None;
+    };
+    let domain = domain?;
+    let searches = searches(node, domain, problems);
+    let condition = match node.get("condition") {
+        Some(condition) => condition::condition(condition, &searches, problems),
+        None => {
+            problems.add(node.place, "the condition is missing; it says which searches must hold");
+            return None;
+        }
+    };
+    let Extension { subject, counts, levels, summary } =
+        extension::read(document, Speaker::Rule(domain, &searches), problems);
+    let counts = counts.unwrap_or(if domain == Domain::Principal { Counts::Calls } else { Counts::Matches });
+    let subject = match domain {
+        Domain::CloudTrail => subject.unwrap_or(SubjectKind::Event),
+        Domain::Principal | Domain::State => SubjectKind::Principal,
+    };
+    let about = About { summary, ..about? };
+    if problems.count() > before {
+        return None;
+    }
+    let windows = Vec::new();
+    let mut rule = Rule { about, domain, subject, counts, levels, searches, condition, windows, alerts: true };
+    rule.windows = windows_of(&rule);
+    if domain == Domain::State {
+        rule.subject = state_subject(&rule).map_err(|message| problems.add(node.place, message)).ok()?;
+    }
+    Some(rule)
+}
+
+fn windows_of(rule: &Rule) -> Vec<(super::Metric, u32)> {
+    let mut windows: Vec<_> = rule
+        .fields()
+        .into_iter()
+        .filter_map(
+            |field| if let Field::Window { metric, seconds } = field { Some((*metric, *seconds)) } else { None },
+        )
+        .collect();
+    windows.sort_unstable();
+    windows.dedup();
+    windows
+}
+
+/// What a state rule is about follows from the events it can match.
+fn state_subject(rule: &Rule) -> Result<SubjectKind, String> {
+    let bound = state_bound(rule);
+    let matched = || STATE_EVENTS.iter().filter(|event| bound.admits("", event));
+    let jobs = matched().filter(|event| event.starts_with("JobDependency")).count();
+    match (jobs, matched().count()) {
+        (_, 0) => Err(format!("no state event matches; watch.event is {}", listed(STATE_EVENTS.iter().copied()))),
+        (0, _) => Ok(SubjectKind::InvocationLogging),
+        (jobs, all) if jobs == all => Ok(SubjectKind::CustomizationJobDependency),
+        _ => Err("a state rule is either about jobs or about logging; test watch.event for one kind".to_owned()),
+    }
+}
+
+fn domain(document: &Node, problems: &mut Problems<'_>) -> Option<Domain> {
+    let Some(node) = document.get("logsource") else {
+        problems.add(document.place, format!("the logsource is missing; {LOGSOURCES}"));
+        return None;
+    };
+    let part = |key: &str| node.get(key).and_then(Node::text);
+    match (part("product"), part("service")) {
+        (Some("aws"), Some("cloudtrail")) => Some(Domain::CloudTrail),
+        (Some("bedrock-watch"), Some("principal")) => Some(Domain::Principal),
+        (Some("bedrock-watch"), Some("state")) => Some(Domain::State),
+        _ => {
+            let parts: Vec<&str> = ["product", "category", "service"].into_iter().filter_map(part).collect();
+            let named = if parts.is_empty() { "nothing in particular".to_owned() } else { parts.join("/") };
+            problems.add(node.place, format!("this rule is for {named}; {LOGSOURCES}"));
+            None
+        }
+    }
+}
+
+fn version(document: &Node, problems: &mut Problems<'_>) {
+    if let Some(node) = document.get("sigma-version") {
+        let text = match &node.kind {
+            yaml::Kind::Int(number) => number.to_string(),
+            yaml::Kind::Float(number) => number.to_string(),
+            yaml::Kind::Text(text) => text.clone(),
+            _ => String::new(),
+        };
+        if !matches!(text.trim_start_matches('v').split('.').next(), Some("1" | "2")) {
+            problems.add(node.place, format!("sigma-version {text} is not supported; rules are read as Sigma 2"));
+        }
+    }
+}
+
+fn searches(node: &Node, domain: Domain, problems: &mut Problems<'_>) -> Vec<Search> {
+    let Some(entries) = node.entries() else {
+        problems.add(node.place, format!("the detection is a mapping, and this is {}", node.noun()));
+        return Vec::new();
+    };
+    let mut searches = Vec::new();
+    for (key, value) in entries {
+        match key.text.as_str() {
+            "condition" => {}
+            "timeframe" => problems.add(
+                key.place,
+                "timeframe belonged to aggregations, which are no longer part of Sigma; write a correlation rule",
+            ),
+            name => {
+                let logic = detection::search(value, domain, problems);
+                searches.push(Search { name: name.to_owned(), logic });
+            }
+        }
+    }
+    searches
+}

@@ -1,0 +1,209 @@
+//! All rules together, and the quick answer to which of them may concern an event.
+//!
+//! Deliberately immutable: a changed rule is a new set.
+
+use super::{
+    RuleFile,
+    bound::{Bound, NameField, NameKind, NamePattern, bound, record_name},
+    clause,
+    correlation::CorrelationRule,
+    definition::Rule,
+    load,
+    problem::Problem,
+    value::Field,
+    vocabulary::{Domain, STATE_EVENTS},
+};
+
+/// A rule's place in its set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RuleIndex(pub u32);
+
+/// The compiled rules.
+#[derive(Debug, Clone)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    correlations: Vec<CorrelationRule>,
+    dispatch: Dispatch,
+    principal: Vec<RuleIndex>,
+    state: Vec<(&'static str, Vec<RuleIndex>)>,
+    bound: Bound,
+}
+
+impl Default for RuleSet {
+    fn default() -> Self {
+        Self::new(Vec::new(), Vec::new())
+    }
+}
+
+impl RuleSet {
+    /// Compiles rule files; every problem of every file is returned at once.
+    ///
+    /// # Errors
+    /// When any file has a problem.
+    pub fn compile(files: &[RuleFile]) -> Result<Self, Vec<Problem>> {
+        let (rules, correlations) = load::compile(files)?;
+        Ok(Self::new(rules, correlations))
+    }
+
+    fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
+        let of_domain = |domain: Domain| indexed(&rules).filter(move |(_, rule)| rule.domain == domain);
+        let call_bounds: Vec<(RuleIndex, Bound)> = of_domain(Domain::CloudTrail)
+            .map(|(index, rule)| (index, bound(&rule.condition, &rule.searches, &record_name)))
+            .collect();
+        let principal = of_domain(Domain::Principal).map(|(index, _)| index).collect();
+        let state = STATE_EVENTS
+            .iter()
+            .map(|event| {
+                let judging = of_domain(Domain::State).filter(|(_, rule)| state_bound(rule).admits("", event));
+                (*event, judging.map(|(index, _)| index).collect())
+            })
+            .collect();
+        let bound = Bound::union(call_bounds.iter().map(|(_, bound)| bound));
+        let dispatch = Dispatch::new(call_bounds);
+        Self { rules, correlations, dispatch, principal, state, bound }
+    }
+
+    /// Every rule, in the order of the files.
+    #[must_use]
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// Every rule with its index.
+    pub fn indexed(&self) -> impl Iterator<Item = (RuleIndex, &Rule)> {
+        indexed(&self.rules)
+    }
+
+    /// Every correlation, in the order of the files.
+    #[must_use]
+    pub fn correlations(&self) -> &[CorrelationRule] {
+        &self.correlations
+    }
+
+    /// The rules that may match a CloudTrail record of this source and name.
+    pub fn call_rules<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {
+        self.dispatch.candidates(source, name)
+    }
+
+    /// The rules that judge the seconds of principals.
+    #[must_use]
+    pub fn principal_rules(&self) -> &[RuleIndex] {
+        &self.principal
+    }
+
+    /// The rules that may match the state event of this name.
+    #[must_use]
+    pub fn state_rules(&self, event: &str) -> &[RuleIndex] {
+        self.state.iter().find(|(known, _)| *known == event).map_or(&[], |(_, rules)| rules)
+    }
+
+    /// The rule at an index this set gave.
+    ///
+    /// # Panics
+    /// When the index is of another, larger set.
+    #[must_use]
+    #[expect(clippy::indexing_slicing, reason = "an index comes from this set")]
+    pub fn get(&self, index: RuleIndex) -> &Rule {
+        &self.rules[index.0 as usize]
+    }
+
+    /// The rule with this id.
+    #[must_use]
+    pub fn by_id(&self, id: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| rule.about.id == id)
+    }
+
+    /// The index of the rule with this id.
+    #[must_use]
+    pub fn index_of(&self, id: &str) -> Option<RuleIndex> {
+        indexed(&self.rules).find(|(_, rule)| rule.about.id == id).map(|(index, _)| index)
+    }
+
+    /// What a CloudTrail record must look like for any rule to be able to match it.
+    #[must_use]
+    pub const fn bound(&self) -> &Bound {
+        &self.bound
+    }
+
+    /// A copy in which one rule lacks one of its [`Rule::clauses`]; an unchanged copy when there is no such clause.
+    #[must_use]
+    pub fn without(&self, rule: RuleIndex, clause_index: usize) -> Self {
+        let mut rules = self.rules.clone();
+        if let Some(place) = rules.get_mut(rule.0 as usize)
+            && let Some(changed) = clause::without(place, clause_index)
+        {
+            *place = changed;
+        }
+        Self::new(rules, self.correlations.clone())
+    }
+}
+
+fn indexed(rules: &[Rule]) -> impl Iterator<Item = (RuleIndex, &Rule)> {
+    (0_u32..).map(RuleIndex).zip(rules)
+}
+
+/// Which state events a rule can match, as a bound on their name.
+pub(super) fn state_bound(rule: &Rule) -> Bound {
+    let which = |field: &Field| matches!(field, Field::Watch("event")).then_some(NameField::EventName);
+    bound(&rule.condition, &rule.searches, &which)
+}
+
+/// Candidates by name: an exact name is found by binary search, everything else is compared.
+#[derive(Debug, Clone)]
+struct Dispatch {
+    by_name: Vec<(String, Vec<RuleIndex>)>,
+    by_source: Vec<(String, Vec<RuleIndex>)>,
+    others: Vec<(RuleIndex, Bound)>,
+}
+
+impl Dispatch {
+    fn new(bounds: Vec<(RuleIndex, Bound)>) -> Self {
+        let mut dispatch = Self { by_name: Vec::new(), by_source: Vec::new(), others: Vec::new() };
+        for (index, bound) in bounds {
+            let exact = |names: &[NamePattern], field| {
+                names.iter().all(|name| name.field == field && name.kind == NameKind::Equals)
+            };
+            match bound {
+                Bound::Names(names) if exact(&names, NameField::EventName) => {
+                    insert_all(&mut dispatch.by_name, names, index);
+                }
+                Bound::Names(names) if exact(&names, NameField::EventSource) => {
+                    insert_all(&mut dispatch.by_source, names, index);
+                }
+                other => dispatch.others.push((index, other)),
+            }
+        }
+        dispatch
+    }
+
+    fn candidates<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {
+        let others = self.others.iter().filter(move |(_, bound)| bound.admits(source, name)).map(|(index, _)| *index);
+        lookup(&self.by_name, name).iter().chain(lookup(&self.by_source, source)).copied().chain(others)
+    }
+}
+
+fn insert_all(table: &mut Vec<(String, Vec<RuleIndex>)>, names: Vec<NamePattern>, index: RuleIndex) {
+    for name in names {
+        match table.binary_search_by(|(known, _)| known.as_str().cmp(&name.text)) {
+            Ok(at) => {
+                if let Some((_, rules)) = table.get_mut(at)
+                    && rules.last() != Some(&index)
+                {
+                    rules.push(index);
+                }
+            }
+            Err(at) => table.insert(at, (name.text, vec![index])),
+        }
+    }
+}
+
+/// Finds a name whatever its case, without allocating for ASCII.
+fn lookup<'a>(table: &'a [(String, Vec<RuleIndex>)], name: &str) -> &'a [RuleIndex] {
+    let found = if name.is_ascii() {
+        table.binary_search_by(|(known, _)| known.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_lowercase())))
+    } else {
+        let folded = name.to_lowercase();
+        table.binary_search_by(|(known, _)| known.as_str().cmp(&folded))
+    };
+    found.ok().and_then(|at| table.get(at)).map_or(&[], |(_, rules)| rules)
+}

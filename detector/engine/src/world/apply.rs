@@ -1,0 +1,385 @@
+//! Applies calls and native job events to the world, and says what has to be derived again.
+
+use serde_json::Value;
+
+use crate::{
+    activity::{ApiCall, JobStateChange},
+    decode::section,
+    order::{Evidence, Moment},
+    principals::actor_of,
+    settings::Settings,
+    time::Second,
+};
+
+use super::{
+    Origin, Touched, World,
+    group_rules::{items, named_rules, text},
+    interests::{Meaning, meaning},
+    job::{Job, JobRef},
+    logging::{LoggingChange, Posture},
+    requests::{created_endpoint, deleted_endpoints, read_job_detail, read_job_request, tags, texts, trusts_bedrock},
+    resource::{Effect, Entered, Loss, ResourceKey, Return},
+    security_group::RuleChange,
+};
+
+/// The tag that ties a network interface to a customization job (Amazon Bedrock user guide, "VPC protection").
+const JOB_TAG: &str = "BedrockModelCustomizationJobArn";
+
+/// A call on its way into the world.
+struct Applying<'a> {
+    call: &'a ApiCall<'a>,
+    request: Value,
+    response: Value,
+    settings: &'a Settings,
+}
+
+impl World {
+    /// Whether a call means anything to the world.
+    pub(crate) fn cares_about(source: &str, name: &str) -> bool {
+        meaning(source, name).is_some()
+    }
+
+    /// Applies a call.
+    pub(crate) fn apply_call(&mut self, call: &ApiCall<'_>, settings: &Settings) -> Touched {
+        let Some(meaning) = meaning(&call.source, &call.name) else { return Touched::new() };
+        if call.error_code.is_some() && meaning != Meaning::DeleteGroup {
+            return Touched::new();
+        }
+        let section = |raw: &Option<std::borrow::Cow<'_, str>>| raw.as_deref().map_or(Value::Null, section::value);
+        let applying = Applying { call, request: section(&call.request), response: section(&call.response), settings };
+        self.apply(meaning, &applying)
+    }
+
+    fn apply(&mut self, meaning: Meaning, it: &Applying<'_>) -> Touched {
+        match meaning {
+            Meaning::CreateJob => self.create_job(it),
+            Meaning::StopJob => self.stop_job(it),
+            Meaning::PutLogging => self.change_logging(it, Posture::of(&it.request["loggingConfig"])),
+            Meaning::DeleteLogging => self.change_logging(it, Posture::Off),
+            Meaning::CreateGroup => self.create_group(it),
+            Meaning::DeleteGroup => self.delete_group(it),
+            Meaning::Authorize { egress } => {
+                self.change_group(it, RuleChange::Authorized(named_rules(egress, &it.request, &it.response)))
+            }
+            Meaning::Revoke { egress } => {
+                let rules = named_rules(egress, &it.request, &it.response);
+                self.change_group(it, RuleChange::Revoked { egress, rules })
+            }
+            Meaning::CreateSubnet => self.create_subnet(it),
+            Meaning::CreateEndpoint => self.create_endpoint(it),
+            Meaning::CreateInterface => self.create_interface(it),
+            Meaning::DeleteSubnet
+            | Meaning::DeleteEndpoints
+            | Meaning::DisableKey
+            | Meaning::ScheduleKeyDeletion
+            | Meaning::KeyBack
+            | Meaning::CreateBucket
+            | Meaning::DeleteBucket
+            | Meaning::CreateLogGroup
+            | Meaning::DeleteLogGroup => self.change_resource(meaning, it),
+            Meaning::CreateRole
+            | Meaning::DeleteRole
+            | Meaning::AttachPolicy
+            | Meaning::DetachPolicy
+            | Meaning::PutPolicy
+            | Meaning::DeletePolicy
+            | Meaning::ChangeTrust => self.change_role(meaning, it),
+        }
+    }
+
+    fn create_job(&mut self, it: &Applying<'_>) -> Touched {
+        let arn = text(&it.response["jobArn"]);
+        let name = text(&it.request["jobName"]);
+        if arn.is_none() && name.is_none() {
+            return Touched::new();
+        }
+        let (account, region) = arn.as_deref().and_then(owner_of_arn).unwrap_or((&it.call.account, &it.call.region));
+        let wanted = JobRef { account, region, arn: arn.as_deref(), name: name.as_deref() };
+        let at = it.call.time;
+        self.update_job(wanted, it.settings, |job| {
+            job.existed_at(at);
+            read_job_request(job, &it.request);
+        })
+    }
+
+    fn stop_job(&mut self, it: &Applying<'_>) -> Touched {
+        let Some(identifier) = text(&it.request["jobIdentifier"]) else { return Touched::new() };
+        let is_arn = identifier.starts_with("arn:");
+        let (account, region) =
+            if is_arn { owner_of_arn(&identifier) } else { None }.unwrap_or((&it.call.account, &it.call.region));
+        let (arn, name) = if is_arn { (Some(&*identifier), None) } else { (None, Some(&*identifier)) };
+        self.update_job(JobRef { account, region, arn, name }, it.settings, |job| {
+            job.existed_at(it.call.time);
+            job.stopping = true;
+        })
+    }
+
+    /// Changes a job and returns everything that has to be derived again because of it.
+    pub(super) fn update_job(
+        &mut self,
+        wanted: JobRef<'_>,
+        settings: &Settings,
+        change: impl FnOnce(&mut Job),
+    ) -> Touched {
+        let max = usize::try_from(settings.limits.jobs_max).unwrap_or(usize::MAX);
+        if self.jobs.len() >= max && self.jobs.find(wanted).is_none() {
+            self.jobs.evict();
+            self.limits_reached.jobs = self.limits_reached.jobs.saturating_add(1);
+        }
+        let resources = self.jobs.update(wanted, change);
+        let endpoints = self.network.endpoints_of(&resources);
+        resources.into_iter().chain(endpoints).map(Origin::Resource).collect()
+    }
+
+    /// Applies a native event about a job.
+    pub(crate) fn apply_job_state(&mut self, change: &JobStateChange<'_>, settings: &Settings) -> Touched {
+        let (account, region) = owner_of_arn(&change.job_arn).unwrap_or((&change.account, &change.region));
+        let wanted = JobRef { account, region, arn: Some(&change.job_arn), name: change.job_name.as_deref() };
+        self.update_job(wanted, settings, |job| {
+            job.existed_at(change.created_at.unwrap_or(change.time).min(change.time));
+            if is_terminal(&change.status) {
+                job.end(change.ended_at.or(change.modified_at).unwrap_or(change.time), &change.status);
+            } else if change.status == "Stopping" {
+                job.stopping = true;
+            }
+            read_job_detail(job, &section::value(&change.detail));
+        })
+    }
+
+    fn change_logging(&mut self, it: &Applying<'_>, after: Posture) -> Touched {
+        let change = LoggingChange { evidence: it.evidence(), after, made: true };
+        self.enter_logging(&it.call.account, &it.call.region, change, it.settings)
+    }
+
+    /// Enters a change of a logging configuration.
+    pub(super) fn enter_logging(
+        &mut self,
+        account: &str,
+        region: &str,
+        change: LoggingChange,
+        settings: &Settings,
+    ) -> Touched {
+        let key: (Box<str>, Box<str>) = (account.into(), region.into());
+        if let Posture::On(delivery) = &change.after {
+            for (resource, _) in delivery.resources(account, region) {
+                self.logging_users.entry(resource).or_default().insert(key.clone());
+            }
+        }
+        let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
+        let is_new = self.logging.entry(key.clone()).or_default().enter(change, max);
+        let origin = Origin::Logging { account: key.0, region: key.1 };
+        if is_new { Touched::from([origin]) } else { Touched::new() }
+    }
+
+    fn create_group(&mut self, it: &Applying<'_>) -> Touched {
+        let Some(id) = text(&it.response["groupId"]) else { return Touched::new() };
+        let vpc = text(&it.request["vpcId"]);
+        let max = usize::try_from(it.settings.limits.changes_max).unwrap_or(usize::MAX);
+        let group = self.group_mut(&id, it.settings);
+        group.account = (*it.call.account).into();
+        group.region = (*it.call.region).into();
+        group.name = text(&it.request["groupName"]).map(Into::into);
+        group.description = text(&it.request["groupDescription"]).map(Into::into);
+        group.vpc = vpc.clone().map(Into::into);
+        group.enter(it.evidence(), RuleChange::Created, max);
+        let key = ResourceKey::SecurityGroup(id.into());
+        let endpoints = vpc.map(|vpc| self.network.place(key.clone(), &vpc)).unwrap_or_default();
+        std::iter::once(key).chain(endpoints).map(Origin::Resource).collect()
+    }
+
+    fn delete_group(&mut self, it: &Applying<'_>) -> Touched {
+        let Some(id) = self.group_id(it) else { return Touched::new() };
+        let key = ResourceKey::SecurityGroup(id.into());
+        let Some(code) = it.call.error_code.as_deref() else {
+            self.ledger_mut(&key, it.settings).account = Some((*it.call.account).into());
+            return self.enter(key, it.evidence(), Effect::Lost(Loss::Deleted), it.settings);
+        };
+        const REFUSALS_MAX: usize = 1_024;
+        let code = code.strip_prefix("Client.").unwrap_or(code);
+        let ledger = self.ledger_mut(&key, it.settings);
+        ledger.account = Some((*it.call.account).into());
+        match ledger.enter_refusal(it.evidence(), code, REFUSALS_MAX) {
+            Entered::New => Touched::from([Origin::Resource(key)]),
+            Entered::Known => Touched::new(),
+            Entered::AtLimit => {
+                self.limits_reached.other = self.limits_reached.other.saturating_add(1);
+                Touched::new()
+            }
+        }
+    }
+
+    /// The group a call names, by id, or by name where a group of that name was seen being created.
+    fn group_id(&self, it: &Applying<'_>) -> Option<String> {
+        let by_id = text(&it.request["groupId"]).or_else(|| text(&it.response["groupId"]));
+        by_id.or_else(|| {
+            let name = text(&it.request["groupName"])?;
+            let is_it = |group: &super::SecurityGroup| {
+                *group.account == *it.call.account
+                    && *group.region == *it.call.region
+                    && group.name.as_deref() == Some(name.as_str())
+            };
+            self.groups.iter().find(|(_, group)| is_it(group)).map(|(id, _)| id.to_string())
+        })
+    }
+
+    fn change_group(&mut self, it: &Applying<'_>, change: RuleChange) -> Touched {
+        let Some(id) = self.group_id(it) else { return Touched::new() };
+        let max = usize::try_from(it.settings.limits.changes_max).unwrap_or(usize::MAX);
+        let group = self.group_mut(&id, it.settings);
+        group.account = (*it.call.account).into();
+        group.region = (*it.call.region).into();
+        if !group.enter(it.evidence(), change, max) {
+            return Touched::new();
+        }
+        Touched::from([Origin::Resource(ResourceKey::SecurityGroup(id.into()))])
+    }
+
+    fn create_subnet(&mut self, it: &Applying<'_>) -> Touched {
+        let (Some(id), Some(vpc)) = (text(&it.response["subnet"]["subnetId"]), text(&it.request["vpcId"])) else {
+            return Touched::new();
+        };
+        let endpoints = self.network.place(ResourceKey::Subnet(id.into()), &vpc);
+        endpoints.into_iter().map(Origin::Resource).collect()
+    }
+
+    fn create_endpoint(&mut self, it: &Applying<'_>) -> Touched {
+        let Some((id, vpc)) = created_endpoint(&it.request, &it.response) else { return Touched::new() };
+        self.network.place_endpoint(&id, &vpc);
+        Touched::from([Origin::Resource(ResourceKey::VpcEndpoint(id.into()))])
+    }
+
+    /// A network interface that Bedrock made for a job ties job, subnet and groups together.
+    fn create_interface(&mut self, it: &Applying<'_>) -> Touched {
+        let specifications = items(&it.request["tagSpecificationSet"]);
+        let job_arn = specifications.map(|one| tags(&one["tags"])).find_map(|tags| tags.get(JOB_TAG).cloned());
+        let Some(job_arn) = job_arn else { return Touched::new() };
+        let Some((account, region)) = owner_of_arn(&job_arn) else { return Touched::new() };
+        let interface = &it.response["networkInterface"];
+        let groups = |set: &Value| -> Vec<Box<str>> {
+            items(&set["groupSet"]).filter_map(|group| text(&group["groupId"])).map(String::into_boxed_str).collect()
+        };
+        let subnet = text(&interface["subnetId"]).or_else(|| text(&it.request["subnetId"]));
+        let mut touched = Touched::new();
+        if let (Some(subnet), Some(vpc)) = (&subnet, text(&interface["vpcId"])) {
+            let endpoints = self.network.place(ResourceKey::Subnet(subnet.as_str().into()), &vpc);
+            touched.extend(endpoints.into_iter().map(Origin::Resource));
+        }
+        let wanted = JobRef { account, region, arn: Some(&job_arn), name: None };
+        touched.extend(self.update_job(wanted, it.settings, |job| {
+            job.existed_at(it.call.time);
+            job.security_groups.extend(groups(interface));
+            job.security_groups.extend(groups(&it.request));
+            job.security_groups.extend(texts(&it.request["groupSet"]));
+            job.subnets.extend(subnet.map(String::into_boxed_str));
+        }));
+        touched
+    }
+
+    fn change_resource(&mut self, meaning: Meaning, it: &Applying<'_>) -> Touched {
+        let account = &*it.call.account;
+        let named = |field: &str, key: fn(Box<str>) -> ResourceKey| -> Vec<ResourceKey> {
+            text(&it.request[field]).map(|id| key(id.into())).into_iter().collect()
+        };
+        let (resources, effect) = match meaning {
+            Meaning::DeleteSubnet => (named("subnetId", ResourceKey::Subnet), Effect::Lost(Loss::Deleted)),
+            Meaning::DeleteEndpoints => {
+                let ids = deleted_endpoints(&it.request, &it.response);
+                (ids.into_iter().map(ResourceKey::VpcEndpoint).collect(), Effect::Lost(Loss::Deleted))
+            }
+            Meaning::DisableKey => (self.keys(it), Effect::Lost(Loss::Disabled)),
+            Meaning::ScheduleKeyDeletion => (self.keys(it), Effect::Lost(Loss::ScheduledForDeletion)),
+            Meaning::KeyBack => (self.keys(it), Effect::Back(Return::Whole)),
+            Meaning::DeleteBucket => (named("bucketName", ResourceKey::Bucket), Effect::Lost(Loss::Deleted)),
+            Meaning::CreateBucket => (named("bucketName", ResourceKey::Bucket), Effect::Back(Return::Whole)),
+            Meaning::DeleteLogGroup => (it.log_groups(), Effect::Lost(Loss::Deleted)),
+            Meaning::CreateLogGroup => (it.log_groups(), Effect::Back(Return::Whole)),
+            _ => return Touched::new(),
+        };
+        let mut touched = Touched::new();
+        for resource in resources {
+            let ledger = self.ledger_mut(&resource, it.settings);
+            ledger.account = Some(account.into());
+            touched.extend(self.enter(resource, it.evidence(), effect.clone(), it.settings));
+        }
+        touched
+    }
+
+    /// The keys a KMS call concerns: by the ARN among its resources, and by what the request called it.
+    fn keys(&mut self, it: &Applying<'_>) -> Vec<ResourceKey> {
+        let resources = it.call.resources.as_deref().map_or(Value::Null, section::value);
+        let arn = items(&resources).find_map(|resource| text(&resource["ARN"]));
+        let arn = arn.or_else(|| text(&it.request["keyId"]).filter(|id| id.starts_with("arn:")));
+        let mut keys: Vec<ResourceKey> = [arn.clone(), text(&it.request["keyId"])]
+            .into_iter()
+            .flatten()
+            .map(|id| ResourceKey::kms_key(&id, &it.call.account))
+            .collect();
+        keys.dedup();
+        if let (Some(arn), Some(key)) = (arn, keys.first()) {
+            self.ledger_mut(key, it.settings).arn = Some(arn.into());
+        }
+        keys
+    }
+
+    fn change_role(&mut self, meaning: Meaning, it: &Applying<'_>) -> Touched {
+        let Some(name) = text(&it.request["roleName"]) else { return Touched::new() };
+        let policy = |field: &str| -> Box<str> { text(&it.request[field]).unwrap_or_default().into() };
+        let effect = match meaning {
+            Meaning::CreateRole => Effect::Back(Return::Whole),
+            Meaning::DeleteRole => Effect::Lost(Loss::Deleted),
+            Meaning::AttachPolicy => Effect::Back(Return::Permissions(policy("policyArn"))),
+            Meaning::DetachPolicy => Effect::Lost(Loss::PermissionsRemoved(policy("policyArn"))),
+            Meaning::PutPolicy => Effect::Back(Return::Permissions(policy("policyName"))),
+            Meaning::DeletePolicy => Effect::Lost(Loss::PermissionsRemoved(policy("policyName"))),
+            Meaning::ChangeTrust if trusts_bedrock(&it.request["policyDocument"]) => Effect::Back(Return::Trust),
+            Meaning::ChangeTrust => Effect::Lost(Loss::TrustRemoved),
+            _ => return Touched::new(),
+        };
+        let role = ResourceKey::Role { account: (*it.call.account).into(), name: name.into() };
+        self.ledger_mut(&role, it.settings).account = Some((*it.call.account).into());
+        self.enter(role, it.evidence(), effect, it.settings)
+    }
+}
+
+impl Applying<'_> {
+    fn evidence(&self) -> Evidence {
+        evidence_of(self.call)
+    }
+
+    fn log_groups(&self) -> Vec<ResourceKey> {
+        let name = text(&self.request["logGroupName"]);
+        let key = |name: String| ResourceKey::LogGroup {
+            account: (*self.call.account).into(),
+            region: (*self.call.region).into(),
+            name: name.into(),
+        };
+        name.map(key).into_iter().collect()
+    }
+}
+
+/// A call as evidence.
+pub(crate) fn evidence_of(call: &ApiCall<'_>) -> Evidence {
+    Evidence {
+        moment: Moment { at: call.time, native: false, id: (*call.event_id).into() },
+        name: (*call.name).into(),
+        principal: (*call.principal).into(),
+        actor: actor_of(call),
+    }
+}
+
+/// Account and region of an ARN.
+pub(super) fn owner_of_arn(arn: &str) -> Option<(&str, &str)> {
+    let mut parts = arn.splitn(6, ':');
+    let (region, account) = (parts.nth(3)?, parts.next()?);
+    (!region.is_empty() && !account.is_empty()).then_some((account, region))
+}
+
+/// Whether a job with this status has ended.
+pub(super) fn is_terminal(status: &str) -> bool {
+    matches!(status, "Completed" | "Failed" | "Stopped")
+}
+
+/// Moment of something that inventory said.
+pub(super) fn observed_moment(at: Second, id: &str) -> Moment {
+    Moment { at, native: true, id: id.into() }
+}

@@ -1,0 +1,106 @@
+//! Applies what AWS answered when it was asked. Inventory adds facts with their time; it never overrules an event.
+
+use crate::{
+    alert::Actor,
+    observation::{Observation, ObservedJob},
+    order::Evidence,
+    settings::Settings,
+    time::Second,
+};
+
+use super::{
+    Origin, Touched, World,
+    apply::{is_terminal, observed_moment, owner_of_arn},
+    group_rules::GroupRule,
+    job::{Job, JobRef},
+    logging::{LoggingChange, Posture},
+    requests::set_text,
+    resource::ResourceKey,
+    security_group::RuleChange,
+};
+
+impl World {
+    /// Applies an observation.
+    pub(crate) fn apply_observation(&mut self, seen: &Observation, settings: &Settings) -> Touched {
+        let evidence = Evidence {
+            moment: observed_moment(seen.at, &seen.id),
+            name: "InventoryObservation".into(),
+            principal: "".into(),
+            actor: Actor::default(),
+        };
+        let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
+        let mut touched = Touched::new();
+        for job in &seen.jobs {
+            let (account, region) = owner_of_arn(&job.job_arn).unwrap_or((&seen.account, &seen.region));
+            let wanted = JobRef { account, region, arn: Some(&job.job_arn), name: job.job_name.as_deref() };
+            touched.extend(self.update_job(wanted, settings, |known| read_observed(known, job, seen.at)));
+        }
+        for observed in &seen.security_groups {
+            let group = self.group_mut(&observed.group_id, settings);
+            group.account = seen.account.as_str().into();
+            group.region = seen.region.as_str().into();
+            let keep = |field: &mut Option<Box<str>>, value: &Option<String>| {
+                if let Some(value) = value {
+                    *field = Some(value.as_str().into());
+                }
+            };
+            keep(&mut group.name, &observed.group_name);
+            keep(&mut group.description, &observed.description);
+            keep(&mut group.vpc, &observed.vpc_id);
+            let rules = observed.rules.iter().map(GroupRule::observed).collect();
+            group.enter(evidence.clone(), RuleChange::Observed(rules), max);
+            let key = ResourceKey::SecurityGroup(observed.group_id.as_str().into());
+            if let Some(vpc) = &observed.vpc_id {
+                touched.extend(self.network.place(key.clone(), vpc).into_iter().map(Origin::Resource));
+            }
+            touched.insert(Origin::Resource(key));
+        }
+        for id in &seen.missing_security_groups {
+            let group = self.group_mut(id, settings);
+            if let Err(place) = group.missing.binary_search_by(|known| known.moment.cmp(&evidence.moment)) {
+                group.missing.insert(place, evidence.clone());
+                // The earliest sayings decide; later ones only repeat them.
+                group.missing.truncate(max);
+            }
+            touched.insert(Origin::Resource(ResourceKey::SecurityGroup(id.as_str().into())));
+        }
+        for endpoint in &seen.vpc_endpoints {
+            self.network.place_endpoint(&endpoint.vpc_endpoint_id, &endpoint.vpc_id);
+            let key = ResourceKey::VpcEndpoint(endpoint.vpc_endpoint_id.as_str().into());
+            touched.insert(Origin::Resource(key));
+        }
+        if let Some(logging) = &seen.invocation_logging {
+            let after = logging.logging_config.as_ref().map_or(Posture::Off, Posture::of);
+            let change = LoggingChange { evidence, after, made: false };
+            touched.extend(self.enter_logging(&seen.account, &seen.region, change, settings));
+        }
+        touched
+    }
+}
+
+fn read_observed(known: &mut Job, seen: &ObservedJob, at: Second) {
+    let time = |text: &Option<String>| text.as_deref().and_then(Second::parse);
+    known.existed_at(time(&seen.creation_time).unwrap_or(at).min(at));
+    if is_terminal(&seen.status) {
+        known.end(time(&seen.end_time).unwrap_or(at), &seen.status);
+    } else if seen.status == "Stopping" {
+        known.stopping = true;
+    }
+    let keep = |field: &mut Option<Box<str>>, value: &Option<String>| {
+        if let Some(value) = value {
+            set_text(field, value);
+        }
+    };
+    keep(&mut known.role_arn, &seen.role_arn);
+    keep(&mut known.kms_key, &seen.kms_key);
+    keep(&mut known.base_model, &seen.base_model);
+    keep(&mut known.customization_type, &seen.customization_type);
+    keep(&mut known.output_model, &seen.output_model_name);
+    keep(&mut known.training_uri, &seen.training_s3_uri);
+    keep(&mut known.output_uri, &seen.output_s3_uri);
+    known.validation_uris.extend(seen.validation_s3_uris.iter().map(|uri| uri.as_str().into()));
+    known.subnets.extend(seen.subnet_ids.iter().map(|id| id.as_str().into()));
+    known.security_groups.extend(seen.security_group_ids.iter().map(|id| id.as_str().into()));
+    let parameters = seen.hyper_parameters.iter().map(|(name, value)| (name.as_str().into(), value.as_str().into()));
+    known.hyper_parameters.extend(parameters);
+}

@@ -1,0 +1,254 @@
+//! Invocation logging of one account and region: every configuration it had, and what each delivered.
+//!
+//! One configuration per account and region; a Put replaces it whole (Amazon Bedrock API reference,
+//! PutModelInvocationLoggingConfiguration).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{order::Evidence, time::Second};
+
+use super::{group_rules::text, resource::ResourceKey};
+
+/// The data types, with the flag that switches each; an omitted flag counts as delivering.
+const DATA_TYPES: [(&str, &str); 5] = [
+    ("text", "textDataDeliveryEnabled"),
+    ("image", "imageDataDeliveryEnabled"),
+    ("embedding", "embeddingDataDeliveryEnabled"),
+    ("video", "videoDataDeliveryEnabled"),
+    ("audio", "audioDataDeliveryEnabled"),
+];
+
+/// What a configuration delivers, and where to.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Delivery {
+    types: BTreeSet<Box<str>>,
+    /// By kind of destination.
+    destinations: BTreeMap<Destination, Box<str>>,
+    role_arn: Option<Box<str>>,
+    /// The configuration as it was put, for restoring it.
+    pub(crate) configuration: Box<str>,
+}
+
+/// A kind of destination.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Destination {
+    LogGroup,
+    Bucket,
+    LargeDataBucket,
+}
+
+impl Destination {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::LogGroup => "log_group",
+            Self::Bucket => "bucket",
+            Self::LargeDataBucket => "large_data_bucket",
+        }
+    }
+}
+
+/// What is known of logging after a change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Posture {
+    /// Nothing is known.
+    Unknown,
+    /// Nothing is delivered.
+    Off,
+    /// Something is delivered.
+    On(Delivery),
+}
+
+impl Posture {
+    /// Reads a `loggingConfig`; its absence leaves the posture unknown.
+    pub(crate) fn of(config: &Value) -> Self {
+        let Some(fields) = config.as_object() else { return Self::Unknown };
+        let types: BTreeSet<Box<str>> = DATA_TYPES
+            .iter()
+            .filter(|(_, flag)| fields.get(*flag).and_then(truth).unwrap_or(true))
+            .map(|(name, _)| Box::from(*name))
+            .collect();
+        let cloud_watch = &config["cloudWatchConfig"];
+        let named = [
+            (Destination::LogGroup, &cloud_watch["logGroupName"]),
+            (Destination::Bucket, &config["s3Config"]["bucketName"]),
+            (Destination::LargeDataBucket, &cloud_watch["largeDataDeliveryS3Config"]["bucketName"]),
+        ];
+        let destinations: BTreeMap<Destination, Box<str>> =
+            named.into_iter().filter_map(|(kind, name)| Some((kind, text(name)?.into()))).collect();
+        let delivers = destinations.keys().any(|kind| *kind != Destination::LargeDataBucket);
+        if types.is_empty() || !delivers {
+            return Self::Off;
+        }
+        let role_arn = text(&cloud_watch["roleArn"]).map(Into::into);
+        Self::On(Delivery { types, destinations, role_arn, configuration: config.to_string().into() })
+    }
+
+    /// The name in rules.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Off => "off",
+            Self::On(_) => "on",
+        }
+    }
+}
+
+fn truth(value: &Value) -> Option<bool> {
+    value.as_bool().or_else(|| value.as_str().and_then(|text| text.parse().ok()))
+}
+
+impl Delivery {
+    /// Data types and kinds of destination that `self` delivered and `next` does not.
+    pub(crate) fn lost_in(&self, next: &Self) -> Vec<String> {
+        let types = self.types.difference(&next.types).map(ToString::to_string);
+        let kinds = self
+            .destinations
+            .iter()
+            .filter(|(kind, _)| !next.destinations.contains_key(kind))
+            .map(|(kind, name)| format!("{}:{name}", kind.as_str()));
+        types.chain(kinds).collect()
+    }
+
+    /// Destinations that are another one in `next`.
+    pub(crate) fn moved_in(&self, next: &Self) -> Vec<String> {
+        let moved = self.destinations.iter().filter_map(|(kind, name)| {
+            let now = next.destinations.get(kind)?;
+            (now != name).then(|| format!("{}:{name} to {now}", kind.as_str()))
+        });
+        moved.collect()
+    }
+
+    /// Whether everything that `earlier` delivered is delivered to the same places.
+    pub(crate) fn covers(&self, earlier: &Self) -> bool {
+        earlier.lost_in(self).is_empty() && earlier.moved_in(self).is_empty()
+    }
+
+    /// What it stands on, with the name alerts use.
+    pub(crate) fn resources(&self, account: &str, region: &str) -> Vec<(ResourceKey, String)> {
+        let mut resources = Vec::new();
+        for (kind, name) in &self.destinations {
+            let key = match kind {
+                Destination::LogGroup => {
+                    ResourceKey::LogGroup { account: account.into(), region: region.into(), name: name.clone() }
+                }
+                Destination::Bucket | Destination::LargeDataBucket => ResourceKey::Bucket(name.clone()),
+            };
+            resources.push((key, name.to_string()));
+        }
+        if let Some(role_arn) = self.role_arn.as_deref()
+            && let Some(key) = ResourceKey::role_of_arn(role_arn)
+        {
+            resources.push((key, role_arn.to_owned()));
+        }
+        resources
+    }
+
+    /// Whether it delivers somewhere that `lost` does not take away.
+    pub(crate) fn survives(&self, lost: &ResourceKey, account: &str, region: &str) -> bool {
+        !self.resources(account, region).iter().any(|(key, _)| key == lost)
+    }
+}
+
+/// The history of one account and region.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct LoggingHistory {
+    /// In judging order.
+    changes: Vec<LoggingChange>,
+}
+
+/// One change of the configuration.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LoggingChange {
+    pub(crate) evidence: Evidence,
+    /// What is known after it.
+    pub(crate) after: Posture,
+    /// Whether somebody made it; false when inventory only saw it.
+    pub(crate) made: bool,
+}
+
+impl LoggingHistory {
+    /// Enters a change. Returns false when it was known.
+    pub(crate) fn enter(&mut self, change: LoggingChange, max: usize) -> bool {
+        match self.changes.binary_search_by(|known| known.evidence.moment.cmp(&change.evidence.moment)) {
+            Ok(_) => false,
+            Err(place) => {
+                self.changes.insert(place, change);
+                if self.changes.len() > max.max(2) {
+                    self.changes.remove(0);
+                }
+                true
+            }
+        }
+    }
+
+    /// Every change with what was known before it and what followed.
+    pub(crate) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
+        const NOTHING: &Posture = &Posture::Unknown;
+        self.changes.iter().enumerate().map(move |(place, change)| {
+            let before = place.checked_sub(1).and_then(|before| self.changes.get(before));
+            Step {
+                before: before.map_or(NOTHING, |before| &before.after),
+                change,
+                later: self.changes.get(place.saturating_add(1)..).unwrap_or_default(),
+            }
+        })
+    }
+
+    /// The configuration in force last that delivered something before `moment`.
+    pub(crate) fn last_delivery_before(&self, at: Second) -> Option<&Delivery> {
+        let earlier = self.changes.iter().rev().filter(|change| change.evidence.moment.at <= at);
+        earlier.into_iter().find_map(|change| match &change.after {
+            Posture::On(delivery) => Some(delivery),
+            _ => None,
+        })
+    }
+
+    /// What is known now.
+    pub(crate) fn now(&self) -> &Posture {
+        self.changes.last().map_or(&Posture::Unknown, |change| &change.after)
+    }
+}
+
+/// One change in its context.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step<'a> {
+    pub(crate) before: &'a Posture,
+    pub(crate) change: &'a LoggingChange,
+    pub(crate) later: &'a [LoggingChange],
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reads_configurations() {
+        let check = |config: Value, expected: &str| assert_eq!(Posture::of(&config).as_str(), expected, "{config}");
+        let bucket = json!({"bucketName": "logs"});
+        check(Value::Null, "unknown");
+        check(json!({}), "off");
+        check(json!({"s3Config": bucket}), "on");
+        check(json!({"textDataDeliveryEnabled": true}), "off");
+        check(json!({"s3Config": bucket, "textDataDeliveryEnabled": false}), "on");
+        let all_off = json!({"s3Config": bucket, "textDataDeliveryEnabled": false, "imageDataDeliveryEnabled": false,
+            "embeddingDataDeliveryEnabled": false, "videoDataDeliveryEnabled": false, "audioDataDeliveryEnabled": "false"});
+        check(all_off, "off");
+    }
+
+    #[test]
+    fn tells_what_is_lost_and_moved() {
+        let delivery = |config: Value| match Posture::of(&config) {
+            Posture::On(delivery) => delivery,
+            other => panic!("{other:?}"),
+        };
+        let both = delivery(json!({"s3Config": {"bucketName": "a"}, "cloudWatchConfig": {"logGroupName": "g"}}));
+        let one = delivery(json!({"s3Config": {"bucketName": "b"}, "imageDataDeliveryEnabled": false}));
+        assert_eq!(both.lost_in(&one), ["image", "log_group:g"]);
+        assert_eq!(both.moved_in(&one), ["bucket:a to b"]);
+        assert!(both.covers(&both) && !one.covers(&both));
+    }
+}

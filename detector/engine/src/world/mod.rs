@@ -1,0 +1,196 @@
+//! What exists now and what became of it: customization jobs, what they stand on, and invocation logging.
+//!
+//! Everything is kept in event time and joined when asked, so the order of arrival cannot matter. Deliberately nothing
+//! about principals' activity; that is `principals`.
+
+mod apply;
+mod apply_inventory;
+mod blindness;
+mod derive;
+mod derive_logging;
+mod group_rules;
+mod interests;
+mod job;
+mod logging;
+mod network;
+mod requests;
+mod resource;
+mod security_group;
+mod state_event;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) use apply::evidence_of;
+pub(crate) use blindness::{Names, RegionCalls};
+pub(crate) use group_rules::GroupRule;
+pub(crate) use interests::INTERESTS;
+pub(crate) use job::{Job, Jobs};
+pub(crate) use resource::ResourceKey;
+pub(crate) use security_group::SecurityGroup;
+use serde::{Deserialize, Serialize};
+pub(crate) use state_event::{Repair, StateEvent};
+
+use crate::{settings::Settings, time::Second};
+
+use self::{
+    logging::LoggingHistory,
+    network::Network,
+    resource::{Effect, Entered, Ledger},
+};
+
+/// Everything known about resources.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct World {
+    jobs: Jobs,
+    ledgers: BTreeMap<ResourceKey, Ledger>,
+    groups: BTreeMap<Box<str>, SecurityGroup>,
+    network: Network,
+    logging: BTreeMap<(Box<str>, Box<str>), LoggingHistory>,
+    /// Which configurations stand on a resource, or stood on it.
+    logging_users: BTreeMap<ResourceKey, BTreeSet<(Box<str>, Box<str>)>>,
+    /// When a group will have been empty for long enough to say so.
+    emptied_due: BTreeMap<Second, BTreeSet<Box<str>>>,
+    /// How far time has come.
+    clock: Second,
+    /// How often a limit made it forget or ignore something.
+    limits_reached: Reached,
+}
+
+/// How often a limit was reached, by what it limits.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Reached {
+    pub(crate) jobs: u64,
+    pub(crate) dependencies: u64,
+    pub(crate) other: u64,
+}
+
+/// What has to be derived again: the origins of alerts.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Origin {
+    /// A resource and the jobs that stand on it.
+    Resource(ResourceKey),
+    /// Logging of an account and region.
+    Logging { account: Box<str>, region: Box<str> },
+}
+
+/// The origins that a change touched.
+pub(crate) type Touched = BTreeSet<Origin>;
+
+impl World {
+    /// Lets time pass. Returns what has to be derived again.
+    pub(crate) fn advance(&mut self, now: Second) -> Touched {
+        self.clock = self.clock.max(now);
+        let mut touched = Touched::new();
+        while let Some(due) = self.emptied_due.first_entry()
+            && *due.key() <= self.clock
+        {
+            touched.extend(due.remove().into_iter().map(|group| Origin::Resource(ResourceKey::SecurityGroup(group))));
+        }
+        touched
+    }
+
+    /// When [`World::advance`] next has something to do.
+    pub(crate) fn next_wakeup(&self) -> Option<Second> {
+        self.emptied_due.first_key_value().map(|(due, _)| *due)
+    }
+
+    /// The jobs.
+    pub(crate) const fn jobs(&self) -> &Jobs {
+        &self.jobs
+    }
+
+    /// A security group.
+    pub(crate) fn group(&self, id: &str) -> Option<&SecurityGroup> {
+        self.groups.get(id)
+    }
+
+    /// How often limits were reached.
+    pub(crate) const fn limits_reached(&self) -> Reached {
+        self.limits_reached
+    }
+
+    /// How many resources are remembered.
+    pub(crate) fn resources(&self) -> usize {
+        self.ledgers.len().saturating_add(self.groups.len())
+    }
+
+    /// The ledger of a resource, made if need be.
+    fn ledger_mut(&mut self, resource: &ResourceKey, settings: &Settings) -> &mut Ledger {
+        if !self.ledgers.contains_key(resource) {
+            self.make_room(settings);
+        }
+        self.ledgers.entry(resource.clone()).or_default()
+    }
+
+    /// A security group, made if need be.
+    fn group_mut(&mut self, id: &str, settings: &Settings) -> &mut SecurityGroup {
+        if !self.groups.contains_key(id) {
+            self.make_room(settings);
+        }
+        self.groups.entry(id.into()).or_default()
+    }
+
+    /// Enters a loss or return into a resource's ledger.
+    fn enter(
+        &mut self,
+        resource: ResourceKey,
+        evidence: crate::order::Evidence,
+        effect: Effect,
+        settings: &Settings,
+    ) -> Touched {
+        let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
+        let entered = self.ledger_mut(&resource, settings).enter(evidence, effect, max);
+        if entered == Entered::AtLimit {
+            self.limits_reached.other = self.limits_reached.other.saturating_add(1);
+        }
+        if entered == Entered::Known { Touched::new() } else { self.origins_of(resource) }
+    }
+
+    /// What has to be derived again when `resource` changed.
+    fn origins_of(&self, resource: ResourceKey) -> Touched {
+        let configurations = self.logging_users.get(&resource).into_iter().flatten();
+        let mut touched: Touched = configurations
+            .map(|(account, region)| Origin::Logging { account: account.clone(), region: region.clone() })
+            .collect();
+        touched.insert(Origin::Resource(resource));
+        touched
+    }
+
+    /// Forgets one in sixteen resources when there are too many: only those that no job and no logging configuration
+    /// stands on, the longest unchanged of the account that has the most.
+    fn make_room(&mut self, settings: &Settings) {
+        let max = usize::try_from(settings.limits.dependencies_max).unwrap_or(usize::MAX);
+        if self.resources() < max {
+            return;
+        }
+        let unused: BTreeMap<Box<str>, Vec<(Second, ResourceKey)>> = self.unused_resources();
+        let Some((_, mut candidates)) = unused.into_iter().max_by_key(|(_, candidates)| candidates.len()) else {
+            return;
+        };
+        candidates.sort_unstable();
+        candidates.truncate((max / 16).max(1));
+        for (_, resource) in candidates {
+            self.ledgers.remove(&resource);
+            if let ResourceKey::SecurityGroup(id) = &resource {
+                self.groups.remove(id);
+            }
+            self.limits_reached.dependencies = self.limits_reached.dependencies.saturating_add(1);
+        }
+    }
+
+    fn unused_resources(&self) -> BTreeMap<Box<str>, Vec<(Second, ResourceKey)>> {
+        let mut unused: BTreeMap<Box<str>, Vec<(Second, ResourceKey)>> = BTreeMap::new();
+        let is_unused = |key: &ResourceKey| !self.jobs.is_used(key) && !self.logging_users.contains_key(key);
+        for (key, ledger) in self.ledgers.iter().filter(|(key, _)| is_unused(key)) {
+            let account = ledger.account.clone().unwrap_or_default();
+            unused.entry(account).or_default().push((ledger.last_change(), key.clone()));
+        }
+        for (id, group) in &self.groups {
+            let key = ResourceKey::SecurityGroup(id.clone());
+            if is_unused(&key) && !self.ledgers.contains_key(&key) {
+                unused.entry(group.account.clone()).or_default().push((group.last_change(), key));
+            }
+        }
+        unused
+    }
+}

@@ -1,0 +1,137 @@
+//! Reads what calls carry into what the world keeps: a customization job's request, an endpoint's nested shapes, tags.
+//!
+//! No public CloudTrail sample of CreateModelCustomizationJob exists; the names are those of the service model, and
+//! every one of them may be missing.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{
+    group_rules::{items, text},
+    job::Job,
+};
+
+/// Strings of a list in any of CloudTrail's shapes.
+pub(crate) fn texts(list: &Value) -> impl Iterator<Item = Box<str>> + '_ {
+    items(list).filter_map(text).map(String::into_boxed_str)
+}
+
+/// Takes what a creation request says into a job.
+pub(crate) fn read_job_request(job: &mut Job, request: &Value) {
+    let vpc = &request["vpcConfig"];
+    job.security_groups.extend(texts(&vpc["securityGroupIds"]));
+    job.subnets.extend(texts(&vpc["subnetIds"]));
+    set(&mut job.kms_key, &request["customModelKmsKeyId"]);
+    set(&mut job.output_model, &request["customModelName"]);
+    set(&mut job.base_model, &request["baseModelIdentifier"]);
+    set(&mut job.customization_type, &request["customizationType"]);
+    read_common(job, request);
+    job.job_tags.extend(tags(&request["jobTags"]));
+    job.model_tags.extend(tags(&request["customModelTags"]));
+}
+
+/// Takes what a native event's detail says into a job; it never names the VPC configuration.
+pub(crate) fn read_job_detail(job: &mut Job, detail: &Value) {
+    set(&mut job.output_model, &detail["outputModelName"]);
+    set(&mut job.base_model, &detail["baseModelArn"]);
+    read_common(job, detail);
+}
+
+fn read_common(job: &mut Job, source: &Value) {
+    set(&mut job.role_arn, &source["roleArn"]);
+    set(&mut job.training_uri, &source["trainingDataConfig"]["s3Uri"]);
+    set(&mut job.output_uri, &source["outputDataConfig"]["s3Uri"]);
+    let validators = items(&source["validationDataConfig"]["validators"]).chain(items(&source["validationDataConfig"]));
+    job.validation_uris
+        .extend(validators.filter_map(|validator| text(&validator["s3Uri"])).map(String::into_boxed_str));
+    if let Some(parameters) = source["hyperParameters"].as_object() {
+        let known = parameters.iter().filter_map(|(name, value)| Some((name.as_str().into(), text(value)?.into())));
+        job.hyper_parameters.extend(known);
+    }
+}
+
+/// Sets a field that several sources may name: the least text wins, so that the order of arrival does not.
+fn set(field: &mut Option<Box<str>>, value: &Value) {
+    if let Some(value) = text(value) {
+        set_text(field, &value);
+    }
+}
+
+/// [`set`], for a text.
+pub(crate) fn set_text(field: &mut Option<Box<str>>, value: &str) {
+    if !value.is_empty() && field.as_deref().is_none_or(|known| value < known) {
+        *field = Some(value.into());
+    }
+}
+
+/// Tags, as lists of `{key, value}` in either case.
+pub(crate) fn tags(list: &Value) -> BTreeMap<Box<str>, Box<str>> {
+    let pair = |item: &Value| {
+        let key = text(&item["key"]).or_else(|| text(&item["Key"]))?;
+        let value = text(&item["value"]).or_else(|| text(&item["Value"])).unwrap_or_default();
+        Some((key.into(), value.into()))
+    };
+    items(list).filter_map(pair).collect()
+}
+
+/// The ids of `DeleteVpcEndpoints`, which CloudTrail nests as `{"tag": 1, "content": "vpce-..."}` or a list of such.
+pub(crate) fn deleted_endpoints(request: &Value, response: &Value) -> Vec<Box<str>> {
+    let nested = &request["DeleteVpcEndpointsRequest"]["VpcEndpointId"];
+    let flat = &request["vpcEndpointIds"];
+    let unsuccessful = response.to_string();
+    let mut ids = Vec::new();
+    for list in [nested, flat] {
+        match list {
+            Value::Array(_) => ids.extend(items(list).filter_map(endpoint_id)),
+            Value::Object(fields) if fields.contains_key("items") => ids.extend(items(list).filter_map(endpoint_id)),
+            other => ids.extend(endpoint_id(other)),
+        }
+    }
+    // A bulk call succeeds as a whole even when it deleted nothing: what its answer names was not deleted.
+    ids.retain(|id: &Box<str>| !unsuccessful.contains(&**id));
+    ids
+}
+
+fn endpoint_id(value: &Value) -> Option<Box<str>> {
+    text(value).or_else(|| text(&value["content"])).or_else(|| text(&value["vpcEndpointId"])).map(Into::into)
+}
+
+/// The id and VPC of a created endpoint.
+pub(crate) fn created_endpoint(request: &Value, response: &Value) -> Option<(String, String)> {
+    let nested_request = &request["CreateVpcEndpointRequest"];
+    let nested_response = &response["CreateVpcEndpointResponse"]["vpcEndpoint"];
+    let id = text(&nested_response["vpcEndpointId"]).or_else(|| text(&response["vpcEndpoint"]["vpcEndpointId"]))?;
+    let vpc =
+        [&nested_request["VpcId"], &request["vpcId"], &nested_response["vpcId"], &response["vpcEndpoint"]["vpcId"]]
+            .into_iter()
+            .find_map(text)?;
+    Some((id, vpc))
+}
+
+/// Whether a trust policy lets Bedrock assume the role; policies arrive as JSON text, sometimes URL-encoded.
+pub(crate) fn trusts_bedrock(policy: &Value) -> bool {
+    policy.as_str().map_or_else(|| policy.to_string(), str::to_owned).contains("bedrock.amazonaws.com")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reads_deleted_endpoints() {
+        let check = |request: Value, response: Value, expected: &[&str]| {
+            let ids: Vec<String> = deleted_endpoints(&request, &response).iter().map(ToString::to_string).collect();
+            assert_eq!(ids, expected);
+        };
+        let one = json!({"DeleteVpcEndpointsRequest": {"VpcEndpointId": {"tag": 1, "content": "vpce-1"}}});
+        let two = json!({"DeleteVpcEndpointsRequest": {"VpcEndpointId": [{"tag": 1, "content": "vpce-1"},
+            {"tag": 2, "content": "vpce-2"}]}});
+        check(one, Value::Null, &["vpce-1"]);
+        check(two.clone(), Value::Null, &["vpce-1", "vpce-2"]);
+        let refused = json!({"DeleteVpcEndpointsResponse": {"unsuccessful": {"item": {"resourceId": "vpce-2"}}}});
+        check(two, refused, &["vpce-1"]);
+        check(json!({}), Value::Null, &[]);
+    }
+}

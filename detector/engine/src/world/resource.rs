@@ -1,0 +1,224 @@
+//! Things that jobs and logging stand on: what they are called, and every loss and return that was seen of each.
+//!
+//! Deliberately a ledger and no current state: whether something is lost follows from the ledger in judging order, so
+//! the order of arrival cannot matter.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{order::Evidence, time::Second};
+
+/// What something is called, as far as joins need it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum ResourceKey {
+    /// By id: ids are unique in all of AWS and never used again.
+    SecurityGroup(Box<str>),
+    /// By id.
+    Subnet(Box<str>),
+    /// By id.
+    VpcEndpoint(Box<str>),
+    /// By account and name: IAM events carry the name, jobs the ARN.
+    Role { account: Box<str>, name: Box<str> },
+    /// By key id, or `account:alias/name`.
+    KmsKey(Box<str>),
+    /// By name: bucket names are global.
+    Bucket(Box<str>),
+    /// By account, region and name.
+    LogGroup { account: Box<str>, region: Box<str>, name: Box<str> },
+}
+
+impl ResourceKey {
+    /// The role behind an ARN, whatever its path.
+    pub(crate) fn role_of_arn(arn: &str) -> Option<Self> {
+        let (head, path) = arn.split_once(":role/")?;
+        let account = head.rsplit(':').next()?;
+        let name = path.rsplit('/').next()?;
+        Some(Self::Role { account: account.into(), name: name.into() })
+    }
+
+    /// The key behind an ARN, a key id or an alias, as seen from `account`.
+    pub(crate) fn kms_key(id: &str, account: &str) -> Self {
+        let resource = id.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(4)).unwrap_or(id);
+        let owner = id.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(3)).unwrap_or(account);
+        match resource.strip_prefix("key/") {
+            Some(key) => Self::KmsKey(key.into()),
+            None if resource.starts_with("alias/") => Self::KmsKey(format!("{owner}:{resource}").into()),
+            None => Self::KmsKey(resource.into()),
+        }
+    }
+
+    /// The bucket of an `s3://bucket/key` URI.
+    pub(crate) fn bucket_of_uri(uri: &str) -> Option<Self> {
+        let bucket = uri.strip_prefix("s3://")?.split('/').next()?;
+        (!bucket.is_empty()).then(|| Self::Bucket(bucket.into()))
+    }
+
+    /// The name of the kind in rules.
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
+            Self::SecurityGroup(_) => "security_group",
+            Self::Subnet(_) => "subnet",
+            Self::VpcEndpoint(_) => "vpc_endpoint",
+            Self::Role { .. } => "role",
+            Self::KmsKey(_) => "kms_key",
+            Self::Bucket(_) => "bucket",
+            Self::LogGroup { .. } => "log_group",
+        }
+    }
+}
+
+/// How something was lost.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Loss {
+    /// It is gone.
+    Deleted,
+    /// A key that answers no longer.
+    Disabled,
+    /// A key that will be gone.
+    ScheduledForDeletion,
+    /// A role without this policy.
+    PermissionsRemoved(Box<str>),
+    /// A role that Bedrock may not assume.
+    TrustRemoved,
+}
+
+impl Loss {
+    /// The name in rules.
+    pub(crate) const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Deleted => "deleted",
+            Self::Disabled => "disabled",
+            Self::ScheduledForDeletion => "scheduled_for_deletion",
+            Self::PermissionsRemoved(_) => "permissions_removed",
+            Self::TrustRemoved => "trust_removed",
+        }
+    }
+}
+
+/// How something came back.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Return {
+    /// Created, enabled, or its deletion cancelled.
+    Whole,
+    /// A role with this policy again.
+    Permissions(Box<str>),
+    /// A role that Bedrock may assume again.
+    Trust,
+}
+
+/// One entry of a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Effect {
+    Lost(Loss),
+    Back(Return),
+}
+
+/// Every loss and return of one thing, in judging order.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Ledger {
+    changes: Vec<(Evidence, Effect)>,
+    /// Refused attempts to delete it, with the error code, in judging order.
+    pub(crate) refusals: Vec<(Evidence, Box<str>)>,
+    /// The account it belongs to, as the events say.
+    pub(crate) account: Option<Box<str>>,
+    /// Its ARN, where an event named it.
+    pub(crate) arn: Option<Box<str>>,
+}
+
+/// One loss, and whether it was undone.
+#[derive(Debug, Clone)]
+pub(crate) struct LossInterval<'a> {
+    pub(crate) evidence: &'a Evidence,
+    pub(crate) loss: &'a Loss,
+    /// The event that undid it.
+    pub(crate) back: Option<&'a Evidence>,
+}
+
+impl Ledger {
+    /// Enters a change. Returns whether it was new; false also when `max` changes are kept already.
+    pub(crate) fn enter(&mut self, evidence: Evidence, effect: Effect, max: usize) -> Entered {
+        match self.changes.binary_search_by(|(known, _)| known.moment.cmp(&evidence.moment)) {
+            Ok(_) => Entered::Known,
+            Err(place) => {
+                self.changes.insert(place, (evidence, effect));
+                if self.changes.len() > max {
+                    self.changes.remove(0);
+                    return Entered::AtLimit;
+                }
+                Entered::New
+            }
+        }
+    }
+
+    /// Enters a refused attempt.
+    pub(crate) fn enter_refusal(&mut self, evidence: Evidence, code: &str, max: usize) -> Entered {
+        match self.refusals.binary_search_by(|(known, _)| known.moment.cmp(&evidence.moment)) {
+            Ok(_) => Entered::Known,
+            Err(_) if self.refusals.len() >= max => Entered::AtLimit,
+            Err(place) => {
+                self.refusals.insert(place, (evidence, code.into()));
+                Entered::New
+            }
+        }
+    }
+
+    /// When something was last entered.
+    pub(crate) fn last_change(&self) -> Second {
+        let change = self.changes.last().map(|(evidence, _)| evidence.moment.at);
+        let refusal = self.refusals.last().map(|(evidence, _)| evidence.moment.at);
+        change.max(refusal).unwrap_or(Second::MIN)
+    }
+
+    /// When it was first deleted for good, and by which event.
+    pub(crate) fn deletion(&self) -> Option<&Evidence> {
+        self.losses().find(|interval| *interval.loss == Loss::Deleted).map(|interval| interval.evidence)
+    }
+
+    /// Every loss with what undid it.
+    pub(crate) fn losses(&self) -> impl Iterator<Item = LossInterval<'_>> {
+        self.changes.iter().enumerate().filter_map(|(place, (evidence, effect))| {
+            let Effect::Lost(loss) = effect else { return None };
+            let later = self.changes.get(place.saturating_add(1)..).unwrap_or_default();
+            let back = later.iter().find(|(_, effect)| matches!(effect, Effect::Back(back) if undoes(back, loss)));
+            Some(LossInterval { evidence, loss, back: back.map(|(evidence, _)| evidence) })
+        })
+    }
+}
+
+/// What became of an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Entered {
+    New,
+    Known,
+    AtLimit,
+}
+
+fn undoes(back: &Return, loss: &Loss) -> bool {
+    match (back, loss) {
+        (Return::Whole, Loss::Deleted | Loss::Disabled | Loss::ScheduledForDeletion)
+        | (Return::Trust | Return::Whole, Loss::TrustRemoved) => true,
+        (Return::Permissions(again), Loss::PermissionsRemoved(removed)) => again == removed,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_join() {
+        let check = |left: Option<ResourceKey>, right: ResourceKey| assert_eq!(left, Some(right));
+        check(
+            ResourceKey::role_of_arn("arn:aws:iam::111122223333:role/service-role/Tuner"),
+            ResourceKey::Role { account: "111122223333".into(), name: "Tuner".into() },
+        );
+        check(ResourceKey::bucket_of_uri("s3://corp-ml/train/a.jsonl"), ResourceKey::Bucket("corp-ml".into()));
+        let key = ResourceKey::KmsKey("1234abcd".into());
+        check(Some(ResourceKey::kms_key("arn:aws:kms:us-east-1:111122223333:key/1234abcd", "9")), key.clone());
+        check(Some(ResourceKey::kms_key("1234abcd", "9")), key);
+        check(
+            Some(ResourceKey::kms_key("alias/tuning", "111122223333")),
+            ResourceKey::kms_key("arn:aws:kms:us-east-1:111122223333:alias/tuning", "9"),
+        );
+    }
+}

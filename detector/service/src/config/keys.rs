@@ -1,0 +1,263 @@
+//! The one list of sections and keys.
+
+use bedrock_watch_engine::Settings;
+
+/// What a value is.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// A whole number in a range.
+    Number { default: u64, min: u64, max: u64 },
+    /// true or false.
+    Flag { default: bool },
+    /// Text; without a default it may be left out.
+    Text { default: Option<&'static str> },
+    /// One of some names; without a default it may be left out.
+    Choice { default: Option<&'static str>, choices: &'static [&'static str] },
+    /// A list of texts, of some names if there are any.
+    Texts { default: &'static [&'static str], choices: &'static [&'static str] },
+    /// Text that is never shown.
+    Secret,
+}
+
+/// A key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) doc: &'static str,
+    /// What the example shows where there is no default.
+    pub(super) sample: &'static str,
+    pub(super) required: bool,
+}
+
+/// The keys of one kind of source or sink.
+#[derive(Debug)]
+pub(super) struct Variant {
+    pub(super) kind: &'static str,
+    pub(super) doc: &'static str,
+    pub(super) keys: &'static [Key],
+}
+
+/// How a section is written.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// `[name]`, once.
+    Table(&'static [Key]),
+    /// `[[name]]`, any number of times.
+    List(&'static [Key]),
+    /// `[[name]]`, any number of times, each with `kind`.
+    Kinds(&'static [Variant]),
+}
+
+/// A section.
+#[derive(Debug)]
+pub(super) struct Section {
+    pub(super) name: &'static str,
+    pub(super) doc: &'static str,
+    pub(super) form: Form,
+}
+
+const STANDARD: Settings = Settings::standard();
+const U32_MAX: u64 = u32::MAX as u64;
+
+const fn number(name: &'static str, default: u64, min: u64, max: u64, doc: &'static str) -> Key {
+    Key { name, kind: Kind::Number { default, min, max }, doc, sample: "", required: false }
+}
+
+const fn limit(name: &'static str, default: u32, doc: &'static str) -> Key {
+    number(name, default as u64, 1, U32_MAX, doc)
+}
+
+const fn flag(name: &'static str, default: bool, doc: &'static str) -> Key {
+    Key { name, kind: Kind::Flag { default }, doc, sample: "", required: false }
+}
+
+const fn text(name: &'static str, default: &'static str, doc: &'static str) -> Key {
+    Key { name, kind: Kind::Text { default: Some(default) }, doc, sample: "", required: false }
+}
+
+const fn optional_text(name: &'static str, sample: &'static str, doc: &'static str) -> Key {
+    Key { name, kind: Kind::Text { default: None }, doc, sample, required: false }
+}
+
+const fn required_text(name: &'static str, sample: &'static str, doc: &'static str) -> Key {
+    Key { name, kind: Kind::Text { default: None }, doc, sample, required: true }
+}
+
+/// Every section, in the order of the example.
+pub(super) const SECTIONS: &[Section] = &[
+    Section { name: "engine", doc: "How events are judged. Times are event times.", form: Form::Table(ENGINE) },
+    Section { name: "limits", doc: "How much is remembered. Reaching a limit is a metric.", form: Form::Table(LIMITS) },
+    Section { name: "pipeline", doc: "The loop between sources and sinks.", form: Form::Table(PIPELINE) },
+    Section { name: "rules", doc: "Which rules events are judged by.", form: Form::Table(RULES) },
+    Section {
+        name: "http",
+        doc: "The HTTP server: events, health, metrics, alerts and the console.",
+        form: Form::Table(HTTP),
+    },
+    Section {
+        name: "api_key",
+        doc: "Who may use the HTTP server. Keys are needed once it listens beyond loopback.",
+        form: Form::List(API_KEY),
+    },
+    Section {
+        name: "source",
+        doc: "Where records come from. Without any [[source]], HTTP.",
+        form: Form::Kinds(SOURCES),
+    },
+    Section { name: "sink", doc: "Where alerts go. Without any [[sink]], standard output.", form: Form::Kinds(SINKS) },
+    Section { name: "state", doc: "Where memory is kept over restarts.", form: Form::Table(STATE) },
+    Section { name: "shutdown", doc: "What happens on SIGTERM and Ctrl-C.", form: Form::Table(SHUTDOWN) },
+    Section { name: "log", doc: "The log, on standard error.", form: Form::Table(LOG) },
+];
+
+const ENGINE: &[Key] = &[
+    number(
+        "lateness_s",
+        STANDARD.lateness_s as u64,
+        0,
+        86_400,
+        "How far behind the newest event of its account a record may lie and still be counted, in seconds.",
+    ),
+    number(
+        "emptied_grace_s",
+        STANDARD.emptied_grace_s as u64,
+        0,
+        86_400,
+        "How long a job's security group must stay without egress rules before that is an alert, in seconds.",
+    ),
+    number(
+        "quiet_s",
+        STANDARD.quiet_s as u64,
+        60,
+        86_400,
+        "After how much quiet the alert about a principal is resolved, in seconds.",
+    ),
+    number("history_days", STANDARD.history_days as u64, 1, 365, "How far \"never seen before\" looks back, in days."),
+    number(
+        "baseline_days",
+        STANDARD.baseline_days as u64,
+        1,
+        90,
+        "How far back a principal's ordinary rate is measured, in days.",
+    ),
+    number(
+        "baseline_minutes_min",
+        STANDARD.baseline_minutes_min as u64,
+        1,
+        100_000,
+        "From how many minutes of activity on a principal's ordinary rate is known.",
+    ),
+];
+
+const LIMITS: &[Key] = &[
+    limit("principals_max", STANDARD.limits.principals_max, "Principals with activity, over all accounts."),
+    limit("accounts_max", STANDARD.limits.accounts_max, "Accounts."),
+    limit("jobs_max", STANDARD.limits.jobs_max, "Customization jobs, over all accounts."),
+    limit(
+        "dependencies_max",
+        STANDARD.limits.dependencies_max,
+        "Security groups, subnets, keys, roles and buckets, over all accounts.",
+    ),
+    limit("changes_max", STANDARD.limits.changes_max, "Changes of one dependency or logging configuration."),
+    limit("alerts_max", STANDARD.limits.alerts_max, "Alerts."),
+    limit("event_ids_max", STANDARD.limits.event_ids_max, "Event ids by which copies are recognised, per account."),
+    limit("distinct_max", STANDARD.limits.distinct_max, "Sessions, keys or addresses of one principal and day."),
+    limit("models_max", STANDARD.limits.models_max, "Models, per account."),
+    limit("correlation_groups_max", STANDARD.limits.correlation_groups_max, "Groups of one correlation rule."),
+    limit("correlation_events_max", STANDARD.limits.correlation_events_max, "Events of one group of a correlation."),
+];
+
+const PIPELINE: &[Key] = &[
+    number("queue_batches_max", 64, 1, 10_000, "Batches that may wait before sources are held back."),
+    number("future_s", 300, 1, 86_400, "A record this much later than the clock is put aside, in seconds."),
+];
+
+const RULES: &[Key] = &[
+    flag("builtin", true, "Whether the built-in rules are used."),
+    optional_text("dir", "./rules", "A folder whose rules are added, or replace built-in rules of the same id."),
+    Key {
+        name: "disabled",
+        kind: Kind::Texts { default: &[], choices: &[] },
+        doc: "Ids of rules that are left out.",
+        sample: "",
+        required: false,
+    },
+];
+
+const HTTP: &[Key] = &[
+    flag("enabled", true, "Whether it listens at all."),
+    text("listen", "127.0.0.1:8787", "Address and port. Port 0 takes any free one."),
+    number("body_bytes_max", 10_485_760, 1_024, 1_073_741_824, "The largest request body, in bytes; 413 beyond."),
+    number("requests_max", 64, 1, 10_000, "Request bodies being read and judged at once; 429 beyond."),
+];
+
+const API_KEY: &[Key] = &[
+    required_text("name", "eventbridge", "What it is called in logs."),
+    Key {
+        name: "key",
+        kind: Kind::Secret,
+        doc: "The key, at least 16 characters. Use ${NAME}; give either this or key_file.",
+        sample: "${BEDROCK_WATCH_API_KEY}",
+        required: false,
+    },
+    optional_text("key_file", "/run/secrets/api-key", "A file whose first line is the key."),
+    Key {
+        name: "rights",
+        kind: Kind::Texts { default: &["read"], choices: &["events", "read"] },
+        doc: "events: may send records. read: may read alerts, state and metrics.",
+        sample: "",
+        required: false,
+    },
+];
+
+const SOURCES: &[Variant] = &[
+    Variant { kind: "http", doc: "POST /v1/events of the HTTP server.", keys: &[] },
+    Variant { kind: "stdin", doc: "Standard input; the daemon ends with it if there is no other source.", keys: &[] },
+    Variant {
+        kind: "file",
+        doc: "A file that grows, followed through rotation and truncation.",
+        keys: &[
+            required_text("path", "/var/log/cloudtrail.jsonl", "The file; it need not exist yet."),
+            flag("from_start", false, "Whether what is in the file already is judged too."),
+            number("poll_ms", 250, 10, 60_000, "How often the file is looked at, in milliseconds."),
+        ],
+    },
+];
+
+const SINKS: &[Variant] = &[Variant {
+    kind: "stdout",
+    doc: "Standard output.",
+    keys: &[Key {
+        name: "format",
+        kind: Kind::Choice { default: None, choices: &["human", "json", "ocsf"] },
+        doc: "Left out: human on a terminal, json otherwise.",
+        sample: "json",
+        required: false,
+    }],
+}];
+
+const STATE: &[Key] = &[
+    text("file", "./bedrock-watch.state", "The file. It is replaced atomically; the daemon starts from it."),
+    number("interval_s", 30, 1, 86_400, "How often it is written, in seconds; it is written at shutdown too."),
+];
+
+const SHUTDOWN: &[Key] =
+    &[number("grace_s", 20, 1, 3_600, "How long shutting down may take, in seconds. ECS kills after 30.")];
+
+const LOG: &[Key] = &[
+    Key {
+        name: "format",
+        kind: Kind::Choice { default: Some("text"), choices: &["text", "json"] },
+        doc: "",
+        sample: "",
+        required: false,
+    },
+    Key {
+        name: "level",
+        kind: Kind::Choice { default: Some("info"), choices: &["error", "warn", "info", "debug", "trace"] },
+        doc: "",
+        sample: "",
+        required: false,
+    },
+];

@@ -1,0 +1,171 @@
+//! The configuration file: TOML, read into types, every problem reported at once with its place.
+//!
+//! [`keys`] is the one list of sections and keys; reading, checking, the JSON Schema and the example are all derived
+//! from it, so they cannot disagree. Deliberately no layering of files and no flags that override keys: one file says
+//! everything, and `${NAME}` brings in what differs between deployments.
+
+mod build;
+mod environment;
+mod example;
+mod keys;
+mod problem;
+mod read;
+mod schema;
+mod secret;
+
+use std::{net::SocketAddr, path::PathBuf};
+
+use bedrock_watch_engine::Settings;
+
+pub use example::example;
+pub use problem::Problem;
+pub use schema::schema;
+pub use secret::Secret;
+
+use crate::format::Format;
+
+/// Everything the daemon is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Times and limits of the engine.
+    pub engine: Settings,
+    /// The loop between sources and sinks.
+    pub pipeline: PipelineConfig,
+    /// Which rules are judged by.
+    pub rules: RulesConfig,
+    /// The HTTP server; `None` when it is switched off.
+    pub http: Option<HttpConfig>,
+    /// Who may use the HTTP server beyond loopback.
+    pub api_keys: Vec<ApiKey>,
+    /// Where records come from.
+    pub sources: Vec<SourceConfig>,
+    /// Where alerts go.
+    pub sinks: Vec<SinkConfig>,
+    /// Where memory is kept.
+    pub state: StateConfig,
+    /// How long shutting down may take, in seconds.
+    pub shutdown_grace_s: u64,
+    /// What is logged, and how.
+    pub log: LogConfig,
+}
+
+/// The loop between sources and sinks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PipelineConfig {
+    /// Batches that may wait for the engine before sources are held back.
+    pub queue_batches_max: usize,
+    /// A record this much later than the clock, in seconds, is put aside.
+    pub future_s: u32,
+}
+
+/// Which rules are judged by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RulesConfig {
+    /// A folder whose rules are added, or replace built-in rules of the same id.
+    pub dir: Option<PathBuf>,
+    /// Whether the built-in rules are used.
+    pub builtin: bool,
+    /// Ids of rules that are left out.
+    pub disabled: Vec<String>,
+}
+
+/// The HTTP server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpConfig {
+    /// Address and port.
+    pub listen: SocketAddr,
+    /// The largest request body, in bytes.
+    pub body_bytes_max: usize,
+    /// Request bodies being read and judged at once.
+    pub requests_max: usize,
+}
+
+/// A key for the HTTP server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    /// What it is called in logs.
+    pub name: String,
+    /// The key.
+    pub key: Secret,
+    /// What it may do.
+    pub rights: Vec<Right>,
+}
+
+/// What a key may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right {
+    /// Send records.
+    Events,
+    /// Read alerts, state and metrics.
+    Read,
+}
+
+/// Where records come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceConfig {
+    /// `POST /v1/events`.
+    Http,
+    /// Standard input.
+    Stdin,
+    /// A file that grows.
+    File {
+        /// The file; it need not exist yet.
+        path: PathBuf,
+        /// Whether what is in the file already is judged too.
+        from_start: bool,
+        /// How often it is looked at, in milliseconds.
+        poll_ms: u64,
+    },
+}
+
+/// Where alerts go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkConfig {
+    /// Standard output.
+    Stdout {
+        /// The form; `None` is human on a terminal and JSON otherwise.
+        format: Option<Format>,
+    },
+}
+
+/// Where memory is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateConfig {
+    /// The file.
+    pub file: PathBuf,
+    /// How often it is written, in seconds.
+    pub interval_s: u64,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogConfig {
+    /// One JSON object a line instead of text.
+    pub json: bool,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+}
+
+impl Config {
+    /// What holds without a file: HTTP on 127.0.0.1:8787, alerts to standard output, memory in `./bedrock-watch.state`.
+    #[must_use]
+    pub fn standard() -> Self {
+        let document = read::read("defaults", "", &|_| None).0;
+        build::build(&document, &mut Vec::new())
+    }
+
+    /// Reads a configuration; `environment` answers `${NAME}`.
+    ///
+    /// # Errors
+    /// With every problem of the text, in the order of the text.
+    pub fn load(file: &str, text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
+        let (document, mut problems) = read::read(file, text, environment);
+        let config = build::build(&document, &mut problems);
+        problems.sort_by_key(|problem| (problem.line, problem.column));
+        problems.dedup();
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

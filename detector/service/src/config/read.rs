@@ -1,0 +1,317 @@
+//! From TOML text to checked values, each with its place.
+//!
+//! Nothing stops at the first problem: what cannot be read takes its default so that the rest is still checked.
+
+use std::{collections::BTreeMap, ops::Range};
+
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{
+    environment::expand,
+    keys::{Form, Key, Kind, SECTIONS, Section},
+    problem::{Problem, listed, position, suggestion},
+    secret::Secret,
+};
+
+/// A value that was given.
+#[derive(Debug)]
+pub(super) enum Given {
+    Number(u64),
+    Flag(bool),
+    Text(String),
+    Texts(Vec<String>),
+    Secret(Secret),
+}
+
+/// The values of one table.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// The value of `kind`, for sources and sinks.
+    pub(super) kind: &'static str,
+    keys: &'static [Key],
+    given: BTreeMap<&'static str, (Given, Range<usize>)>,
+    span: Range<usize>,
+}
+
+/// Everything that was given.
+#[derive(Debug)]
+pub(super) struct Document {
+    file: String,
+    text: String,
+    tables: BTreeMap<&'static str, Vec<Table>>,
+}
+
+impl Document {
+    /// A section written once; its defaults if it was not written.
+    pub(super) fn table(&self, name: &str) -> Table {
+        let section = SECTIONS.iter().find(|section| section.name == name);
+        let keys = match section.map(|section| &section.form) {
+            Some(Form::Table(keys)) => *keys,
+            _ => &[],
+        };
+        let mut merged = Table { kind: "", keys, given: BTreeMap::new(), span: 0..0 };
+        for table in self.tables(name) {
+            merged.span = table.span.clone();
+            for (key, (given, span)) in &table.given {
+                merged.given.insert(key, (given.copy(), span.clone()));
+            }
+        }
+        merged
+    }
+
+    /// Each occurrence of a section, in the order of the text.
+    pub(super) fn tables(&self, name: &str) -> &[Table] {
+        self.tables.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// A problem with the value of `key` in `table`, or with the table when the key was not given.
+    pub(super) fn problem(&self, table: &Table, key: &str, message: String) -> Problem {
+        let span = table.given.get(key).map_or(&table.span, |(_, span)| span);
+        let (line, column) = position(&self.text, span.start);
+        Problem { file: self.file.clone(), line, column, message }
+    }
+}
+
+impl Given {
+    fn copy(&self) -> Self {
+        match self {
+            Self::Number(number) => Self::Number(*number),
+            Self::Flag(flag) => Self::Flag(*flag),
+            Self::Text(text) => Self::Text(text.clone()),
+            Self::Texts(texts) => Self::Texts(texts.clone()),
+            Self::Secret(secret) => Self::Secret(secret.clone()),
+        }
+    }
+}
+
+impl Table {
+    fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    pub(super) fn number(&self, name: &str) -> u64 {
+        match (self.given.get(name), self.key(name).map(|key| &key.kind)) {
+            (Some((Given::Number(number), _)), _) => *number,
+            (_, Some(Kind::Number { default, .. })) => *default,
+            _ => 0,
+        }
+    }
+
+    pub(super) fn number_u32(&self, name: &str) -> u32 {
+        u32::try_from(self.number(name)).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn number_usize(&self, name: &str) -> usize {
+        usize::try_from(self.number(name)).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn flag(&self, name: &str) -> bool {
+        match (self.given.get(name), self.key(name).map(|key| &key.kind)) {
+            (Some((Given::Flag(flag), _)), _) => *flag,
+            (_, Some(Kind::Flag { default })) => *default,
+            _ => false,
+        }
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        match (self.given.get(name), self.key(name).map(|key| &key.kind)) {
+            (Some((Given::Text(text), _)), _) => Some(text.clone()),
+            (_, Some(Kind::Text { default } | Kind::Choice { default, .. })) => default.map(str::to_owned),
+            _ => None,
+        }
+    }
+
+    pub(super) fn texts(&self, name: &str) -> Vec<String> {
+        match (self.given.get(name), self.key(name).map(|key| &key.kind)) {
+            (Some((Given::Texts(texts), _)), _) => texts.clone(),
+            (_, Some(Kind::Texts { default, .. })) => default.iter().map(|text| (*text).to_owned()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn secret(&self, name: &str) -> Option<Secret> {
+        match self.given.get(name) {
+            Some((Given::Secret(secret), _)) => Some(secret.clone()),
+            _ => None,
+        }
+    }
+}
+
+/// Reads the text; the second part is everything that is wrong with it.
+pub(super) fn read(file: &str, text: &str, environment: &dyn Fn(&str) -> Option<String>) -> (Document, Vec<Problem>) {
+    let (root, errors) = DeTable::parse_recoverable(text);
+    let mut reader = Reader { file, text, environment, problems: Vec::new() };
+    for error in errors {
+        let offset = error.span().map_or(0, |span| span.start);
+        reader.problem(offset, error.message().trim().replace('\n', ", "));
+    }
+    let mut tables: BTreeMap<&'static str, Vec<Table>> = BTreeMap::new();
+    for (name, value) in root.get_ref() {
+        let Some(section) = SECTIONS.iter().find(|section| section.name == name.get_ref()) else {
+            let valid: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
+            reader.unknown("section", name.get_ref(), name.span(), &valid);
+            continue;
+        };
+        tables.insert(section.name, reader.section(section, name.span(), value));
+    }
+    let problems = reader.problems;
+    (Document { file: file.to_owned(), text: text.to_owned(), tables }, problems)
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    text: &'a str,
+    environment: &'a dyn Fn(&str) -> Option<String>,
+    problems: Vec<Problem>,
+}
+
+impl Reader<'_> {
+    fn problem(&mut self, offset: usize, message: String) {
+        let (line, column) = position(self.text, offset);
+        self.problems.push(Problem { file: self.file.to_owned(), line, column, message });
+    }
+
+    fn unknown(&mut self, what: &str, given: &str, span: Range<usize>, valid: &[&str]) {
+        let message = format!("unknown {what} `{given}`{}; valid: {}", suggestion(given, valid), listed(valid));
+        self.problem(span.start, message);
+    }
+
+    fn section(&mut self, section: &'static Section, name: Range<usize>, value: &Spanned<DeValue<'_>>) -> Vec<Table> {
+        match (&section.form, value.get_ref()) {
+            (Form::Table(keys), DeValue::Table(table)) => vec![self.table(keys, "", value.span(), table)],
+            (Form::Table(_), _) => {
+                self.problem(name.start, format!("`{0}` is a section: write [{0}] and its keys below", section.name));
+                Vec::new()
+            }
+            (_, DeValue::Array(items)) => items.iter().filter_map(|item| self.element(section, item)).collect(),
+            _ => {
+                self.problem(name.start, format!("`{0}` may occur several times: write [[{0}]]", section.name));
+                Vec::new()
+            }
+        }
+    }
+
+    fn element(&mut self, section: &'static Section, item: &Spanned<DeValue<'_>>) -> Option<Table> {
+        let DeValue::Table(table) = item.get_ref() else {
+            self.problem(item.span().start, format!("`{0}` is a list of tables: write [[{0}]]", section.name));
+            return None;
+        };
+        match &section.form {
+            Form::Table(keys) | Form::List(keys) => Some(self.table(keys, "", item.span(), table)),
+            Form::Kinds(variants) => {
+                let valid: Vec<&str> = variants.iter().map(|variant| variant.kind).collect();
+                let Some(kind) = table.get("kind") else {
+                    let message = format!("[[{}]] needs `kind`; valid: {}", section.name, listed(&valid));
+                    self.problem(item.span().start, message);
+                    return None;
+                };
+                let Some(variant) = variants.iter().find(|variant| kind.get_ref().as_str() == Some(variant.kind))
+                else {
+                    let given = kind.get_ref().as_str().unwrap_or("");
+                    self.unknown(&format!("kind of {}", section.name), given, kind.span(), &valid);
+                    return None;
+                };
+                Some(self.table(variant.keys, variant.kind, item.span(), table))
+            }
+        }
+    }
+
+    fn table(&mut self, keys: &'static [Key], kind: &'static str, span: Range<usize>, table: &DeTable<'_>) -> Table {
+        let mut given = BTreeMap::new();
+        for (name, value) in table {
+            if name.get_ref() == "kind" && !kind.is_empty() {
+                continue;
+            }
+            let Some(key) = keys.iter().find(|key| key.name == name.get_ref()) else {
+                let valid: Vec<&str> = keys.iter().map(|key| key.name).collect();
+                self.unknown("key", name.get_ref(), name.span(), &valid);
+                continue;
+            };
+            if let Some(read) = self.value(key, value) {
+                given.insert(key.name, (read, value.span()));
+            }
+        }
+        for key in keys.iter().filter(|key| key.required && !table.contains_key(key.name)) {
+            self.problem(span.start, format!("`{}` is missing", key.name));
+        }
+        Table { kind, keys, given, span }
+    }
+
+    fn value(&mut self, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Given> {
+        match (&key.kind, value.get_ref()) {
+            (Kind::Number { min, max, .. }, DeValue::Integer(_) | DeValue::String(_)) => {
+                self.number(key, value, *min, *max).map(Given::Number)
+            }
+            (Kind::Flag { .. }, DeValue::Boolean(flag)) => Some(Given::Flag(*flag)),
+            (Kind::Text { .. }, DeValue::String(_)) => self.expanded(value).map(Given::Text),
+            (Kind::Secret, DeValue::String(_)) => self.expanded(value).map(|text| Given::Secret(Secret::new(text))),
+            (Kind::Choice { choices, .. }, DeValue::String(_)) => self.choice(key, value, choices).map(Given::Text),
+            (Kind::Texts { choices, .. }, DeValue::Array(items)) => {
+                let mut texts = Vec::new();
+                for item in items {
+                    if item.get_ref().as_str().is_none() {
+                        self.problem(item.span().start, format!("`{}` is a list of texts in quotes", key.name));
+                    } else if choices.is_empty() {
+                        texts.extend(self.expanded(item));
+                    } else {
+                        texts.extend(self.choice(key, item, choices));
+                    }
+                }
+                Some(Given::Texts(texts))
+            }
+            _ => {
+                let wanted = match &key.kind {
+                    Kind::Number { min, max, .. } => format!("a whole number from {min} to {max}"),
+                    Kind::Flag { .. } => "true or false".to_owned(),
+                    Kind::Text { .. } | Kind::Secret => "a text in quotes".to_owned(),
+                    Kind::Choice { choices, .. } => format!("one of {}", listed(choices)),
+                    Kind::Texts { .. } => "a list of texts, [\"like\", \"this\"]".to_owned(),
+                };
+                self.problem(value.span().start, format!("`{}` must be {wanted}", key.name));
+                None
+            }
+        }
+    }
+
+    fn number(&mut self, key: &Key, value: &Spanned<DeValue<'_>>, min: u64, max: u64) -> Option<u64> {
+        let number = match value.get_ref() {
+            DeValue::Integer(integer) => u64::from_str_radix(integer.as_str(), integer.radix()).ok(),
+            DeValue::String(text) if text.contains('$') => self.expanded(value)?.trim().parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| (min..=max).contains(number));
+        if number.is_none() {
+            let message = format!("`{}` must be a whole number from {min} to {max}", key.name);
+            self.problem(value.span().start, message);
+        }
+        number
+    }
+
+    fn choice(&mut self, key: &Key, value: &Spanned<DeValue<'_>>, choices: &[&str]) -> Option<String> {
+        let text = self.expanded(value)?;
+        if choices.contains(&text.as_str()) {
+            return Some(text);
+        }
+        self.unknown(&format!("value of `{}`:", key.name), &text, value.span(), choices);
+        None
+    }
+
+    fn expanded(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        match expand(value.get_ref().as_str()?, self.environment) {
+            Ok(text) => Some(text),
+            Err(messages) => {
+                for message in messages {
+                    self.problem(value.span().start, message);
+                }
+                None
+            }
+        }
+    }
+}

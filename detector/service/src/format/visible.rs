@@ -1,0 +1,45 @@
+//! Makes text from outside safe to print.
+//!
+//! Names, user agents and error messages are chosen by whoever makes the call. Escape sequences in them could clear the
+//! screen of the person reading the alert, and bidirectional overrides could make a line read differently from what it
+//! is.
+
+use std::borrow::Cow;
+
+/// The text with every control and direction-changing character written as `\u{...}`.
+#[must_use]
+pub fn visible(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_hidden) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len().saturating_add(8));
+    for character in text.chars() {
+        if is_hidden(character) {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+fn is_hidden(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn hides_nothing() {
+        let check = |text: &str, expected: &str| assert_eq!(visible(text), expected);
+        check("Zoë 日本 \"quoted\"", "Zoë 日本 \"quoted\"");
+        check("a\u{1b}[2Jb", "a\\u{1b}[2Jb");
+        check("a\r\nb\tc", "a\\u{d}\\u{a}b\\u{9}c");
+        check("user\u{202e}gpj.exe", "user\\u{202e}gpj.exe");
+        check("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}");
+    }
+}

@@ -1,0 +1,124 @@
+//! Records on their way from a source to the engine.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::input::{Item, Records as _, records_of};
+
+/// A batch is handed over once it has this many records ...
+const RECORDS_MAX: usize = 1_000;
+/// ... or this many bytes.
+const BYTES_MAX: usize = 1 << 20;
+
+/// Records in one buffer, so that a batch costs two allocations and not one a record.
+#[derive(Debug, Default)]
+pub struct Records {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// What the source found that is no record at all, as `place: reason`.
+    pub rejected: Vec<String>,
+}
+
+/// A body holds more than it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the body holds too much")]
+pub struct TooLarge;
+
+impl Records {
+    /// The records of a complete body, plain or gzip, in any form the product accepts.
+    ///
+    /// # Errors
+    /// When the records have more than `bytes_max` bytes.
+    pub fn of_body(body: &[u8], bytes_max: usize) -> Result<Self, TooLarge> {
+        let mut records = Self::default();
+        let mut items = records_of(body);
+        while let Some(item) = items.next() {
+            match item {
+                Item::Record(record) => records.push(record.bytes),
+                Item::Rejected(rejected) => {
+                    records.rejected.push(format!("line {}: {}", rejected.line, rejected.reason))
+                }
+                Item::Note(note) if note.is_failure => records.rejected.push(note.text),
+                Item::Note(_) => {}
+            }
+            if records.bytes.len() > bytes_max {
+                return Err(TooLarge);
+            }
+        }
+        Ok(records)
+    }
+
+    /// Adds a record.
+    pub fn push(&mut self, record: &[u8]) {
+        self.bytes.extend_from_slice(record);
+        self.ends.push(self.bytes.len());
+    }
+
+    /// The records in the order they were added.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| self.bytes.get(start..*end).unwrap_or_default())
+    }
+
+    /// How many records there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// How many bytes the records have.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there is nothing to hand over.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ends.is_empty() && self.rejected.is_empty()
+    }
+
+    /// Whether it is time to hand it over.
+    #[must_use]
+    pub const fn is_full(&self) -> bool {
+        self.ends.len() >= RECORDS_MAX || self.bytes.len() >= BYTES_MAX || self.rejected.len() >= RECORDS_MAX
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Records that the engine has taken.
+    pub accepted: u64,
+    /// Records that are no valid event, or were put aside.
+    pub rejected: u64,
+}
+
+/// A batch in the queue.
+#[derive(Debug)]
+pub struct Batch {
+    /// Which source it is from.
+    pub source: Arc<str>,
+    /// The records.
+    pub records: Records,
+    /// Up to where the source has been read once these records are judged; `None` if the source cannot be read again.
+    pub position: Option<String>,
+    /// Where the outcome is told.
+    pub reply: Option<oneshot::Sender<Outcome>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Records;
+
+    #[test]
+    fn keeps_records_apart() {
+        let mut records = Records::default();
+        for record in [&b"one"[..], b"", b"three"] {
+            records.push(record);
+        }
+        assert_eq!(records.iter().collect::<Vec<_>>(), [&b"one"[..], b"", b"three"]);
+        assert_eq!(records.len(), 3);
+    }
+}

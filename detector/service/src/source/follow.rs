@@ -1,0 +1,272 @@
+//! A file that grows, followed as `tail -F` does: through rotation, truncation and a last line that is not complete yet.
+//!
+//! Deliberately by looking again every so often, not by notifications: those do not exist on every file system a log
+//! is mounted from. Compressed files do not grow record by record and are not followed.
+
+use std::{
+    fs::{File, Metadata},
+    io::{self, Read, Seek, SeekFrom},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Intake,
+    reader::{Pending, pump},
+};
+use crate::status::Status;
+
+/// The longest sleep at a time, so that shutting down need not wait for a long interval.
+const SLEEP_MAX: Duration = Duration::from_millis(100);
+
+/// A file to follow.
+#[derive(Debug)]
+pub struct Follow {
+    /// The file; it need not exist yet.
+    pub path: PathBuf,
+    /// Whether what is in it already is read.
+    pub from_start: bool,
+    /// How often it is looked at.
+    pub poll: Duration,
+    /// Up to where it was judged before, as a position this source gave.
+    pub resume: Option<String>,
+    /// Where records go.
+    pub intake: Intake,
+    /// Ends the following.
+    pub stop: CancellationToken,
+    /// Says while there is no file.
+    pub status: Status,
+}
+
+/// Where to go on in a file: which file it was, and how many of its bytes are judged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resume {
+    identity: String,
+    offset: u64,
+}
+
+impl Resume {
+    /// Reads a position.
+    #[must_use]
+    pub fn parse(position: &str) -> Option<Self> {
+        let (identity, offset) = position.rsplit_once('@')?;
+        Some(Self { identity: identity.to_owned(), offset: offset.parse().ok()? })
+    }
+
+    fn position(identity: &str, offset: u64) -> String {
+        format!("{identity}@{offset}")
+    }
+}
+
+impl Follow {
+    /// Follows until it is stopped. Blocks; to be called on a thread that may.
+    pub fn run(mut self) {
+        let name = format!("file {}", self.path.display());
+        let resume = self.resume.take().as_deref().and_then(Resume::parse);
+        let mut first = true;
+        while let Some((mut file, about, waited)) = self.open(&name) {
+            let offset = match &resume {
+                _ if !first || waited => 0,
+                // Another file has taken its place while nobody looked, so all of it is new.
+                Some(resume) if resume.identity != identity(&about) || resume.offset > about.len() => 0,
+                Some(resume) => resume.offset,
+                None if self.from_start => 0,
+                None => about.len(),
+            };
+            first = false;
+            if let Err(error) = file.seek(SeekFrom::Start(offset)) {
+                tracing::error!(path = %self.path.display(), %error, "cannot follow");
+                self.status.set(&name, &error.to_string());
+                return;
+            }
+            let pending = Pending::of_file(self.intake.clone(), identity(&about), offset, Resume::position);
+            let tail = Tail { follow: &self, file, identity: identity(&about), offset };
+            pump(&name, tail, pending, offset);
+        }
+    }
+
+    /// Opens the file, waiting for it where it does not exist; `None` when it is told to stop.
+    fn open(&self, name: &str) -> Option<(File, Metadata, bool)> {
+        let mut waited = false;
+        while !self.stop.is_cancelled() {
+            match File::open(&self.path).and_then(|file| Ok((file.metadata()?, file))) {
+                Ok((about, file)) => {
+                    self.status.clear(name);
+                    return Some((file, about, waited));
+                }
+                Err(error) => {
+                    waited = true;
+                    self.status.set(name, &format!("cannot open it: {error}"));
+                }
+            }
+            self.sleep();
+        }
+        None
+    }
+
+    /// Sleeps for the interval, or less when it is told to stop.
+    fn sleep(&self) {
+        let mut left = self.poll;
+        while !left.is_zero() && !self.stop.is_cancelled() {
+            let slice = left.min(SLEEP_MAX);
+            std::thread::sleep(slice);
+            left = left.saturating_sub(slice);
+        }
+    }
+}
+
+/// Reads one file to the end of its life: until another has its name, it is truncated, or the following ends.
+struct Tail<'a> {
+    follow: &'a Follow,
+    file: File,
+    identity: String,
+    offset: u64,
+}
+
+impl Read for Tail<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let replaced = is_another(&self.follow.path, &self.identity);
+            let read = self.file.read(buffer)?;
+            self.offset = self.offset.saturating_add(read as u64);
+            if read > 0 {
+                return Ok(read);
+            }
+            // Replaced before that read found nothing: nothing can come any more. Truncated: begin again.
+            if replaced || self.file.metadata()?.len() < self.offset || self.follow.stop.is_cancelled() {
+                return Ok(0);
+            }
+            self.follow.sleep();
+        }
+    }
+}
+
+fn identity(about: &Metadata) -> String {
+    format!("{}:{}", about.dev(), about.ino())
+}
+
+/// Whether another file has the name. While there is none, the old one may still be written.
+fn is_another(path: &Path, old: &str) -> bool {
+    std::fs::metadata(path).is_ok_and(|about| identity(&about) != old)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, io::Write};
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::source::Batch;
+
+    struct Followed {
+        batches: mpsc::Receiver<Batch>,
+        stop: CancellationToken,
+        status: Status,
+        seen: Vec<String>,
+        position: Option<String>,
+    }
+
+    impl Followed {
+        fn start(path: &Path, from_start: bool, resume: Option<String>) -> Self {
+            let (intake, batches) = Intake::queue("file", 100);
+            let (stop, status) = (CancellationToken::new(), Status::default());
+            let follow = Follow {
+                path: path.to_owned(),
+                from_start,
+                poll: Duration::from_millis(1),
+                resume,
+                intake,
+                stop: stop.clone(),
+                status: status.clone(),
+            };
+            std::thread::spawn(move || follow.run());
+            Self { batches, stop, status, seen: Vec::new(), position: None }
+        }
+
+        /// Takes batches until these records have come, in this order.
+        fn expect(&mut self, records: &[&str]) {
+            while self.seen.len() < records.len() {
+                let batch = self.batches.blocking_recv().expect("the source still runs");
+                self.seen.extend(batch.records.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()));
+                self.seen.extend(batch.records.rejected.iter().map(|_| "rejected".to_owned()));
+                self.position = batch.position.or(self.position.take());
+            }
+            assert_eq!(std::mem::take(&mut self.seen), records);
+        }
+
+        /// Ends it; nothing more must have come.
+        fn end(mut self) -> Option<String> {
+            self.stop.cancel();
+            while let Some(batch) = self.batches.blocking_recv() {
+                assert_eq!(batch.records.len(), 0);
+            }
+            self.position
+        }
+    }
+
+    fn append(path: &Path, text: &str) {
+        let mut file = fs::OpenOptions::new().create(true).append(true).open(path).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
+
+    #[test]
+    fn follows_through_partial_lines_rotation_and_truncation() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        append(&path, "{\"a\":1}\n");
+        let mut followed = Followed::start(&path, true, None);
+        followed.expect(&["{\"a\":1}"]);
+        append(&path, "{\"a\":");
+        append(&path, "2}\n{\"a\":3}\n");
+        followed.expect(&["{\"a\":2}", "{\"a\":3}"]);
+        // Rotation, with a last line written to the old file after it was renamed.
+        fs::rename(&path, folder.path().join("log.1")).unwrap();
+        append(&folder.path().join("log.1"), "{\"a\":4}\n");
+        followed.expect(&["{\"a\":4}"]);
+        append(&path, "{\"a\":5}\n");
+        followed.expect(&["{\"a\":5}"]);
+        fs::write(&path, "").unwrap();
+        append(&path, "{}\n");
+        followed.expect(&["{}"]);
+        followed.end();
+    }
+
+    #[test]
+    fn goes_on_where_it_was_and_misses_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        append(&path, "{\"a\":1}\n{\"a\":2}\n");
+        let mut followed = Followed::start(&path, true, None);
+        followed.expect(&["{\"a\":1}", "{\"a\":2}"]);
+        let position = followed.end();
+        append(&path, "{\"a\":3}\n");
+        // The last line judged comes again: a copy, which the engine recognises.
+        let mut followed = Followed::start(&path, false, position.clone());
+        followed.expect(&["{\"a\":2}", "{\"a\":3}"]);
+        followed.end();
+        // Another file under the same name is read from its beginning.
+        fs::rename(&path, folder.path().join("log.1")).unwrap();
+        append(&path, "{\"a\":4}\n");
+        let mut followed = Followed::start(&path, false, position);
+        followed.expect(&["{\"a\":4}"]);
+        followed.end();
+    }
+
+    #[test]
+    fn what_a_new_file_holds_is_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut followed = Followed::start(&path, false, None);
+        while followed.status.reasons().is_empty() {
+            std::thread::yield_now();
+        }
+        append(&path, "{\"a\":1}\n");
+        followed.expect(&["{\"a\":1}"]);
+        assert!(followed.status.reasons().is_empty());
+        followed.end();
+    }
+}

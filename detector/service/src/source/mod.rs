@@ -1,0 +1,74 @@
+//! Where records come from: the seam every source plugs into.
+//!
+//! A source hands over batches of records, each with the position up to which the source has been read, through a
+//! queue with a limit. It learns from the reply, where it wants one, what became of them. Sources without a position
+//! (HTTP, standard input) cannot be read again; what they handed over lives in the engine's memory from then on.
+
+mod batch;
+mod follow;
+mod reader;
+mod stdin;
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+pub use batch::{Batch, Outcome, Records, TooLarge};
+pub use follow::{Follow, Resume};
+pub use stdin::Stdin;
+
+/// The end of the queue that sources hold.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    source: Arc<str>,
+    queue: mpsc::Sender<Batch>,
+}
+
+/// Why a batch was not taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refused {
+    /// The queue is full; trying again later helps.
+    #[error("the queue to the engine is full")]
+    Full,
+    /// The service is shutting down.
+    #[error("the service is shutting down")]
+    Closed,
+}
+
+impl Intake {
+    /// A queue for at most `batches_max` waiting batches: the end for a source called `source`, and the loop's.
+    #[must_use]
+    pub fn queue(source: &str, batches_max: usize) -> (Self, mpsc::Receiver<Batch>) {
+        let (queue, receiver) = mpsc::channel(batches_max);
+        (Self { source: Arc::from(source), queue }, receiver)
+    }
+
+    /// The same queue for another source.
+    #[must_use]
+    pub fn named(&self, source: &str) -> Self {
+        Self { source: Arc::from(source), queue: self.queue.clone() }
+    }
+
+    /// Hands over a batch if there is room now, and returns where the outcome will arrive.
+    ///
+    /// # Errors
+    /// When there is no room, or the service is shutting down.
+    pub fn offer(&self, records: Records) -> Result<oneshot::Receiver<Outcome>, Refused> {
+        let (reply, outcome) = oneshot::channel();
+        let batch = Batch { source: Arc::clone(&self.source), records, position: None, reply: Some(reply) };
+        match self.queue.try_send(batch) {
+            Ok(()) => Ok(outcome),
+            Err(mpsc::error::TrySendError::Full(_)) => Err(Refused::Full),
+            Err(mpsc::error::TrySendError::Closed(_)) => Err(Refused::Closed),
+        }
+    }
+
+    /// Hands over a batch from a thread, waiting for room.
+    ///
+    /// # Errors
+    /// When the service is shutting down.
+    pub fn send_blocking(&self, records: Records, position: Option<String>) -> Result<(), Refused> {
+        let batch = Batch { source: Arc::clone(&self.source), records, position, reply: None };
+        self.queue.blocking_send(batch).map_err(|_| Refused::Closed)
+    }
+}

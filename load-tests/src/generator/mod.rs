@@ -1,0 +1,156 @@
+//! Synthetic CloudTrail events in EventBridge envelopes, one a record, the same for the same seed.
+//!
+//! The shape is that of a busy organisation trail: 90 % services that have nothing to do with Bedrock, 8 % model
+//! invocations, 2 % events that rules and the world look at. Records are about 2 kB, and a quarter of the descriptions
+//! have escapes and letters beyond ASCII. Deliberately no attack: what is measured is the cost of ordinary traffic.
+
+mod bedrock;
+mod chunk;
+mod other;
+mod population;
+mod words;
+mod writer;
+
+use bedrock_watch_engine::Second;
+pub use chunk::Chunk;
+pub use population::Population;
+use rand::{Rng, SeedableRng, rngs::StdRng};
+
+/// Which records a stream consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// 90 % unrelated services, 8 % invocations, 2 % events that rules and the world look at.
+    Mix,
+    /// Invocations only: what is left when EventBridge filters on the source.
+    AllBedrock,
+}
+
+/// How the caller of a record is picked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Callers {
+    /// By Zipf's law with exponent 0.9: few callers make most of the calls.
+    Zipf,
+    /// One after the other, so that each has made the same number of calls.
+    RoundRobin,
+}
+
+/// The first event time of a stream: 2026-11-01T00:00:00Z.
+pub const START: Second = Second(1_793_491_200);
+
+/// A part of a record that depends on the kind of event.
+#[derive(Debug)]
+struct Event {
+    service: &'static str,
+    name: &'static str,
+    /// `"errorCode":..,"errorMessage":..,` or nothing.
+    error: String,
+    request: String,
+    response: String,
+    /// `"additionalEventData":..,` or nothing.
+    additional: String,
+    /// `"resources":..,` or nothing.
+    resources: String,
+    read_only: bool,
+}
+
+/// Makes one record after the other.
+#[derive(Debug)]
+pub struct Generator {
+    random: StdRng,
+    population: Population,
+    stream: Stream,
+    callers: Callers,
+    made: u64,
+    micros: u64,
+    step_micros: u64,
+}
+
+impl Generator {
+    /// A generator of a stream of about 500 records a second.
+    #[must_use]
+    pub fn new(seed: u64, stream: Stream, population: Population) -> Self {
+        Self {
+            random: StdRng::seed_from_u64(seed),
+            population,
+            stream,
+            callers: Callers::Zipf,
+            made: 0,
+            micros: 0,
+            step_micros: 2_000,
+        }
+    }
+
+    /// Picks callers in another way.
+    #[must_use]
+    pub const fn with_callers(mut self, callers: Callers) -> Self {
+        self.callers = callers;
+        self
+    }
+
+    /// Spreads the records otherwise over event time; the distance is random between 0 and twice this.
+    #[must_use]
+    pub const fn with_step_micros(mut self, step_micros: u64) -> Self {
+        self.step_micros = step_micros;
+        self
+    }
+
+    /// Appends the next record to `out` and returns its event time.
+    pub fn append_to(&mut self, out: &mut Vec<u8>) -> Second {
+        self.micros = self.micros.saturating_add(self.random.random_range(0..=self.step_micros.saturating_mul(2)));
+        let at = START.plus(u32::try_from(self.micros / 1_000_000).unwrap_or(u32::MAX));
+        let index = match self.callers {
+            Callers::Zipf => self.population.pick(&mut self.random),
+            Callers::RoundRobin => usize::try_from(self.made).unwrap_or_default() % self.population.len(),
+        };
+        let caller = self.population.caller(index);
+        let region = words::pick(&mut self.random, &words::REGIONS);
+        let event = match (self.stream, self.random.random_range(0..100)) {
+            (Stream::Mix, 0..90) => other::unrelated(&mut self.random, region, &caller.account),
+            (Stream::Mix, 98..) => bedrock::interesting(&mut self.random, region, &caller.account),
+            _ => bedrock::invocation(&mut self.random, region, &caller),
+        };
+        writer::write(&mut self.random, out, &writer::Parts { at, caller: &caller, region, event: &event });
+        self.made = self.made.saturating_add(1);
+        at
+    }
+
+    /// Appends an invocation by the caller of that number at that time.
+    pub fn append_call(&mut self, out: &mut Vec<u8>, caller: usize, at: Second) -> Second {
+        let caller = self.population.caller(caller);
+        let region = words::pick(&mut self.random, &words::REGIONS);
+        let event = bedrock::invocation(&mut self.random, region, &caller);
+        writer::write(&mut self.random, out, &writer::Parts { at, caller: &caller, region, event: &event });
+        at
+    }
+
+    /// The next `records` records.
+    pub fn chunk(&mut self, records: usize) -> Chunk {
+        let mut chunk = Chunk::default();
+        for _ in 0..records {
+            chunk.push(|out| self.append_to(out));
+        }
+        chunk
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn is_the_same_for_the_same_seed_and_every_record_is_an_event() {
+        let make = |seed| Generator::new(seed, Stream::Mix, Population::new(20_000)).chunk(5_000);
+        let (one, same, other) = (make(7), make(7), make(8));
+        assert_eq!(one.bytes(), same.bytes());
+        assert_ne!(one.bytes(), other.bytes());
+        let mut invocations = 0;
+        for (record, at) in one.iter() {
+            let value: serde_json::Value = serde_json::from_slice(record).unwrap();
+            assert_eq!(value["detail"]["eventTime"], at.to_rfc3339());
+            invocations += usize::from(value.pointer("/detail/requestParameters/modelId").is_some());
+        }
+        assert!((300..500).contains(&invocations), "{invocations} of 5000 are invocations");
+        let average = one.bytes().len() / 5_000;
+        assert!((1_700..2_500).contains(&average), "{average} bytes a record");
+    }
+}

@@ -1,0 +1,146 @@
+//! Every rule folder is complete and says what the people who tune and answer alerts need.
+
+use bedrock_watch_engine::rule::Rule;
+use bedrock_watch_service::cases::{Case, RulePack};
+use bedrock_watch_tests::repository::{cases_of, compiled, rule_pack};
+
+/// The rules that the contract names.
+const FLAGSHIPS: [&str; 14] = [
+    "customization-job-dependency-lost",
+    "customization-job-security-group-delete-refused",
+    "customization-job-security-group-deleted",
+    "customization-job-security-group-emptied",
+    "customization-job-security-group-missing",
+    "invocation-burst",
+    "invocation-logging-destination-lost",
+    "invocation-logging-disabled",
+    "invocation-logging-weakened",
+    "invocation-model-fanout",
+    "invocation-probing",
+    "invocation-region-fanout",
+    "model-access-api-with-long-term-key",
+    "model-access-enabled-then-used",
+];
+
+/// The headings of a runbook, in this order.
+const HEADINGS: [&str; 5] = ["## What happened", "## Is it real?", "## Contain", "## Recover", "## Known gaps"];
+
+/// The least words below each heading of a runbook.
+const SECTION_WORDS_MIN: usize = 15;
+
+#[test]
+fn the_flagship_rules_are_there() {
+    let rules = rule_pack().unwrap().rule_ids();
+    let missing = FLAGSHIPS.iter().filter(|id| !rules.contains(**id)).collect::<Vec<_>>();
+    assert!(missing.is_empty(), "missing: {missing:?}");
+}
+
+#[test]
+fn every_rule_is_complete() {
+    let pack = rule_pack().unwrap();
+    let rules = compiled(&pack).unwrap();
+    let mut faults = Vec::new();
+    for rule in rules.rules() {
+        let mut fault = |what: String| faults.push(format!("{}: {what}", rule.id()));
+        rule_faults(&pack, rule).into_iter().for_each(&mut fault);
+        runbook_faults(&pack, rule.id()).into_iter().for_each(&mut fault);
+        case_faults(&cases_of(&pack, rule.id()).unwrap()).into_iter().for_each(&mut fault);
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn every_file_of_a_rule_folder_is_one_of_the_three_kinds() {
+    let pack = rule_pack().unwrap();
+    let odd = pack.paths().filter(|path| {
+        let parts = path.split('/').collect::<Vec<_>>();
+        !match parts.as_slice() {
+            ["README.md" | "COVERAGE.toml" | "VOCABULARY.md"] | [_, "rule.yml" | "runbook.md"] => true,
+            ["events", _, file] => file.ends_with(".json"),
+            [_, "cases", file] => file.ends_with(".yml"),
+            _ => false,
+        }
+    });
+    assert_eq!(odd.collect::<Vec<_>>(), Vec::<&str>::new());
+}
+
+#[test]
+fn every_sample_record_is_used_by_a_case() {
+    let pack = rule_pack().unwrap();
+    let cases = pack.paths().filter(|path| path.contains("/cases/")).filter_map(|path| pack.file(path));
+    let text = cases.map(String::from_utf8_lossy).collect::<Vec<_>>().join("\n");
+    let unused = pack.event_names().filter(|name| !text.contains(*name)).collect::<Vec<_>>();
+    assert_eq!(unused, Vec::<&str>::new());
+}
+
+fn rule_faults(pack: &RulePack, rule: &Rule) -> Vec<String> {
+    let mut faults = Vec::new();
+    let mut expect = |holds: bool, fault: &str| {
+        if !holds {
+            faults.push(fault.to_owned());
+        }
+    };
+    let text = pack.file(&format!("{}/rule.yml", rule.id())).unwrap_or_default();
+    let text = String::from_utf8_lossy(text);
+    let about = rule.about();
+    expect(text.lines().any(|line| line == format!("name: {}", rule.id())), "`name` is not the folder's name");
+    expect(text.lines().any(|line| line.starts_with("author: ")), "no author");
+    expect(text.lines().any(|line| line.starts_with("date: ")), "no date");
+    expect(text.lines().any(|line| line.starts_with("status: ")), "no status");
+    expect(about.description.starts_with("Detects "), "the description does not start with `Detects`");
+    expect(!about.false_positives.is_empty(), "no false positives");
+    expect(about.references.iter().any(|link| link.starts_with("https://")), "no reference");
+    expect(!about.attack.is_empty(), "no ATT&CK technique");
+    let shape = about.attack.iter().all(|id| is_technique(id));
+    expect(shape, "an ATT&CK technique is not of the form T1234 or T1234.001");
+    expect(about.summary.is_some(), "no summary");
+    faults
+}
+
+fn is_technique(id: &str) -> bool {
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(rest) = id.strip_prefix('T') else { return false };
+    match rest.split_once('.') {
+        Some((technique, part)) => digits(technique, 4) && digits(part, 3),
+        None => digits(rest, 4),
+    }
+}
+
+fn runbook_faults(pack: &RulePack, rule: &str) -> Vec<String> {
+    let Some(bytes) = pack.file(&format!("{rule}/runbook.md")) else { return vec!["no runbook.md".to_owned()] };
+    let text = String::from_utf8_lossy(bytes);
+    let mut faults = Vec::new();
+    if !text.starts_with("# ") {
+        faults.push("the runbook does not start with its title".to_owned());
+    }
+    let headings = text.lines().filter(|line| line.starts_with("## ")).collect::<Vec<_>>();
+    if headings != HEADINGS {
+        faults.push(format!("the runbook's headings are {headings:?}, not {HEADINGS:?}"));
+    }
+    for section in text.split("\n## ").skip(1) {
+        let heading = section.lines().next().unwrap_or_default();
+        if section.split_whitespace().count() < SECTION_WORDS_MIN {
+            faults.push(format!("the runbook says next to nothing under `{heading}`"));
+        }
+    }
+    faults
+}
+
+fn case_faults(cases: &[Case]) -> Vec<String> {
+    let firing = cases.iter().filter(|case| !case.expect.is_empty()).count();
+    let quiet = cases.len() - firing;
+    let mut faults = Vec::new();
+    if firing < 2 || quiet < 2 {
+        faults.push(format!("{firing} cases fire and {quiet} stay quiet; there must be two of each"));
+    }
+    for case in cases {
+        // The name of a case tells what it shows.
+        if case.name.starts_with("quiet-") != case.expect.is_empty() {
+            faults.push(format!("the name of {} does not say whether it fires", case.file));
+        }
+        if !case.title.ends_with('.') {
+            faults.push(format!("the title of {} is no sentence", case.file));
+        }
+    }
+    faults
+}
