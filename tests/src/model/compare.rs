@@ -9,11 +9,20 @@ use super::{FLAGSHIP_RULES, json::text};
 /// Facts for which the contract allows an approximation, with the relative error it allows.
 const APPROXIMATE: [(&str, f64); 1] = [("baseline_60s", 0.1)];
 
-/// What differs between the model's alerts and the engine's (as JSON), one readable entry an alert; empty if nothing.
+/// One alert on which the model and the engine differ.
+#[derive(Debug, Clone)]
+pub struct Difference {
+    /// The rule and the fields that differ; histories with the same fault have it in common.
+    pub fault: String,
+    /// The alert as both sides have it.
+    pub report: String,
+}
+
+/// What differs between the model's alerts and the engine's (as JSON).
 ///
 /// Alerts of other rules, and fields and facts that the model does not decide, are not looked at.
 #[must_use]
-pub fn differences(expected: &[Value], engine: &[Value]) -> Vec<String> {
+pub fn differences(expected: &[Value], engine: &[Value]) -> Vec<Difference> {
     let flagship =
         engine.iter().filter(|alert| text(alert, "/rule").is_some_and(|rule| FLAGSHIP_RULES.contains(&rule)));
     let mut pairs: BTreeMap<String, (Vec<&Value>, Vec<&Value>)> = BTreeMap::new();
@@ -23,29 +32,37 @@ pub fn differences(expected: &[Value], engine: &[Value]) -> Vec<String> {
     for alert in flagship {
         pairs.entry(identity(alert)).or_default().1.push(alert);
     }
-    let mut differences = Vec::new();
-    for (key, (expected, found)) in pairs {
-        match (expected.as_slice(), found.as_slice()) {
-            ([expected], [found]) => {
-                let fields = differing(expected, found);
-                if !fields.is_empty() {
-                    let fields = fields.join("\n    ");
-                    differences.push(format!("{key}\n    {fields}\n  model: {expected}\n  engine: {found}"));
-                }
+    pairs.into_iter().filter_map(|(key, (expected, found))| difference(&key, &expected, &found)).collect()
+}
+
+fn difference(key: &str, expected: &[&Value], found: &[&Value]) -> Option<Difference> {
+    let rule = key.split(' ').next().unwrap_or_default();
+    let (fault, details) = match (expected, found) {
+        ([expected], [found]) => {
+            let fields = differing(expected, found);
+            if fields.is_empty() {
+                return None;
             }
-            (expected, found) => {
-                let all = |alerts: &[&Value]| alerts.iter().map(|alert| format!("{alert}\n")).collect::<String>();
-                differences.push(format!(
-                    "{key}\n  the model has {} such alerts, the engine {}\n  model: {}\n  engine: {}",
-                    expected.len(),
-                    found.len(),
-                    all(expected),
-                    all(found)
-                ));
-            }
+            let names: Vec<&str> = fields.iter().filter_map(|field| field.split(':').next()).collect();
+            (format!("{rule}: {}", names.join(", ")), fields)
+        }
+        _ => (format!("{rule}: {} in the model, {} in the engine", expected.len(), found.len()), Vec::new()),
+    };
+    let lines = details.iter().map(|detail| format!("    {detail}\n"));
+    let model = expected.iter().map(|alert| format!("  model:  {alert}\n"));
+    let engine = found.iter().map(|alert| format!("  engine: {}\n", brief(alert)));
+    Some(Difference { fault, report: lines.chain(model).chain(engine).collect() })
+}
+
+/// Without the parts that only people read.
+fn brief(alert: &Value) -> Value {
+    let mut alert = alert.clone();
+    if let Value::Object(fields) = &mut alert {
+        for long in ["queries", "remediation", "runbook", "attack", "title", "trace_id", "actor"] {
+            fields.remove(long);
         }
     }
-    differences
+    alert
 }
 
 /// What makes two alerts the same one; a principal's alerts of several days differ in their first event.

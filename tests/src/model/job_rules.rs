@@ -161,6 +161,8 @@ fn alert<'e>((rule, account, region, subject_id): Key, episodes: &[Episode<'e, '
     if refused {
         facts.insert("attempts".to_owned(), json!(episodes.len()));
     }
+    // Sweeps find the same group missing again and again; the first finding is what the alert rests on.
+    let events_max = if rule == "customization-job-security-group-missing" { 1 } else { usize::MAX };
     let holds = |episode: &Episode<'_, '_>| episode.back.is_none() && episode.jobs.iter().any(|job| job.end.is_none());
     Expected {
         rule,
@@ -170,7 +172,7 @@ fn alert<'e>((rule, account, region, subject_id): Key, episodes: &[Episode<'e, '
         subject_id,
         firing: refused || episodes.iter().any(holds),
         severity: first.map_or("", |episode| episode.severity),
-        events: episodes.iter().map(|episode| episode.event).collect(),
+        events: episodes.iter().map(|episode| episode.event).take(events_max).collect(),
         principal: first.and_then(|episode| episode.principal.clone()),
         facts,
     }

@@ -20,7 +20,7 @@ mod principals;
 
 use serde_json::Value;
 
-pub use self::compare::differences;
+pub use self::compare::{Difference, differences};
 
 /// The rules the model knows: the flagship rules of the contract.
 pub const FLAGSHIP_RULES: [&str; 14] = [

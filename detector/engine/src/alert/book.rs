@@ -87,19 +87,9 @@ impl AlertBook {
         self.entries.contains_key(id)
     }
 
-    /// The alert with this id.
-    pub(crate) fn get(&self, id: &str) -> Option<&Stored> {
-        self.entries.get(id).filter(|entry| !entry.taught).map(|entry| &entry.alert)
-    }
-
     /// Every alert that was told, with its origin.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&Stored, Option<&Origin>)> {
         self.entries.values().filter(|entry| !entry.taught).map(|entry| (&entry.alert, entry.origin.as_ref()))
-    }
-
-    /// The origins of alerts that are not withdrawn.
-    pub(crate) fn origins(&self) -> Vec<Origin> {
-        self.by_origin.keys().cloned().collect()
     }
 
     /// Forgets the longest unchanged alerts beyond `max`. Returns how many.

@@ -5,7 +5,6 @@ use crate::{
     account::Account,
     activity::ApiCall,
     hashing::{hash_of, short_hash_of},
-    principals::Principal,
     seen_events::Novelty,
     time::{DAY_S, Second},
 };
@@ -34,7 +33,8 @@ impl Engine {
         let quietest =
             self.memory.accounts.iter().min_by_key(|(_, account)| (account.principals.len(), account.watermark));
         if let Some(name) = quietest.map(|(name, _)| name.clone()) {
-            self.memory.accounts.remove(&name);
+            let gone = self.memory.accounts.remove(&name).map_or(0, |account| account.principals.len());
+            self.memory.principal_count = self.memory.principal_count.saturating_sub(gone);
         }
     }
 
@@ -120,9 +120,4 @@ fn content_of(call: &ApiCall<'_>) -> u32 {
     ];
     let mixed = parts.into_iter().fold(u64::from(call.time.0), |mixed, part| hash_of(&(mixed, part)));
     short_hash_of(&mixed.to_string())
-}
-
-/// Whether nothing about a principal is worth keeping open.
-pub(super) fn is_settled(principal: &Principal, oldest_day: u32) -> bool {
-    principal.verdicts.iter().all(|verdict| verdict.day < oldest_day)
 }

@@ -21,9 +21,10 @@ pub struct Peek<'a> {
 
 /// Reads the four fields of a CloudTrail record, bare or in an EventBridge envelope, if they can be read off.
 ///
-/// `Some` promises: if decoding succeeds, it gives a call with the same time, account, source and name. It rests on
-/// each key occurring exactly once in the whole text, which cannot be written in another way once `\u` and `\/` are
-/// excluded. The one thing taken on trust is that an envelope has no `recipientAccountId` outside its `detail`.
+/// `Some` promises: if decoding gives a call, it has the same time, account, source and name. It rests on each key
+/// occurring exactly once in the whole text, which cannot be written in another way once `\u` and `\/` are excluded.
+/// Two things are taken on trust: that an envelope has its one `recipientAccountId` inside `detail`, and that events
+/// which are no calls (a job's state, inventory) do not have all four keys.
 #[must_use]
 pub fn peek(bytes: &[u8]) -> Option<Peek<'_>> {
     let text = bytes.trim_ascii();

@@ -253,7 +253,7 @@ fn predicates(condition: &Node, with_field: bool, problems: &mut Problems<'_>) -
             }
         }
     }
-    if found.is_empty() {
+    if entries.iter().all(|(key, _)| with_field && key.text == "field") {
         problems.add(condition.place, format!("the condition compares nothing; valid is {}", listed(OPERATORS)));
     }
     Some(found)

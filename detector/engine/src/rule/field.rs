@@ -107,12 +107,12 @@ fn unavailable(name: &str, domain: Domain, domains: &[Domain]) -> String {
 
 fn unknown(name: &str, domain: Domain) -> String {
     let known = available(domain);
-    // The duration at the end would make every window count look alike.
-    let (stem, _) = name.rsplit_once('_').unwrap_or((name, ""));
-    let mut near = nearest(&format!("watch.{name}"), known.iter().map(String::as_str));
-    if near.is_empty() {
-        near = nearest(&format!("watch.{stem}"), known.iter().map(String::as_str));
-    }
+    // A duration at the end must not make a window count look like something else.
+    let stem = match name.rsplit_once('_') {
+        Some((stem, end)) if end.starts_with(|c: char| c.is_ascii_digit()) => format!("watch.{stem}_<duration>"),
+        _ => format!("watch.{name}"),
+    };
+    let near = nearest(&stem, known.iter().map(String::as_str));
     let hint = match near.as_slice() {
         [] => String::new(),
         near => format!("; did you mean {}?", near.join(" or ")),

@@ -85,12 +85,12 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     let mut scored: Vec<(u32, &str)> = candidates
         .into_iter()
         .map(|candidate| {
-            let likeness = strsim::jaro_winkler(name, candidate).clamp(0.0, 1.0) * 1000.0;
+            let likeness = strsim::normalized_damerau_levenshtein(name, candidate).clamp(0.0, 1.0) * 1000.0;
             #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it lies in 0..=1000")]
             let score = likeness as u32;
             (score, candidate)
         })
-        .filter(|(score, _)| *score >= 750)
+        .filter(|(score, _)| *score > 600)
         .collect();
     scored.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
     scored.into_iter().take(3).map(|(_, candidate)| candidate).collect()

@@ -18,7 +18,7 @@ pub enum Value<'a> {
     /// A string.
     Text(Cow<'a, str>),
     /// An array; a test holds when it holds for an element.
-    List(Vec<Value<'a>>),
+    List(Vec<Self>),
     /// An object: it exists, and equals nothing.
     Object,
 }
@@ -123,8 +123,7 @@ pub trait Fields {
     }
 
     /// Calls `found` with the strings in the event until it returns true; for keyword searches.
-    fn any_text(&self, found: &mut dyn FnMut(&str) -> bool) -> bool {
-        let _ = found;
+    fn any_text(&self, _found: &mut dyn FnMut(&str) -> bool) -> bool {
         false
     }
 }

@@ -25,7 +25,7 @@ pub(crate) use blindness::{Names, RegionCalls};
 pub(crate) use group_rules::GroupRule;
 pub(crate) use interests::INTERESTS;
 pub(crate) use job::{Job, Jobs};
-pub(crate) use resource::ResourceKey;
+pub(crate) use resource::{Loss, ResourceKey};
 pub(crate) use security_group::SecurityGroup;
 use serde::{Deserialize, Serialize};
 pub(crate) use state_event::{Repair, StateEvent};
@@ -89,6 +89,11 @@ impl World {
         touched
     }
 
+    /// Notes how far time has come.
+    pub(crate) fn note_clock(&mut self, now: Second) {
+        self.clock = self.clock.max(now);
+    }
+
     /// When [`World::advance`] next has something to do.
     pub(crate) fn next_wakeup(&self) -> Option<Second> {
         self.emptied_due.first_key_value().map(|(due, _)| *due)
@@ -102,6 +107,14 @@ impl World {
     /// A security group.
     pub(crate) fn group(&self, id: &str) -> Option<&SecurityGroup> {
         self.groups.get(id)
+    }
+
+    /// What a resource lost and did not get back; everything it ever lost if it got all back.
+    pub(crate) fn losses_to_undo(&self, resource: &ResourceKey) -> BTreeSet<Loss> {
+        let Some(ledger) = self.ledgers.get(resource) else { return BTreeSet::new() };
+        let open = ledger.losses().filter(|interval| interval.back.is_none());
+        let open: BTreeSet<Loss> = open.map(|interval| interval.loss.clone()).collect();
+        if open.is_empty() { ledger.losses().map(|interval| interval.loss.clone()).collect() } else { open }
     }
 
     /// How often limits were reached.
@@ -171,6 +184,7 @@ impl World {
         candidates.truncate((max / 16).max(1));
         for (_, resource) in candidates {
             self.ledgers.remove(&resource);
+            self.network.forget(&resource);
             if let ResourceKey::SecurityGroup(id) = &resource {
                 self.groups.remove(id);
             }

@@ -51,6 +51,16 @@ impl Network {
         members.into_iter().flatten()
     }
 
+    /// Forgets a group or subnet.
+    pub(crate) fn forget(&mut self, member: &ResourceKey) {
+        let (ResourceKey::SecurityGroup(id) | ResourceKey::Subnet(id)) = member else { return };
+        if let Some(vpc) = self.vpc_of.remove(id)
+            && let Some(members) = self.members.get_mut(&vpc)
+        {
+            members.remove(member);
+        }
+    }
+
     fn endpoints_in(&self, vpc: &str) -> Vec<ResourceKey> {
         let endpoints = self.endpoints.get(vpc).into_iter().flatten();
         endpoints.map(|endpoint| ResourceKey::VpcEndpoint(endpoint.clone())).collect()

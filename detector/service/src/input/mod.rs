@@ -14,6 +14,10 @@ mod reader;
 mod scanner;
 mod sort;
 mod splitter;
+#[cfg(test)]
+mod splitter_tests;
+#[cfg(test)]
+mod tests;
 mod walk;
 
 use std::sync::Arc;

@@ -109,6 +109,12 @@ impl<R: Read> Reader<R> {
         self.splitter.bytes(place)
     }
 
+    /// The capacity that the buffer has grown to.
+    #[cfg(test)]
+    pub(super) fn buffered_bytes_max(&self) -> usize {
+        self.splitter.capacity()
+    }
+
     /// Lends what the last `advance` gave.
     pub(super) fn lend(&self, head: Head) -> Item<'_> {
         match head {

@@ -16,7 +16,7 @@ use bedrock_watch_engine::{Activity, decode};
 use super::{Item, Note, Record, Records, Rejected};
 
 /// How many bytes of records are sorted in memory before they are spilled.
-pub const RUN_BYTES: usize = 256 * 1024 * 1024;
+const RUN_BYTES: usize = 256 * 1024 * 1024;
 
 /// The records of something, sorted.
 ///
@@ -74,7 +74,7 @@ enum Run {
 }
 
 impl<R: Records> Sorted<R> {
-    /// Sorts `unsorted`, keeping at most [`RUN_BYTES`] of records in memory.
+    /// Sorts `unsorted`, keeping at most 256 MiB of records in memory.
     pub fn new(unsorted: R) -> Self {
         Self::with_run_bytes(unsorted, RUN_BYTES)
     }

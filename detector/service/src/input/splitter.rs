@@ -201,6 +201,11 @@ impl Splitter {
         read
     }
 
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.buffer.capacity()
+    }
+
     fn compact(&mut self) {
         self.buffer.drain(..self.start);
         self.seen = self.seen.saturating_sub(self.start);
