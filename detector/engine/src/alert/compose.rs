@@ -11,7 +11,7 @@ use crate::{
     remedy,
     rule::{About, CorrelationHit, Placeholder, Rule},
     time::{Second, day_to_string},
-    world::{StateEvent, World},
+    world::{Repair, StateEvent, World},
 };
 
 /// Facts whose lists are joined when an alert rests on several state events.
@@ -45,6 +45,11 @@ impl Group<'_> {
         self.severity = self.severity.max(severity);
         self.event.evidence.extend(other.evidence);
         self.event.over &= other.over;
+        if let (Repair::Dependency { jobs, .. }, Repair::Dependency { jobs: others, .. }) =
+            (&mut self.event.repair, other.repair)
+        {
+            jobs.extend(others);
+        }
         for name in JOINED_FACTS {
             let (Some(Json::Array(own)), Some(Json::Array(others))) =
                 (self.event.facts.get_mut(name), other.facts.get(name))

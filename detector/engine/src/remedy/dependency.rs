@@ -23,7 +23,12 @@ const SERVICE: Variable =
 const BACKUP: Variable = Variable { name: "BACKUP_S3_URI", hint: "set BACKUP_S3_URI to where the data is kept" };
 
 /// What brings `resource` back, and the jobs that have to be started again afterwards.
-pub(super) fn restore(alert: &Alert, resource: &ResourceKey, losses: &BTreeSet<Loss>, jobs: &[&Job]) -> Vec<Remediation> {
+pub(super) fn restore(
+    alert: &Alert,
+    resource: &ResourceKey,
+    losses: &BTreeSet<Loss>,
+    jobs: &[&Job],
+) -> Vec<Remediation> {
     let deleted = losses.contains(&Loss::Deleted);
     match resource {
         ResourceKey::Subnet(id) => {

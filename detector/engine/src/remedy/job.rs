@@ -52,7 +52,12 @@ pub(super) fn start_again(alert: &Alert, jobs: &[&Job], replaced: Option<Replace
 fn start_one(alert: &Alert, job: &Job, replaced: Option<Replaced<'_>>) -> Remediation {
     let mut script = Script::default();
     let region = Some(&*job.region).filter(|region| !region.is_empty());
-    script.note(&format!("in account {}, region {}: replaces {}", job.account, region.unwrap_or("unknown"), job.label()));
+    script.note(&format!(
+        "in account {}, region {}: replaces {}",
+        job.account,
+        region.unwrap_or("unknown"),
+        job.label()
+    ));
     if !job.has_ended() {
         script.note("the old job is not known to have ended. To stop it first, which cannot be undone:");
         let stop = Aws::in_region("bedrock stop-model-customization-job", region)
@@ -171,7 +176,11 @@ fn vpc_config(job: &Job, replaced: Option<Replaced<'_>>) -> Option<Word> {
     }
     let replaced = replaced.map(|replaced| (replaced.lost, replaced.by));
     let list = |mixed: Mixed, ids: &std::collections::BTreeSet<Box<str>>, otherwise: Variable| {
-        if ids.is_empty() { mixed.variable(otherwise) } else { mixed.json_strings(ids.iter().map(|id| &**id), replaced) }
+        if ids.is_empty() {
+            mixed.variable(otherwise)
+        } else {
+            mixed.json_strings(ids.iter().map(|id| &**id), replaced)
+        }
     };
     let mixed = list(Mixed::default().text("{\"subnetIds\":["), &job.subnets, SUBNETS).text("],\"securityGroupIds\":[");
     Some(list(mixed, &job.security_groups, GROUPS).text("]}").word())

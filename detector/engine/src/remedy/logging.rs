@@ -68,7 +68,8 @@ fn put(alert: &Alert, known: Option<&Value>) -> Remediation {
         }
     };
     script.run(
-        Aws::in_region("bedrock put-model-invocation-logging-configuration", region).option("--logging-config", &config),
+        Aws::in_region("bedrock put-model-invocation-logging-configuration", region)
+            .option("--logging-config", &config),
     );
     let title = match known {
         Some(_) => "Put the last logging configuration that delivered again",
@@ -83,8 +84,7 @@ fn log_group(alert: &Alert) -> Remediation {
     script.note(&format!("in account {}, region {}", alert.account, region.unwrap_or("unknown")));
     script.note("what was logged there is gone. Unknown: its retention and encryption");
     script.run(
-        Aws::in_region("logs create-log-group", region)
-            .option("--log-group-name", &Word::quoted(&alert.subject_id)),
+        Aws::in_region("logs create-log-group", region).option("--log-group-name", &Word::quoted(&alert.subject_id)),
     );
     Remediation { title: "Recreate the log group".to_owned(), command: script.finish() }
 }
@@ -93,9 +93,7 @@ fn log_group(alert: &Alert) -> Remediation {
 fn allow_bucket(alert: &Alert, known: Option<&Value>) -> Remediation {
     let (partition, account) = (partition(alert.region.as_deref()), &alert.account);
     let bucket = &alert.subject_id;
-    let configs = known.map(|known| {
-        [&known["s3Config"], &known["cloudWatchConfig"]["largeDataDeliveryS3Config"]]
-    });
+    let configs = known.map(|known| [&known["s3Config"], &known["cloudWatchConfig"]["largeDataDeliveryS3Config"]]);
     let config = configs.into_iter().flatten().find(|config| config["bucketName"].as_str() == Some(bucket));
     let prefix = config.and_then(|config| config["keyPrefix"].as_str()).unwrap_or_default().trim_matches('/');
     let separator = if prefix.is_empty() { "" } else { "/" };
@@ -133,7 +131,8 @@ fn cleaned(config: &Value) -> Value {
     };
     let cloud_watch = &config["cloudWatchConfig"];
     let mut log_group = texts(cloud_watch, &["logGroupName", "roleArn"]);
-    if let (Some(fields), Some(large)) = (&mut log_group, texts(&cloud_watch["largeDataDeliveryS3Config"], &S3_FIELDS)) {
+    if let (Some(fields), Some(large)) = (&mut log_group, texts(&cloud_watch["largeDataDeliveryS3Config"], &S3_FIELDS))
+    {
         fields.insert("largeDataDeliveryS3Config".to_owned(), Value::Object(large));
     }
     keep("cloudWatchConfig", log_group.map(Value::Object));

@@ -20,6 +20,8 @@ mod tests;
 mod text;
 mod who;
 
+use std::collections::BTreeSet;
+
 use crate::{
     alert::{Alert, Query, Remediation},
     world::{Job, Repair, ResourceKey, World},
@@ -29,7 +31,10 @@ use crate::{
 pub(crate) fn of_state(alert: &Alert, repair: &Repair, world: &World) -> Vec<Remediation> {
     let mut remediation = match repair {
         Repair::Dependency { resource, jobs } => {
-            let jobs: Vec<&Job> = jobs.iter().filter_map(|number| world.jobs().get(*number)).collect();
+            let numbers: BTreeSet<u32> = jobs.iter().copied().collect();
+            let mut jobs: Vec<&Job> = numbers.into_iter().filter_map(|number| world.jobs().get(number)).collect();
+            // As the alert lists them; numbers follow the order of arrival.
+            jobs.sort_by(|left, right| left.label().cmp(right.label()));
             of_dependency(alert, resource, &jobs, world)
         }
         Repair::Logging { configuration } => logging::restore(alert, configuration.as_deref()),

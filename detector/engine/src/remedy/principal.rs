@@ -53,7 +53,9 @@ fn user(script: &mut Script, alert: &Alert, name: &str) -> String {
     match alert.actor.access_key_id.as_deref() {
         Some(key) if key.starts_with("AKIA") => {
             script.run(
-                command("iam update-access-key").option("--access-key-id", &Word::quoted(key)).fixed("--status", "Inactive"),
+                command("iam update-access-key")
+                    .option("--access-key-id", &Word::quoted(key))
+                    .fixed("--status", "Inactive"),
             );
             script.note("the user may have other keys, and may have made some since:");
             script.run(command("iam list-access-keys"));
@@ -84,7 +86,8 @@ fn bedrock_keys(script: &mut Script, name: &str) {
 }
 
 fn revoke_role(script: &mut Script, alert: &Alert, name: &str) -> String {
-    script.note("stops every session of the role, whoever holds it. Those who may assume the role can begin a new one,");
+    script
+        .note("stops every session of the role, whoever holds it. Those who may assume the role can begin a new one,");
     script.note("so find out how the credentials got lost, and change who may assume the role where need be");
     revoke_sessions(script, alert, Aws::new("iam put-role-policy").option("--role-name", &Word::quoted(name)));
     format!("revoke the sessions of the role {}", plain(name))

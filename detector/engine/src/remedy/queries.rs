@@ -56,7 +56,11 @@ pub(super) fn of(alert: &Alert) -> Vec<Query> {
     let mut queries = Vec::new();
     for trail in Trail::ALL {
         let mut add = |title: &str, text: Option<String>| {
-            queries.extend(text.map(|text| Query { title: title.to_owned(), language: trail.language().to_owned(), text }));
+            queries.extend(text.map(|text| Query {
+                title: title.to_owned(),
+                language: trail.language().to_owned(),
+                text,
+            }));
         };
         add("The events of the alert", events(alert, trail));
         add("Everything the principal did, from a day before to a day after", principal(alert, trail));

@@ -127,11 +127,8 @@ impl Target<'_> {
     }
 
     fn authorize(&self, rule: &GroupRule) -> Aws {
-        let operation = if rule.egress {
-            "ec2 authorize-security-group-egress"
-        } else {
-            "ec2 authorize-security-group-ingress"
-        };
+        let operation =
+            if rule.egress { "ec2 authorize-security-group-egress" } else { "ec2 authorize-security-group-ingress" };
         self.change(operation, rule)
     }
 }

@@ -244,12 +244,31 @@ impl Script {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
+
+    /// A script without everything that a shell would take for plain text: what is left is what it acts upon.
+    pub(crate) fn unquoted_rest(script: &str) -> String {
+        let mut rest = String::new();
+        let mut characters = script.chars().peekable();
+        while let Some(character) = characters.next() {
+            match character {
+                '\'' => characters.by_ref().take_while(|next| *next != '\'').for_each(drop),
+                '\\' => drop(characters.next()),
+                '$' if characters.peek() == Some(&'\'') => {
+                    characters.next();
+                    // Quotes inside are escaped in octal.
+                    characters.by_ref().take_while(|next| *next != '\'').for_each(drop);
+                }
+                other => rest.push(other),
+            }
+        }
+        rest
+    }
 
     /// What a POSIX shell makes of a word: the inverse of [`quote`], written after the standard and not after `quote`.
     /// `None` where the shell would do anything but take text.
-    pub(crate) fn unquote(word: &str) -> Option<String> {
+    fn unquote(word: &str) -> Option<String> {
         let mut bytes = Vec::new();
         let mut rest = word.as_bytes();
         while let [first, after @ ..] = rest {

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    correlation::{CorrelationKind, CorrelationRule},
+    correlation::CorrelationRule,
+    correlation_kind::CorrelationKind,
     correlator_group::{Entry, Group, Summary},
     correlator_limit,
     matcher::with_text,

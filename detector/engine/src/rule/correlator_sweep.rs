@@ -4,10 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    correlation::{CorrelationKind, CorrelationRule},
-    correlator_group::Entry,
-};
+use super::{correlation::CorrelationRule, correlation_kind::CorrelationKind, correlator_group::Entry};
 use crate::time::Second;
 
 /// What is known of the events in the window.

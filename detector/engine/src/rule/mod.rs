@@ -8,6 +8,7 @@ mod bound;
 mod clause;
 mod condition;
 mod correlation;
+mod correlation_kind;
 mod correlator;
 mod correlator_group;
 mod correlator_limit;

@@ -41,7 +41,7 @@ impl World {
         }
         for event in &mut events {
             if let (Repair::Logging { configuration }, Some(first)) = (&mut event.repair, event.evidence.first()) {
-                let last = history.last_delivery_before(first.moment.at);
+                let last = history.last_delivery_before(&first.moment);
                 *configuration = last.map(|delivery| delivery.configuration.clone());
             }
         }

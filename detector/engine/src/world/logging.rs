@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{order::Evidence, time::Second};
+use crate::order::{Evidence, Moment};
 
 use super::{group_rules::text, resource::ResourceKey};
 
@@ -197,9 +197,9 @@ impl LoggingHistory {
         })
     }
 
-    /// The configuration in force last that delivered something before `moment`.
-    pub(crate) fn last_delivery_before(&self, at: Second) -> Option<&Delivery> {
-        let earlier = self.changes.iter().rev().filter(|change| change.evidence.moment.at <= at);
+    /// The configuration in force last that delivered something before `moment`, the change at `moment` left out.
+    pub(crate) fn last_delivery_before(&self, moment: &Moment) -> Option<&Delivery> {
+        let earlier = self.changes.iter().rev().filter(|change| change.evidence.moment < *moment);
         earlier.into_iter().find_map(|change| match &change.after {
             Posture::On(delivery) => Some(delivery),
             _ => None,
