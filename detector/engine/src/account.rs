@@ -65,7 +65,7 @@ impl Models {
         if let Some(number) = self.numbers.get(&*name) {
             return *number;
         }
-        let max = u16::try_from(max).unwrap_or(NO_MODEL).min(NO_MODEL);
+        let max = u16::try_from(max).unwrap_or(NO_MODEL);
         let next = u16::try_from(self.names.len()).unwrap_or(u16::MAX).min(max);
         if next == max {
             return max.saturating_sub(1);

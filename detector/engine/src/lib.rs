@@ -28,6 +28,7 @@ mod seen_events;
 mod settings;
 mod snapshot;
 mod stats;
+mod summary;
 mod time;
 mod world;
 
@@ -36,4 +37,5 @@ pub use engine::{Engine, SnapshotError};
 pub use observation::{Observation, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule};
 pub use settings::{Limits, Settings};
 pub use stats::Stats;
+pub use summary::{AccountSummary, JobSummary, Summary};
 pub use time::{DAY_S, MINUTE_S, Second, day_to_string};

@@ -10,7 +10,7 @@ use crate::{alert::Actor, time::Second};
 
 /// An event's place in judging order: second, then CloudTrail before native events, then id.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Moment {
+pub(crate) struct Moment {
     /// Event time.
     pub at: Second,
     /// Whether it is an event of the service's own, which come after CloudTrail's of the same second.
@@ -21,7 +21,7 @@ pub struct Moment {
 
 /// An event that an alert rests on: when, which, and who.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
+pub(crate) struct Evidence {
     /// Its place in judging order.
     pub moment: Moment,
     /// `eventName`.
@@ -34,7 +34,7 @@ pub struct Evidence {
 
 /// An event id in the space of a UUID, which nearly every event id is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum EventId {
+pub(crate) enum EventId {
     /// A lower-case UUID.
     Uuid([u8; 16]),
     /// Anything else.
@@ -44,13 +44,13 @@ pub enum EventId {
 impl EventId {
     /// Takes in an id.
     #[must_use]
-    pub fn new(id: &str) -> Self {
+    pub(crate) fn new(id: &str) -> Self {
         parse_uuid(id.as_bytes()).map_or_else(|| Self::Text(id.into()), Self::Uuid)
     }
 
     /// The id as it was.
     #[must_use]
-    pub fn to_text(&self) -> String {
+    pub(crate) fn to_text(&self) -> String {
         match self {
             Self::Uuid(bytes) => format_uuid(bytes),
             Self::Text(text) => text.to_string(),

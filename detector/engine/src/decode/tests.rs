@@ -39,7 +39,8 @@ fn a_call_bare_and_in_an_envelope() {
         assert_eq!((call.request.as_deref(), call.response.as_deref()), (None, Some(r#"{"_return":true}"#)));
         assert_eq!(call.credential, Credential::LongTermKey);
         assert_eq!(call.record, CALL);
-        let borrows = [&call.source, &call.name, &call.principal, &call.record].map(|field| matches!(field, Cow::Borrowed(_)));
+        let borrows =
+            [&call.source, &call.name, &call.principal, &call.record].map(|field| matches!(field, Cow::Borrowed(_)));
         assert_eq!(borrows, [true; 4]);
     }
 }
@@ -111,24 +112,42 @@ fn bedrocks_own_events() {
     assert_eq!(seen.time.to_rfc3339(), "2026-11-22T05:39:00Z");
     assert_eq!(seen.ended_at.map(Second::to_rfc3339).as_deref(), Some("2026-11-22T05:38:00Z"));
     assert_eq!((seen.created_at.is_some(), seen.modified_at), (true, None));
-    let seen = change(&envelope(kind, "aws.bedrock", "2026-11-22T05:39:00Z", r#"{"jobStatus":"Stopped","endTime":1795325940}"#));
+    let seen = change(&envelope(
+        kind,
+        "aws.bedrock",
+        "2026-11-22T05:39:00Z",
+        r#"{"jobStatus":"Stopped","endTime":1795325940}"#,
+    ));
     assert_eq!((&*seen.job_arn, seen.ended_at), ("arn:job", Some(Second(1_795_325_940))));
 }
 
 #[test]
 fn other_events_and_inventory() {
-    let batch = envelope("Batch Inference Job State Change", "aws.bedrock", "Wed Aug 28 22:58:30 UTC 2024", r#"{"eventName":7}"#);
+    let batch = envelope(
+        "Batch Inference Job State Change",
+        "aws.bedrock",
+        "Wed Aug 28 22:58:30 UTC 2024",
+        r#"{"eventName":7}"#,
+    );
     match decode(batch.as_bytes()) {
         Ok(Activity::Other(other)) => {
             assert_eq!((other.time.to_rfc3339().as_str(), &*other.account), ("2024-08-28T22:58:30Z", "777788889999"));
         }
         other => panic!("{other:?}"),
     }
-    let inventory = envelope("Inventory Observation", "bedrock-watch", "2026-11-22T05:39:00Z", r#"{"region":"us-east-1","missingSecurityGroups":["sg-1"]}"#);
+    let inventory = envelope(
+        "Inventory Observation",
+        "bedrock-watch",
+        "2026-11-22T05:39:00Z",
+        r#"{"region":"us-east-1","missingSecurityGroups":["sg-1"]}"#,
+    );
     match decode(inventory.as_bytes()) {
         Ok(Activity::Inventory(seen)) => {
             assert_eq!((&*seen.id, &*seen.account, &*seen.region), ("env", "777788889999", "us-east-1"));
-            assert_eq!((seen.at.to_rfc3339().as_str(), seen.missing_security_groups.len()), ("2026-11-22T05:39:00Z", 1));
+            assert_eq!(
+                (seen.at.to_rfc3339().as_str(), seen.missing_security_groups.len()),
+                ("2026-11-22T05:39:00Z", 1)
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -152,15 +171,36 @@ fn what_is_no_event_says_why() {
     check(b"{}", "not an event: eventSource, eventName, eventTime missing");
     check(b"{\"Records\":[]}", "not an event: eventSource, eventName, eventTime missing");
     check(br#"{"eventName":"x","eventTime":null}"#, "not an event: eventSource, eventTime missing");
-    check(br#"{"eventName":5}"#, "not an event: a field has the wrong type at line 1, column 14 (byte 13): invalid type: integer `5`, expected a string");
-    check(b"[1]", "not an event: a field has the wrong type at line 1, column 0 (byte 0): invalid type: sequence, expected an object");
-    check(CALL.replace("2026-11-22T05:39:00.0000000Z", "soon").as_bytes(), "eventTime is no time: \"soon\" (expected for example 2026-11-22T05:39:00Z, between 1970 and 2106)");
+    check(
+        br#"{"eventName":5}"#,
+        "not an event: a field has the wrong type at line 1, column 14 (byte 13): invalid type: integer `5`, expected a string",
+    );
+    check(
+        b"[1]",
+        "not an event: a field has the wrong type at line 1, column 0 (byte 0): invalid type: sequence, expected an object",
+    );
+    check(
+        CALL.replace("2026-11-22T05:39:00.0000000Z", "soon").as_bytes(),
+        "eventTime is no time: \"soon\" (expected for example 2026-11-22T05:39:00Z, between 1970 and 2106)",
+    );
     check(by_cloudtrail(r#"{"eventSource":"s"}"#).as_bytes(), "not an event: eventName, eventTime missing");
-    check(by_cloudtrail("{\"eventName\":[]}").as_bytes(), "not an event: a field has the wrong type at line 1, column 13 (byte 12): invalid type: sequence, expected a string");
+    check(
+        by_cloudtrail("{\"eventName\":[]}").as_bytes(),
+        "not an event: a field has the wrong type at line 1, column 13 (byte 12): invalid type: sequence, expected a string",
+    );
     check(br#"{"detail":{},"source":"s"}"#, "not an event: source, detail-type missing");
-    check(envelope("x", "s", "never", "{}").as_bytes(), "time is no time: \"never\" (expected for example 2026-11-22T05:39:00Z, between 1970 and 2106)");
-    check(envelope("Model Customization Job State Change", "aws.bedrock", "2026-11-22T05:39:00Z", "{}").as_bytes(), "not an event: detail.jobArn, detail.jobStatus missing");
-    check(envelope("Inventory Observation", "bedrock-watch", "2026-11-22T05:39:00Z", "{\"x\":1}").as_bytes(), "not an inventory observation: unknown field `x`, expected one of `id`, `at`, `account`, `region`, `jobs`, `securityGroups`, `missingSecurityGroups`, `vpcEndpoints`, `invocationLogging` at line 1 column 4");
+    check(
+        envelope("x", "s", "never", "{}").as_bytes(),
+        "time is no time: \"never\" (expected for example 2026-11-22T05:39:00Z, between 1970 and 2106)",
+    );
+    check(
+        envelope("Model Customization Job State Change", "aws.bedrock", "2026-11-22T05:39:00Z", "{}").as_bytes(),
+        "not an event: detail.jobArn, detail.jobStatus missing",
+    );
+    check(
+        envelope("Inventory Observation", "bedrock-watch", "2026-11-22T05:39:00Z", "{\"x\":1}").as_bytes(),
+        "not an inventory observation: unknown field `x`, expected one of `id`, `at`, `account`, `region`, `jobs`, `securityGroups`, `missingSecurityGroups`, `vpcEndpoints`, `invocationLogging` at line 1 column 4",
+    );
     let deep = CALL.replace("null", &format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)));
     check(deep.as_bytes(), "nested deeper than 120 levels");
     check("{".repeat(5_000_000).as_bytes(), "nested deeper than 120 levels");

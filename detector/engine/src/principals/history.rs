@@ -47,16 +47,6 @@ impl Seen {
             self.recent.drain(..end);
         }
     }
-
-    /// Notes that something happened at `second`, which is no longer recent.
-    pub(crate) fn note_older(&mut self, second: u32) {
-        self.older = self.older.max(second);
-    }
-
-    /// The latest second of all; 0 for none.
-    pub(crate) fn latest(&self) -> u32 {
-        self.recent.last().copied().unwrap_or(self.older).max(self.older)
-    }
 }
 
 /// The moments for which something is no longer new: `after < a <= until`.

@@ -6,7 +6,6 @@
 use std::cell::Cell;
 
 use crate::{
-    bedrock::Outcome,
     rule::{Counts, Metric, Rule, RuleSet},
     settings::Settings,
     time::DAY_S,
@@ -268,9 +267,4 @@ fn opening(moment: &PrincipalMoment<'_>, rule: &Rule) -> Opening {
         opening.enabled.sort_by(|left, right| (left.0, &left.1).cmp(&(right.0, &right.1)));
     }
     opening
-}
-
-/// Whether an outcome is one that a long memory of successes keeps.
-pub(crate) const fn is_success(outcome: Outcome) -> bool {
-    matches!(outcome, Outcome::Success)
 }

@@ -203,7 +203,8 @@ impl Principal {
     /// Moves what left the longest window into the long memory. `watermark` is the account's.
     pub(crate) fn compact(&mut self, watermark: u32, settings: &Settings) {
         let keep_s = settings.lateness_s.saturating_add(WINDOWS_S);
-        let horizon = watermark.saturating_sub(keep_s) / MINUTE_S * MINUTE_S;
+        let horizon = watermark.saturating_sub(keep_s) / MINUTE_S;
+        let horizon = horizon.saturating_mul(MINUTE_S);
         let oldest = [self.accepted.oldest(), self.refused.oldest()].into_iter().flatten().min();
         if oldest.is_none_or(|second| second >= horizon) {
             return;

@@ -112,7 +112,8 @@ impl Verdict {
     /// The earliest second at which it holds.
     pub(crate) fn first(&self) -> Option<u32> {
         let own = self.matches.as_ref().and_then(|matches| matches.earliest.first().map(|(second, _)| *second));
-        own.or(self.settled.map(|settled| settled.first)).or_else(|| self.held.first().map(|&(second, _)| second))
+        let settled = || self.settled.map(|settled| settled.first);
+        own.or_else(settled).or_else(|| self.held.first().map(|&(second, _)| second))
     }
 
     /// The latest second at which it holds.
@@ -170,7 +171,7 @@ impl Verdict {
             }
             _ => return None,
         };
-        let severity = severity.or(self.told.map(|told| told.severity))?;
+        let severity = severity.or_else(|| self.told.map(|told| told.severity))?;
         self.told = Some(Told { status, severity, count });
         Some(kind)
     }

@@ -16,6 +16,7 @@ use super::{
     group_rules::{items, named_rules, text},
     interests::{Meaning, meaning},
     job::{Job, JobRef},
+    json::At,
     logging::{LoggingChange, Posture},
     requests::{created_endpoint, deleted_endpoints, read_job_detail, read_job_request, tags, texts, trusts_bedrock},
     resource::{Effect, Entered, Loss, ResourceKey, Return},
@@ -54,7 +55,7 @@ impl World {
         match meaning {
             Meaning::CreateJob => self.create_job(it),
             Meaning::StopJob => self.stop_job(it),
-            Meaning::PutLogging => self.change_logging(it, Posture::of(&it.request["loggingConfig"])),
+            Meaning::PutLogging => self.change_logging(it, Posture::of(it.request.at("loggingConfig"))),
             Meaning::DeleteLogging => self.change_logging(it, Posture::Off),
             Meaning::CreateGroup => self.create_group(it),
             Meaning::DeleteGroup => self.delete_group(it),
@@ -88,8 +89,8 @@ impl World {
     }
 
     fn create_job(&mut self, it: &Applying<'_>) -> Touched {
-        let arn = text(&it.response["jobArn"]);
-        let name = text(&it.request["jobName"]);
+        let arn = text(it.response.at("jobArn"));
+        let name = text(it.request.at("jobName"));
         if arn.is_none() && name.is_none() {
             return Touched::new();
         }
@@ -103,7 +104,7 @@ impl World {
     }
 
     fn stop_job(&mut self, it: &Applying<'_>) -> Touched {
-        let Some(identifier) = text(&it.request["jobIdentifier"]) else { return Touched::new() };
+        let Some(identifier) = text(it.request.at("jobIdentifier")) else { return Touched::new() };
         let is_arn = identifier.starts_with("arn:");
         let (account, region) =
             if is_arn { owner_of_arn(&identifier) } else { None }.unwrap_or((&it.call.account, &it.call.region));
@@ -172,14 +173,14 @@ impl World {
     }
 
     fn create_group(&mut self, it: &Applying<'_>) -> Touched {
-        let Some(id) = text(&it.response["groupId"]) else { return Touched::new() };
-        let vpc = text(&it.request["vpcId"]);
+        let Some(id) = text(it.response.at("groupId")) else { return Touched::new() };
+        let vpc = text(it.request.at("vpcId"));
         let max = usize::try_from(it.settings.limits.changes_max).unwrap_or(usize::MAX);
         let group = self.group_mut(&id, it.settings);
         group.account = (*it.call.account).into();
         group.region = (*it.call.region).into();
-        group.name = text(&it.request["groupName"]).map(Into::into);
-        group.description = text(&it.request["groupDescription"]).map(Into::into);
+        group.name = text(it.request.at("groupName")).map(Into::into);
+        group.description = text(it.request.at("groupDescription")).map(Into::into);
         group.vpc = vpc.clone().map(Into::into);
         group.enter(it.evidence(), RuleChange::Created, max);
         let key = ResourceKey::SecurityGroup(id.into());
@@ -210,9 +211,9 @@ impl World {
 
     /// The group a call names, by id, or by name where a group of that name was seen being created.
     fn group_id(&self, it: &Applying<'_>) -> Option<String> {
-        let by_id = text(&it.request["groupId"]).or_else(|| text(&it.response["groupId"]));
+        let by_id = text(it.request.at("groupId")).or_else(|| text(it.response.at("groupId")));
         by_id.or_else(|| {
-            let name = text(&it.request["groupName"])?;
+            let name = text(it.request.at("groupName"))?;
             let is_it = |group: &super::SecurityGroup| {
                 *group.account == *it.call.account
                     && *group.region == *it.call.region
@@ -235,7 +236,8 @@ impl World {
     }
 
     fn create_subnet(&mut self, it: &Applying<'_>) -> Touched {
-        let (Some(id), Some(vpc)) = (text(&it.response["subnet"]["subnetId"]), text(&it.request["vpcId"])) else {
+        let (Some(id), Some(vpc)) = (text(it.response.at("subnet").at("subnetId")), text(it.request.at("vpcId")))
+        else {
             return Touched::new();
         };
         let endpoints = self.network.place(ResourceKey::Subnet(id.into()), &vpc);
@@ -250,17 +252,20 @@ impl World {
 
     /// A network interface that Bedrock made for a job ties job, subnet and groups together.
     fn create_interface(&mut self, it: &Applying<'_>) -> Touched {
-        let specifications = items(&it.request["tagSpecificationSet"]);
-        let job_arn = specifications.map(|one| tags(&one["tags"])).find_map(|tags| tags.get(JOB_TAG).cloned());
+        let specifications = items(it.request.at("tagSpecificationSet"));
+        let job_arn = specifications.map(|one| tags(one.at("tags"))).find_map(|tags| tags.get(JOB_TAG).cloned());
         let Some(job_arn) = job_arn else { return Touched::new() };
         let Some((account, region)) = owner_of_arn(&job_arn) else { return Touched::new() };
-        let interface = &it.response["networkInterface"];
+        let interface = it.response.at("networkInterface");
         let groups = |set: &Value| -> Vec<Box<str>> {
-            items(&set["groupSet"]).filter_map(|group| text(&group["groupId"])).map(String::into_boxed_str).collect()
+            items(set.at("groupSet"))
+                .filter_map(|group| text(group.at("groupId")))
+                .map(String::into_boxed_str)
+                .collect()
         };
-        let subnet = text(&interface["subnetId"]).or_else(|| text(&it.request["subnetId"]));
+        let subnet = text(interface.at("subnetId")).or_else(|| text(it.request.at("subnetId")));
         let mut touched = Touched::new();
-        if let (Some(subnet), Some(vpc)) = (&subnet, text(&interface["vpcId"])) {
+        if let (Some(subnet), Some(vpc)) = (&subnet, text(interface.at("vpcId"))) {
             let endpoints = self.network.place(ResourceKey::Subnet(subnet.as_str().into()), &vpc);
             touched.extend(endpoints.into_iter().map(Origin::Resource));
         }
@@ -269,7 +274,7 @@ impl World {
             job.existed_at(it.call.time);
             job.security_groups.extend(groups(interface));
             job.security_groups.extend(groups(&it.request));
-            job.security_groups.extend(texts(&it.request["groupSet"]));
+            job.security_groups.extend(texts(it.request.at("groupSet")));
             job.subnets.extend(subnet.map(String::into_boxed_str));
         }));
         touched
@@ -278,7 +283,7 @@ impl World {
     fn change_resource(&mut self, meaning: Meaning, it: &Applying<'_>) -> Touched {
         let account = &*it.call.account;
         let named = |field: &str, key: fn(Box<str>) -> ResourceKey| -> Vec<ResourceKey> {
-            text(&it.request[field]).map(|id| key(id.into())).into_iter().collect()
+            text(it.request.at(field)).map(|id| key(id.into())).into_iter().collect()
         };
         let (resources, effect) = match meaning {
             Meaning::DeleteSubnet => (named("subnetId", ResourceKey::Subnet), Effect::Lost(Loss::Deleted)),
@@ -307,9 +312,9 @@ impl World {
     /// The keys a KMS call concerns: by the ARN among its resources, and by what the request called it.
     fn keys(&mut self, it: &Applying<'_>) -> Vec<ResourceKey> {
         let resources = it.call.resources.as_deref().map_or(Value::Null, section::value);
-        let arn = items(&resources).find_map(|resource| text(&resource["ARN"]));
-        let arn = arn.or_else(|| text(&it.request["keyId"]).filter(|id| id.starts_with("arn:")));
-        let mut keys: Vec<ResourceKey> = [arn.clone(), text(&it.request["keyId"])]
+        let arn = items(&resources).find_map(|resource| text(resource.at("ARN")));
+        let arn = arn.or_else(|| text(it.request.at("keyId")).filter(|id| id.starts_with("arn:")));
+        let mut keys: Vec<ResourceKey> = [arn.clone(), text(it.request.at("keyId"))]
             .into_iter()
             .flatten()
             .map(|id| ResourceKey::kms_key(&id, &it.call.account))
@@ -322,8 +327,8 @@ impl World {
     }
 
     fn change_role(&mut self, meaning: Meaning, it: &Applying<'_>) -> Touched {
-        let Some(name) = text(&it.request["roleName"]) else { return Touched::new() };
-        let policy = |field: &str| -> Box<str> { text(&it.request[field]).unwrap_or_default().into() };
+        let Some(name) = text(it.request.at("roleName")) else { return Touched::new() };
+        let policy = |field: &str| -> Box<str> { text(it.request.at(field)).unwrap_or_default().into() };
         let effect = match meaning {
             Meaning::CreateRole => Effect::Back(Return::Whole),
             Meaning::DeleteRole => Effect::Lost(Loss::Deleted),
@@ -331,7 +336,7 @@ impl World {
             Meaning::DetachPolicy => Effect::Lost(Loss::PermissionsRemoved(policy("policyArn"))),
             Meaning::PutPolicy => Effect::Back(Return::Permissions(policy("policyName"))),
             Meaning::DeletePolicy => Effect::Lost(Loss::PermissionsRemoved(policy("policyName"))),
-            Meaning::ChangeTrust if trusts_bedrock(&it.request["policyDocument"]) => Effect::Back(Return::Trust),
+            Meaning::ChangeTrust if trusts_bedrock(it.request.at("policyDocument")) => Effect::Back(Return::Trust),
             Meaning::ChangeTrust => Effect::Lost(Loss::TrustRemoved),
             _ => return Touched::new(),
         };
@@ -347,7 +352,7 @@ impl Applying<'_> {
     }
 
     fn log_groups(&self) -> Vec<ResourceKey> {
-        let name = text(&self.request["logGroupName"]);
+        let name = text(self.request.at("logGroupName"));
         let key = |name: String| ResourceKey::LogGroup {
             account: (*self.call.account).into(),
             region: (*self.call.region).into(),

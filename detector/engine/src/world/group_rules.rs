@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::json::At;
 use crate::observation::ObservedRule;
 
 /// One rule, in one form, so that a rule that is revoked is found again.
@@ -68,17 +69,17 @@ impl GroupRule {
 /// The rules that a call names: from the answer where it lists them with their ids, else from the request.
 pub(crate) fn named_rules(egress: bool, request: &Value, response: &Value) -> NamedRules {
     for set in ["securityGroupRuleSet", "revokedSecurityGroupRuleSet"] {
-        let answered: Vec<NamedRule> = items(&response[set]).filter_map(|item| answered_rule(egress, item)).collect();
+        let answered: Vec<NamedRule> = items(response.at(set)).filter_map(|item| answered_rule(egress, item)).collect();
         if !answered.is_empty() {
             return NamedRules { rules: answered, ids: Vec::new() };
         }
     }
-    let mut named = NamedRules { rules: Vec::new(), ids: rule_ids(&request["securityGroupRuleIds"]) };
-    let permissions = items(&request["ipPermissions"]).chain(std::iter::once(request));
+    let mut named = NamedRules { rules: Vec::new(), ids: rule_ids(request.at("securityGroupRuleIds")) };
+    let permissions = items(request.at("ipPermissions")).chain(std::iter::once(request));
     for permission in permissions {
         for peer in peers(permission) {
-            let protocol = text(&permission["ipProtocol"]).unwrap_or_else(|| "-1".to_owned());
-            let ports = (number(&permission["fromPort"]), number(&permission["toPort"]));
+            let protocol = text(permission.at("ipProtocol")).unwrap_or_else(|| "-1".to_owned());
+            let ports = (number(permission.at("fromPort")), number(permission.at("toPort")));
             named.rules.push(NamedRule { rule: GroupRule::new(egress, &protocol, ports, &peer), id: None });
         }
     }
@@ -88,12 +89,12 @@ pub(crate) fn named_rules(egress: bool, request: &Value, response: &Value) -> Na
 fn answered_rule(egress: bool, item: &Value) -> Option<NamedRule> {
     let peer = ["cidrIpv4", "cidrIpv6", "prefixListId", "referencedGroupId"]
         .into_iter()
-        .find_map(|key| text(&item[key]))
-        .or_else(|| text(&item["referencedGroupInfo"]["groupId"]))?;
-    let protocol = text(&item["ipProtocol"])?;
-    let egress = item["isEgress"].as_bool().unwrap_or(egress);
-    let ports = (number(&item["fromPort"]), number(&item["toPort"]));
-    let id = text(&item["securityGroupRuleId"]).map(Into::into);
+        .find_map(|key| text(item.at(key)))
+        .or_else(|| text(item.at("referencedGroupInfo").at("groupId")))?;
+    let protocol = text(item.at("ipProtocol"))?;
+    let egress = item.at("isEgress").as_bool().unwrap_or(egress);
+    let ports = (number(item.at("fromPort")), number(item.at("toPort")));
+    let id = text(item.at("securityGroupRuleId")).map(Into::into);
     Some(NamedRule { rule: GroupRule::new(egress, &protocol, ports, &peer), id })
 }
 
@@ -101,9 +102,10 @@ fn answered_rule(egress: bool, item: &Value) -> Option<NamedRule> {
 fn peers(permission: &Value) -> Vec<String> {
     const NESTED: [(&str, &str); 4] =
         [("ipRanges", "cidrIp"), ("ipv6Ranges", "cidrIpv6"), ("prefixListIds", "prefixListId"), ("groups", "groupId")];
-    let nested =
-        NESTED.into_iter().flat_map(|(list, key)| items(&permission[list]).filter_map(move |item| text(&item[key])));
-    let flat = ["cidrIp", "cidrIpv6", "sourceSecurityGroupId"].into_iter().filter_map(|key| text(&permission[key]));
+    let nested = NESTED
+        .into_iter()
+        .flat_map(|(list, key)| items(permission.at(list)).filter_map(move |item| text(item.at(key))));
+    let flat = ["cidrIp", "cidrIpv6", "sourceSecurityGroupId"].into_iter().filter_map(|key| text(permission.at(key)));
     nested.chain(flat).collect()
 }
 
@@ -115,7 +117,7 @@ fn rule_ids(list: &Value) -> Vec<Box<str>> {
 
 /// The elements of a list, which CloudTrail writes as an array, as `{"items": [...]}` or, when empty, as `{}`.
 pub(crate) fn items(list: &Value) -> impl Iterator<Item = &Value> {
-    list.as_array().or_else(|| list["items"].as_array()).into_iter().flatten()
+    list.as_array().or_else(|| list.at("items").as_array()).into_iter().flatten()
 }
 
 /// A string, or a number or boolean as string.

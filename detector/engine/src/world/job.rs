@@ -95,13 +95,16 @@ impl Job {
     }
 }
 
+/// Account, region and name of a job.
+type PlaceAndName = (Box<str>, Box<str>, Box<str>);
+
 /// All jobs, found by ARN, by name and by what they stand on.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Jobs {
     jobs: BTreeMap<u32, Job>,
     next: u32,
     by_arn: BTreeMap<Box<str>, u32>,
-    by_name: BTreeMap<(Box<str>, Box<str>, Box<str>), u32>,
+    by_name: BTreeMap<PlaceAndName, u32>,
     users: BTreeMap<ResourceKey, BTreeSet<u32>>,
 }
 

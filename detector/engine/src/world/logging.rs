@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::order::{Evidence, Moment};
 
-use super::{group_rules::text, resource::ResourceKey};
+use super::{group_rules::text, json::At, resource::ResourceKey};
 
 /// The data types, with the flag that switches each; an omitted flag counts as delivering.
 const DATA_TYPES: [(&str, &str); 5] = [
@@ -70,11 +70,11 @@ impl Posture {
             .filter(|(_, flag)| fields.get(*flag).and_then(truth).unwrap_or(true))
             .map(|(name, _)| Box::from(*name))
             .collect();
-        let cloud_watch = &config["cloudWatchConfig"];
+        let cloud_watch = config.at("cloudWatchConfig");
         let named = [
-            (Destination::LogGroup, &cloud_watch["logGroupName"]),
-            (Destination::Bucket, &config["s3Config"]["bucketName"]),
-            (Destination::LargeDataBucket, &cloud_watch["largeDataDeliveryS3Config"]["bucketName"]),
+            (Destination::LogGroup, cloud_watch.at("logGroupName")),
+            (Destination::Bucket, config.at("s3Config").at("bucketName")),
+            (Destination::LargeDataBucket, cloud_watch.at("largeDataDeliveryS3Config").at("bucketName")),
         ];
         let destinations: BTreeMap<Destination, Box<str>> =
             named.into_iter().filter_map(|(kind, name)| Some((kind, text(name)?.into()))).collect();
@@ -82,7 +82,7 @@ impl Posture {
         if types.is_empty() || !delivers {
             return Self::Off;
         }
-        let role_arn = text(&cloud_watch["roleArn"]).map(Into::into);
+        let role_arn = text(cloud_watch.at("roleArn")).map(Into::into);
         Self::On(Delivery { types, destinations, role_arn, configuration: config.to_string().into() })
     }
 

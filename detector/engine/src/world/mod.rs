@@ -11,6 +11,7 @@ mod derive_logging;
 mod group_rules;
 mod interests;
 mod job;
+mod json;
 mod logging;
 mod network;
 mod requests;
@@ -38,6 +39,9 @@ use self::{
     resource::{Effect, Entered, Ledger},
 };
 
+/// Account and region.
+type Place = (Box<str>, Box<str>);
+
 /// Everything known about resources.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct World {
@@ -45,9 +49,9 @@ pub(crate) struct World {
     ledgers: BTreeMap<ResourceKey, Ledger>,
     groups: BTreeMap<Box<str>, SecurityGroup>,
     network: Network,
-    logging: BTreeMap<(Box<str>, Box<str>), LoggingHistory>,
+    logging: BTreeMap<Place, LoggingHistory>,
     /// Which configurations stand on a resource, or stood on it.
-    logging_users: BTreeMap<ResourceKey, BTreeSet<(Box<str>, Box<str>)>>,
+    logging_users: BTreeMap<ResourceKey, BTreeSet<Place>>,
     /// When a group will have been empty for long enough to say so.
     emptied_due: BTreeMap<Second, BTreeSet<Box<str>>>,
     /// How far time has come.

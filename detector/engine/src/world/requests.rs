@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::{
     group_rules::{items, text},
     job::Job,
+    json::At,
 };
 
 /// Strings of a list in any of CloudTrail's shapes.
@@ -19,33 +20,34 @@ pub(crate) fn texts(list: &Value) -> impl Iterator<Item = Box<str>> + '_ {
 
 /// Takes what a creation request says into a job.
 pub(crate) fn read_job_request(job: &mut Job, request: &Value) {
-    let vpc = &request["vpcConfig"];
-    job.security_groups.extend(texts(&vpc["securityGroupIds"]));
-    job.subnets.extend(texts(&vpc["subnetIds"]));
-    set(&mut job.kms_key, &request["customModelKmsKeyId"]);
-    set(&mut job.output_model, &request["customModelName"]);
-    set(&mut job.base_model, &request["baseModelIdentifier"]);
-    set(&mut job.customization_type, &request["customizationType"]);
+    let vpc = request.at("vpcConfig");
+    job.security_groups.extend(texts(vpc.at("securityGroupIds")));
+    job.subnets.extend(texts(vpc.at("subnetIds")));
+    set(&mut job.kms_key, request.at("customModelKmsKeyId"));
+    set(&mut job.output_model, request.at("customModelName"));
+    set(&mut job.base_model, request.at("baseModelIdentifier"));
+    set(&mut job.customization_type, request.at("customizationType"));
     read_common(job, request);
-    job.job_tags.extend(tags(&request["jobTags"]));
-    job.model_tags.extend(tags(&request["customModelTags"]));
+    job.job_tags.extend(tags(request.at("jobTags")));
+    job.model_tags.extend(tags(request.at("customModelTags")));
 }
 
 /// Takes what a native event's detail says into a job; it never names the VPC configuration.
 pub(crate) fn read_job_detail(job: &mut Job, detail: &Value) {
-    set(&mut job.output_model, &detail["outputModelName"]);
-    set(&mut job.base_model, &detail["baseModelArn"]);
+    set(&mut job.output_model, detail.at("outputModelName"));
+    set(&mut job.base_model, detail.at("baseModelArn"));
     read_common(job, detail);
 }
 
 fn read_common(job: &mut Job, source: &Value) {
-    set(&mut job.role_arn, &source["roleArn"]);
-    set(&mut job.training_uri, &source["trainingDataConfig"]["s3Uri"]);
-    set(&mut job.output_uri, &source["outputDataConfig"]["s3Uri"]);
-    let validators = items(&source["validationDataConfig"]["validators"]).chain(items(&source["validationDataConfig"]));
+    set(&mut job.role_arn, source.at("roleArn"));
+    set(&mut job.training_uri, source.at("trainingDataConfig").at("s3Uri"));
+    set(&mut job.output_uri, source.at("outputDataConfig").at("s3Uri"));
+    let validators =
+        items(source.at("validationDataConfig").at("validators")).chain(items(source.at("validationDataConfig")));
     job.validation_uris
-        .extend(validators.filter_map(|validator| text(&validator["s3Uri"])).map(String::into_boxed_str));
-    if let Some(parameters) = source["hyperParameters"].as_object() {
+        .extend(validators.filter_map(|validator| text(validator.at("s3Uri"))).map(String::into_boxed_str));
+    if let Some(parameters) = source.at("hyperParameters").as_object() {
         let known = parameters.iter().filter_map(|(name, value)| Some((name.as_str().into(), text(value)?.into())));
         job.hyper_parameters.extend(known);
     }
@@ -68,8 +70,8 @@ pub(crate) fn set_text(field: &mut Option<Box<str>>, value: &str) {
 /// Tags, as lists of `{key, value}` in either case.
 pub(crate) fn tags(list: &Value) -> BTreeMap<Box<str>, Box<str>> {
     let pair = |item: &Value| {
-        let key = text(&item["key"]).or_else(|| text(&item["Key"]))?;
-        let value = text(&item["value"]).or_else(|| text(&item["Value"])).unwrap_or_default();
+        let key = text(item.at("key")).or_else(|| text(item.at("Key")))?;
+        let value = text(item.at("value")).or_else(|| text(item.at("Value"))).unwrap_or_default();
         Some((key.into(), value.into()))
     };
     items(list).filter_map(pair).collect()
@@ -77,10 +79,10 @@ pub(crate) fn tags(list: &Value) -> BTreeMap<Box<str>, Box<str>> {
 
 /// The ids of `DeleteVpcEndpoints`, which CloudTrail nests as `{"tag": 1, "content": "vpce-..."}` or a list of such.
 pub(crate) fn deleted_endpoints(request: &Value, response: &Value) -> Vec<Box<str>> {
-    let nested = &request["DeleteVpcEndpointsRequest"]["VpcEndpointId"];
-    let flat = &request["vpcEndpointIds"];
+    let nested = request.at("DeleteVpcEndpointsRequest").at("VpcEndpointId");
+    let flat = request.at("vpcEndpointIds");
     let unsuccessful = response.to_string();
-    let mut ids = Vec::new();
+    let mut ids: Vec<Box<str>> = Vec::new();
     for list in [nested, flat] {
         match list {
             Value::Array(_) => ids.extend(items(list).filter_map(endpoint_id)),
@@ -89,23 +91,27 @@ pub(crate) fn deleted_endpoints(request: &Value, response: &Value) -> Vec<Box<st
         }
     }
     // A bulk call succeeds as a whole even when it deleted nothing: what its answer names was not deleted.
-    ids.retain(|id: &Box<str>| !unsuccessful.contains(&**id));
-    ids
+    ids.into_iter().filter(|id| !unsuccessful.contains(&**id)).collect()
 }
 
 fn endpoint_id(value: &Value) -> Option<Box<str>> {
-    text(value).or_else(|| text(&value["content"])).or_else(|| text(&value["vpcEndpointId"])).map(Into::into)
+    text(value).or_else(|| text(value.at("content"))).or_else(|| text(value.at("vpcEndpointId"))).map(Into::into)
 }
 
 /// The id and VPC of a created endpoint.
 pub(crate) fn created_endpoint(request: &Value, response: &Value) -> Option<(String, String)> {
-    let nested_request = &request["CreateVpcEndpointRequest"];
-    let nested_response = &response["CreateVpcEndpointResponse"]["vpcEndpoint"];
-    let id = text(&nested_response["vpcEndpointId"]).or_else(|| text(&response["vpcEndpoint"]["vpcEndpointId"]))?;
-    let vpc =
-        [&nested_request["VpcId"], &request["vpcId"], &nested_response["vpcId"], &response["vpcEndpoint"]["vpcId"]]
-            .into_iter()
-            .find_map(text)?;
+    let nested_request = request.at("CreateVpcEndpointRequest");
+    let nested_response = response.at("CreateVpcEndpointResponse").at("vpcEndpoint");
+    let id =
+        text(nested_response.at("vpcEndpointId")).or_else(|| text(response.at("vpcEndpoint").at("vpcEndpointId")))?;
+    let vpc = [
+        nested_request.at("VpcId"),
+        request.at("vpcId"),
+        nested_response.at("vpcId"),
+        response.at("vpcEndpoint").at("vpcId"),
+    ]
+    .into_iter()
+    .find_map(text)?;
     Some((id, vpc))
 }
 

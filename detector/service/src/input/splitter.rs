@@ -356,7 +356,11 @@ impl Splitter {
                 let range = self.start..self.seen;
                 self.advance(length);
                 self.indent = None;
-                if kind == ValueKind::Record { self.complete(range, line, offset) } else { None }
+                match kind {
+                    ValueKind::Record if length > RECORD_BYTES_MAX => Some(too_long(line, offset)),
+                    ValueKind::Record => self.complete(range, line, offset),
+                    ValueKind::Rest | ValueKind::TooLong => None,
+                }
             }
             Scan::Container(kind) => {
                 self.state = State::Between;
@@ -402,7 +406,7 @@ impl Splitter {
             ValueKind::Record if length > RECORD_BYTES_MAX => {
                 value.kind = ValueKind::TooLong;
                 self.advance(length);
-                Some(Step::Rejected { line, offset, reason: format!("longer than {RECORD_BYTES_MAX} bytes") })
+                Some(too_long(line, offset))
             }
             ValueKind::Record => Some(Step::More),
             ValueKind::Rest | ValueKind::TooLong => {
@@ -504,6 +508,10 @@ impl Splitter {
             None => Line::More,
         }
     }
+}
+
+fn too_long(line: u64, offset: u64) -> Step {
+    Step::Rejected { line, offset, reason: format!("longer than {RECORD_BYTES_MAX} bytes") }
 }
 
 impl Default for Splitter {
