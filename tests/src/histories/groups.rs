@@ -184,10 +184,14 @@ fn replace(story: &mut Story, group: &mut Group) {
     }
 }
 
+/// What comes in does not matter to jobs. AWS refuses to revoke a rule that does not exist.
 fn ingress(story: &mut Story, group: &Group) {
-    let name = story.dice.one_of(["AuthorizeSecurityGroupIngress", "RevokeSecurityGroupIngress"]);
     let request = spell_out(story, group, &[EVERYTHING]);
-    call(story, group, name, request, json!({"_return": true}), None);
+    if story.dice.chance(50) {
+        return call(story, group, "AuthorizeSecurityGroupIngress", request, json!({"_return": true}), None);
+    }
+    let error = ("Client.InvalidPermission.NotFound", "The specified rule does not exist in this security group.");
+    call(story, group, "RevokeSecurityGroupIngress", request, Value::Null, Some(error));
 }
 
 fn refused(story: &mut Story, group: &Group) {

@@ -169,7 +169,7 @@ fn windows_of(rule: &Rule) -> Vec<(super::Metric, u32)> {
 }
 
 /// What a state rule is about follows from the events it can match.
-fn state_subject(rule: &Rule) -> Result<SubjectKind, String> {
+pub(super) fn state_subject(rule: &Rule) -> Result<SubjectKind, String> {
     let bound = state_bound(rule);
     let matched = || STATE_EVENTS.iter().filter(|event| bound.admits("", event));
     let jobs = matched().filter(|event| event.starts_with("JobDependency")).count();

@@ -9,6 +9,7 @@ use super::{
     correlation::CorrelationRule,
     definition::Rule,
     load,
+    logic::Logic,
     problem::Problem,
     value::Field,
     vocabulary::{Domain, STATE_EVENTS},
@@ -133,6 +134,10 @@ impl RuleSet {
             && let Some(changed) = clause::without(place, clause_index)
         {
             *place = changed;
+            if place.domain == Domain::State && load::state_subject(place).is_err() {
+                // The compiler refuses a state rule that does not say what it is about, so it judges nothing.
+                place.condition = Logic::Any(Vec::new());
+            }
         }
         Self::new(rules, self.correlations.clone())
     }
