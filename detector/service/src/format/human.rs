@@ -19,24 +19,29 @@ pub enum Colour {
 
 /// At most this many jobs, list elements and commands are shown; the JSON form has them all.
 const SHOWN_MAX: usize = 5;
+/// At most this much of a user agent is shown.
+const USER_AGENT_CHARACTERS_MAX: usize = 60;
 
-/// The block, with an empty line after it.
+/// The block, with an empty line after it. A change of an alert that was told in full is told in a few lines.
 pub(super) fn render(change: &AlertChange, colour: Colour) -> String {
     let alert = &change.alert;
     let mut block = Block { text: String::new() };
     let heading = format!("{} {}", alert.severity.as_str().to_uppercase(), told_as(change));
     block.line(&format!("{}  {}", paint(&heading, alert.severity, change.kind, colour), visible(&alert.title)));
     block.line(&format!("  {}", visible(&alert.summary)));
-    block.row("who", &who(alert));
-    block.row("where", &format!("account {}, {}", alert.account, alert.region.as_deref().unwrap_or("several regions")));
     block.row("when", &when(alert));
-    block.row("about", &format!("{} {}", alert.subject_kind.as_str().replace('_', " "), alert.subject_id));
-    block.jobs(alert);
-    block.row("facts", &facts(alert));
-    if change.kind == ChangeKind::Fired || change.kind == ChangeKind::Updated {
+    if change.kind == ChangeKind::Fired {
+        let region = alert.region.as_deref().unwrap_or("several regions");
+        block.row("who", &who(alert));
+        block.row("where", &format!("account {}, {region}", alert.account));
+        block.row("about", &format!("{} {}", alert.subject_kind.as_str().replace('_', " "), alert.subject_id));
+        block.jobs(alert);
+        block.row("facts", &facts(alert));
         block.first_steps(alert);
+        block.row("runbook", &alert.runbook);
+    } else if let Some(reason) = alert.facts.get("reason").and_then(Value::as_str) {
+        block.row("because", reason);
     }
-    block.row("runbook", &alert.runbook);
     block.row("id", &alert.id);
     block.text.push('\n');
     block.text
@@ -72,14 +77,22 @@ fn who(alert: &Alert) -> String {
         text = format!("{text} as session {session}");
     }
     let details = [
-        ("key ", &actor.access_key_id),
-        ("from ", &actor.source_ip),
-        ("with ", &actor.user_agent),
-        ("through ", &actor.via),
+        ("key ", actor.access_key_id.clone()),
+        ("from ", actor.source_ip.clone()),
+        ("with ", actor.user_agent.as_deref().map(shortened)),
+        ("through ", actor.via.clone()),
     ];
     let details: Vec<String> =
-        details.iter().filter_map(|(word, value)| value.as_ref().map(|value| format!("{word}{value}"))).collect();
+        details.into_iter().filter_map(|(word, value)| value.map(|value| format!("{word}{value}"))).collect();
     if details.is_empty() { text } else { format!("{text} ({})", details.join(", ")) }
+}
+
+/// Nobody needs all of a user agent to recognise it.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(USER_AGENT_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or(text)),
+        None => text.to_owned(),
+    }
 }
 
 fn when(alert: &Alert) -> String {
@@ -177,6 +190,15 @@ mod tests {
         }
         assert!(!text.contains('\u{1b}') && !text.contains('\u{202e}'), "{text}");
         assert!(!text.lines().any(|line| line.starts_with("fake")), "{text}");
+    }
+
+    #[test]
+    fn a_change_is_told_in_a_few_lines() {
+        for (kind, told) in [(ChangeKind::Updated, "still firing"), (ChangeKind::Resolved, "resolved")] {
+            let text = render(&AlertChange { kind, ..sample::fired() }, Colour::Never);
+            assert!(text.starts_with(&format!("CRITICAL {told}  ")), "{text}");
+            assert!(text.lines().count() <= 5 && !text.contains("aws ec2"), "{text}");
+        }
     }
 
     #[test]

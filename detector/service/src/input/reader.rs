@@ -50,6 +50,13 @@ impl<R: Read> Reader<R> {
         Self::with_chunks(name.into(), source, CHUNK_BYTES)
     }
 
+    /// The records of a stream in which the next one may be long in coming: each is given as soon as it is complete.
+    pub fn live(name: impl Into<Arc<str>>, source: R) -> Self {
+        let mut reader = Self::new(name, source);
+        reader.splitter = Splitter::live();
+        reader
+    }
+
     pub(super) fn with_chunks(name: Arc<str>, source: R, chunk_bytes: usize) -> Self {
         let (source, failure) = match Inflate::new(source) {
             Ok(source) => (Some(source), None),

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 use super::{
     message,
@@ -17,6 +17,8 @@ use super::{
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// A line longer than this is scanned instead of searched for its end.
 const FAST_LINE_BYTES_MAX: usize = 1024 * 1024;
+/// How much blank space after a line is looked through for what follows.
+const BLANK_BYTES_MAX: usize = 4096;
 /// How deep containers may lie in each other before the stream is taken for garbage.
 const CONTAINERS_MAX: usize = 8;
 /// How a record inside a container begins, as CloudTrail writes it.
@@ -233,6 +235,12 @@ impl Splitter {
     fn advance(&mut self, count: usize) {
         let to = self.start.saturating_add(count).min(self.buffer.len());
         let passed = self.buffer.get(self.start..to).unwrap_or_default();
+        let is_space = |bytes: &[u8]| bytes.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r'));
+        self.indent = match (memrchr(b'\n', passed), self.indent) {
+            (Some(at), _) => passed.get(at + 1..).filter(|line| is_space(line)).map(<[u8]>::len),
+            (None, Some(indent)) if is_space(passed) => Some(indent + passed.len()),
+            (None, _) => None,
+        };
         self.line += memchr_iter(b'\n', passed).count() as u64;
         self.offset += passed.len() as u64;
         self.start = to;
@@ -250,7 +258,10 @@ impl Splitter {
             if self.rest().len() < BYTE_ORDER_MARK.len() && !self.has_ended {
                 return Some(Step::More);
             }
-            self.advance(if self.rest().starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 });
+            if self.rest().starts_with(BYTE_ORDER_MARK) {
+                self.advance(BYTE_ORDER_MARK.len());
+                self.indent = Some(0);
+            }
         }
         self.skip_space();
         let Some(first) = self.rest().first().copied() else { return Some(self.nothing_more()) };
@@ -270,27 +281,22 @@ impl Splitter {
             },
             b'{' => self.begin(Scanner::new(), ValueKind::Record),
             b'[' => {
-                self.pass_one();
+                self.advance(1);
                 return self.open(Container::Array);
             }
-            b',' => self.pass_one(),
+            b',' => self.advance(1),
             b']' if !self.containers.is_empty() => {
-                self.pass_one();
+                self.advance(1);
                 if let Some(Container::InObject(_)) = self.containers.pop() {
                     self.begin(Scanner::rest_of_object(), ValueKind::Rest);
                 }
             }
-            b']' | b'}' if self.has_recovered => self.pass_one(),
+            b']' | b'}' if self.has_recovered => self.advance(1),
             _ => {
                 return Some(self.reject_line("not a record: expected { or ["));
             }
         }
         None
-    }
-
-    fn pass_one(&mut self) {
-        self.advance(1);
-        self.indent = None;
     }
 
     fn open(&mut self, container: Container) -> Option<Step> {
@@ -313,11 +319,6 @@ impl Splitter {
 
     fn skip_space(&mut self) {
         let space = self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n')).count();
-        let skipped = self.rest().get(..space).unwrap_or_default();
-        self.indent = match memchr::memrchr(b'\n', skipped) {
-            Some(at) => Some(space - at - 1),
-            None => self.indent.map(|indent| indent + space),
-        };
         self.advance(space);
     }
 
@@ -355,7 +356,6 @@ impl Splitter {
                 self.state = State::Between;
                 let range = self.start..self.seen;
                 self.advance(length);
-                self.indent = None;
                 match kind {
                     ValueKind::Record if length > RECORD_BYTES_MAX => Some(too_long(line, offset)),
                     ValueKind::Record => self.complete(range, line, offset),
@@ -365,7 +365,6 @@ impl Splitter {
             Scan::Container(kind) => {
                 self.state = State::Between;
                 self.advance(length);
-                self.indent = None;
                 self.open(Container::InObject(kind))
             }
             Scan::Broken(what) => {
@@ -373,18 +372,10 @@ impl Splitter {
                 let at = self.offset;
                 self.state = State::Lost(Lost::Value { indent });
                 self.has_recovered = true;
-                self.indent = self.indent_here(length);
                 let reason = format!("not JSON at byte {at}: {what}");
                 (kind != ValueKind::TooLong).then_some(Step::Rejected { line, offset, reason })
             }
         }
-    }
-
-    /// The white space before `start` on its line, if there is nothing else in the last `length` bytes of it.
-    fn indent_here(&self, length: usize) -> Option<usize> {
-        let before = self.buffer.get(self.start - length..self.start).unwrap_or_default();
-        let line = before.get(memchr::memrchr(b'\n', before)? + 1..)?;
-        line.iter().all(|byte| matches!(byte, b' ' | b'\t' | b'\r')).then_some(line.len())
     }
 
     /// A value goes on beyond what was fed.
@@ -480,31 +471,33 @@ impl Splitter {
     /// cannot be followed by one, and a second value on the line would follow a closing brace, so in valid JSON the
     /// line is exactly one value. In broken JSON the line is broken, and decoding says so.
     fn whole_line(&mut self) -> Line {
+        const BEGINNINGS: [&[u8]; 2] = [BEGINNING_OF_RECORD, br#"{"version""#];
         let rest = self.buffer.get(self.start..).unwrap_or_default();
-        let body = rest.get(1..).unwrap_or_default().trim_ascii_start();
-        if self.indent != Some(0) || !(body.starts_with(br#""eventVersion""#) || body.starts_with(br#""version""#)) {
-            let is_short = rest.len() < 64 && body.len() < 16;
-            let may_become_one = is_short && !self.has_ended && !self.is_live && self.indent == Some(0);
-            return if may_become_one { Line::More } else { Line::Other };
+        let may_grow = !self.has_ended && !self.is_live;
+        if self.indent != Some(0) || !BEGINNINGS.iter().any(|beginning| rest.starts_with(beginning)) {
+            let may_become_one = BEGINNINGS.iter().any(|beginning| beginning.starts_with(rest));
+            return if self.indent == Some(0) && may_become_one && may_grow { Line::More } else { Line::Other };
         }
         let searched = self.seen.saturating_sub(self.start).min(rest.len());
         let Some(end) = memchr(b'\n', rest.get(searched..).unwrap_or_default()).map(|at| at + searched) else {
             self.seen = self.buffer.len();
-            let may_end = !self.has_ended && !self.is_live && rest.len() < FAST_LINE_BYTES_MAX;
-            return if may_end { Line::More } else { Line::Other };
+            return if may_grow && rest.len() < FAST_LINE_BYTES_MAX { Line::More } else { Line::Other };
         };
-        if end > FAST_LINE_BYTES_MAX {
+        if end >= FAST_LINE_BYTES_MAX {
             return Line::Other;
         }
         let line = rest.get(..end).unwrap_or_default().trim_ascii_end();
         let is_alone = line.ends_with(b"}") && !has_second_value(line);
-        let following = rest.get(end..).unwrap_or_default().trim_ascii_start().first();
+        let after = rest.get(end..).unwrap_or_default();
+        let after = after.get(..BLANK_BYTES_MAX).unwrap_or(after);
+        let following = after.trim_ascii_start().first();
         match following {
             _ if !is_alone => Line::Other,
             Some(b'{') => Line::Record(self.start..self.start + line.len()),
             Some(_) => Line::Other,
+            None if after.len() == BLANK_BYTES_MAX => Line::Other,
             None if self.has_ended => Line::Record(self.start..self.start + line.len()),
-            None if self.is_live || rest.len() > FAST_LINE_BYTES_MAX => Line::Other,
+            None if self.is_live => Line::Other,
             None => Line::More,
         }
     }

@@ -72,3 +72,20 @@ impl Intake {
         self.queue.blocking_send(batch).map_err(|_| Refused::Closed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_queue_refuses_and_a_closed_one_too() {
+        let (intake, mut batches) = Intake::queue("http", 1);
+        let first = intake.offer(Records::default()).unwrap();
+        assert_eq!(intake.offer(Records::default()).unwrap_err(), Refused::Full);
+        drop(batches.try_recv().unwrap());
+        assert!(first.blocking_recv().is_err(), "a batch that nobody judged has no outcome");
+        let _second = intake.offer(Records::default()).unwrap();
+        batches.close();
+        assert_eq!(intake.offer(Records::default()).unwrap_err(), Refused::Closed);
+    }
+}

@@ -106,7 +106,7 @@ impl<R: Read> Read for Tap<R> {
 /// Reads `stream` to its end, or until the service shuts down; `skipped` bytes lie before it.
 pub(super) fn pump<R: Read>(name: &str, stream: R, pending: Pending, skipped: u64) {
     let pending = Rc::new(RefCell::new(pending));
-    let mut reader = Reader::new(name, Tap { stream, pending: Rc::clone(&pending) });
+    let mut reader = Reader::live(name, Tap { stream, pending: Rc::clone(&pending) });
     while let Some(item) = reader.next() {
         let mut pending = pending.borrow_mut();
         match item {
