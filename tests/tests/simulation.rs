@@ -30,7 +30,7 @@ const DELIVERIES: u64 = 2;
 /// How the faults begin that only show when a history is delivered otherwise than in event order.
 const DELIVERY_FAULT: &str = "delivery changes the final alerts:";
 /// How many faults are shown with a shrunk history.
-const SHRUNK_MAX: usize = 8;
+const SHRUNK_MAX: usize = 3;
 
 #[test]
 fn the_engine_agrees_with_the_model_and_with_itself() {
@@ -159,10 +159,6 @@ fn replay(rules: &Arc<RuleSet>, delivery: &Delivery) -> Result<Vec<Value>, Strin
     }
     engine.finish();
     Ok(engine.alerts().iter().map(json::alert).collect())
-}
-
-fn lines(alerts: &[Value]) -> Vec<String> {
-    alerts.iter().map(Value::to_string).collect()
 }
 
 fn variable(name: &str) -> Option<u64> {

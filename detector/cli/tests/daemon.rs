@@ -2,11 +2,7 @@
 
 mod support;
 
-use std::{
-    fs,
-    io::Write,
-    process::Stdio,
-};
+use std::{fs, io::Write, process::Stdio};
 
 use flate2::{Compression, write::GzEncoder};
 use support::{Daemon, RULE, create_job, delete_group, noise, post, program, request, run, stderr, stdout};

@@ -6,8 +6,9 @@ use std::fs;
 
 use support::{create_job, delete_group, noise, run, run_with_input, stderr, stdout};
 
+#[expect(clippy::expect_used, reason = "a check that cannot begin fails its test")]
 fn check(arguments: &[&str], input: &str, code: i32, on_stderr: &str) {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let output = run_with_input(folder.path(), arguments, input.as_bytes());
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", stderr(&output));
     assert!(stderr(&output).contains(on_stderr), "{arguments:?}: {}", stderr(&output));
@@ -58,7 +59,9 @@ fn bad_configuration_is_64_with_every_problem() {
     for command in [&["config", "check", "bad.toml"][..], &["run", "--config", "bad.toml"]] {
         let output = run(folder.path(), command);
         assert_eq!(output.status.code(), Some(64), "{}", stderr(&output));
-        for part in ["bad.toml:2:1: unknown key `lateness`", "did you mean `lateness_s`", "bad.toml:5:9: ", "2 problems"] {
+        for part in
+            ["bad.toml:2:1: unknown key `lateness`", "did you mean `lateness_s`", "bad.toml:5:9: ", "2 problems"]
+        {
             assert!(stderr(&output).contains(part), "{part}: {}", stderr(&output));
         }
     }

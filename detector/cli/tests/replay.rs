@@ -116,10 +116,14 @@ fn what_was_taught_is_remembered_and_nothing_is_raised() {
 #[test]
 fn late_records_are_counted_with_advice() {
     let folder = tempfile::tempdir().unwrap();
-    let records = format!("{}\n{}\n{}\n", create_job(), noise(59).replace("Describe", "Delete"), noise(1).replace("Describe", "Delete"));
+    let deletion = |minute| noise(minute).replace("DescribeSecurityGroups", "DeleteSecurityGroup");
+    let records = format!("{}\n{}\n{}\n", create_job(), deletion(59), deletion(1));
     let output = run_with_input(folder.path(), &["replay", "-"], records.as_bytes());
-    assert!(stderr(&output).contains("1 late"), "{}", stderr(&output));
-    assert!(stderr(&output).contains("use --sort"), "{}", stderr(&output));
+    for part in ["1 late", "use --sort"] {
+        assert!(stderr(&output).contains(part), "{part}: {}", stderr(&output));
+    }
+    let output = run_with_input(folder.path(), &["replay", "--sort", "-"], records.as_bytes());
+    assert!(!stderr(&output).contains("late"), "{}", stderr(&output));
 }
 
 #[test]

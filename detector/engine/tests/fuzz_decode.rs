@@ -2,6 +2,7 @@
 //!
 //! Quick as a test; `BOLERO_RANDOM_TEST_TIME_MS` or `BOLERO_RANDOM_ITERATIONS` make it longer, `cargo bolero` fuzzes.
 
+#[cfg(test)]
 mod records;
 
 use bedrock_watch_engine::{
@@ -10,6 +11,7 @@ use bedrock_watch_engine::{
 };
 use records::{Random, Strangeness};
 
+#[cfg(test)]
 fn check(bytes: &[u8]) {
     let (quick, slow) = (decode(bytes), decode_by_the_book(bytes));
     assert!(peek(bytes).is_none() || bytes.trim_ascii().starts_with(b"{"));

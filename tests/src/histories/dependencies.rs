@@ -59,6 +59,9 @@ fn thing(kind: &'static str, accounts: &[String], regions: &[&'static str], dice
 pub(super) fn something(story: &mut Story) {
     let index = story.dice.index(story.dependencies.things.len());
     let Some(mut thing) = story.dependencies.things.get(index).cloned() else { return };
+    if !story.may_change(&thing.id) {
+        return;
+    }
     match thing.kind {
         "subnet" => subnet(story, &mut thing),
         "vpc_endpoint" => endpoint(story, &mut thing),
@@ -134,6 +137,14 @@ fn role(story: &mut Story, thing: &mut Thing) {
         _ => return trust(story, thing, &name),
     };
     toggle(story, thing, what, ("iam", lose, restore), request);
+    // A role is made with a trust policy.
+    if let Some(request) =
+        story.records.last_mut().filter(|record| record.get("eventName") == Some(&json!("CreateRole")))
+    {
+        let document = json!({"Statement": [{"Principal": {"Service": "bedrock.amazonaws.com"}}]}).to_string();
+        let parameters = json!({"roleName": name, "assumeRolePolicyDocument": document});
+        super::story::put(request, "requestParameters", parameters);
+    }
 }
 
 /// Takes `what` away, or gives it back if it is away.

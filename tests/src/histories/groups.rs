@@ -57,6 +57,9 @@ pub(super) fn something(story: &mut Story) {
         story.groups.iter().enumerate().filter(|(_, group)| !group.deleted).map(|(index, _)| index).collect();
     let Some(index) = story.dice.pick(&standing) else { return };
     let Some(mut group) = story.groups.get(index).cloned() else { return };
+    if !story.may_change(&group.id) {
+        return;
+    }
     match story.dice.index(10) {
         0 | 1 => authorise(story, &mut group),
         2 => revoke(story, &mut group, 1),

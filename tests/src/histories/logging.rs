@@ -6,6 +6,9 @@ use super::story::{Deed, Story, put};
 
 pub(super) fn something(story: &mut Story) {
     let (account, region) = (story.account(), story.region());
+    if !story.may_change(&format!("{account} {region}")) {
+        return;
+    }
     match story.dice.index(8) {
         0..=3 => {
             let config = configuration(story, &account);

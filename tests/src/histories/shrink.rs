@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// How often a shrunk history is tried: what is left after that is small enough.
-const TRIES_MAX: u32 = 400;
+const TRIES_MAX: u32 = 250;
 
 /// Drops records while `fails` still holds, in ever smaller pieces.
 pub fn shrink(records: &[Value], mut fails: impl FnMut(&[Value]) -> bool) -> Vec<Value> {

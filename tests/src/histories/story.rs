@@ -1,5 +1,7 @@
 //! One history as it unfolds: a clock, the things that exist, and what happens next.
 
+use std::collections::BTreeMap;
+
 use bedrock_watch_engine::Second;
 use serde_json::{Value, json};
 
@@ -17,6 +19,9 @@ use super::{
 /// 2026-11-20T00:00:00Z.
 const MIDNIGHT: i64 = 1_795_132_800;
 
+/// How often one dependency or logging configuration changes in a history; some steps make several changes.
+const CHANGES_MAX: u32 = 30;
+
 pub(super) const REGIONS: [&str; 4] = ["us-east-1", "us-west-2", "eu-central-1", "ap-south-1"];
 const ACCOUNTS: [&str; 3] = ["111122223333", "444455556666", "777788889999"];
 
@@ -33,6 +38,8 @@ pub(super) struct Story {
     pub jobs: Vec<Job>,
     /// Log groups, buckets and roles of invocation logging that are deleted at the moment.
     pub lost_destinations: Vec<String>,
+    /// How often each thing changed so far, by its name.
+    pub changes: BTreeMap<String, u32>,
 }
 
 /// A call to AWS, as somebody made it.
@@ -73,6 +80,7 @@ impl Story {
             dependencies,
             jobs: Vec::new(),
             lost_destinations: Vec::new(),
+            changes: BTreeMap::new(),
         }
     }
 
@@ -112,6 +120,14 @@ impl Story {
             3 => vec![Theme::Jobs, Theme::Dependencies, Theme::Dependencies, Theme::Inventory],
             _ => joins.into_iter().chain(logging).chain([Theme::Inventory]).collect(),
         }
+    }
+
+    /// Whether a thing may change once more: the engine remembers a limited number of changes of each, and what happens
+    /// beyond a limit lies outside the order guarantee.
+    pub(super) fn may_change(&mut self, thing: &str) -> bool {
+        let changes = self.changes.entry(thing.to_owned()).or_default();
+        *changes += 1;
+        *changes <= CHANGES_MAX
     }
 
     pub(super) fn region(&mut self) -> &'static str {

@@ -131,8 +131,8 @@ fn brings_back(later: &Event, lost: &Event, loss: &Call, kind: &str, key: &str) 
     let same = |path: &str| call.request(path) == loss.request(path);
     let same_role = later.account == lost.account && same("/roleName");
     match (loss.name.as_str(), call.name.as_str()) {
-        // "bucket or role recreated": a new role has its own trust and permissions.
-        (_, "CreateRole") => same_role,
+        // "role recreated": a new role comes with a trust policy, but policies are attached to it one by one.
+        ("DeleteRole" | "UpdateAssumeRolePolicy", "CreateRole") => same_role,
         ("DetachRolePolicy", "AttachRolePolicy") => same_role && same("/policyArn"),
         ("DeleteRolePolicy", "PutRolePolicy") => same_role && same("/policyName"),
         ("UpdateAssumeRolePolicy", "UpdateAssumeRolePolicy") => same_role && trusts_bedrock(call),

@@ -3,6 +3,13 @@
 //! Nothing here sleeps: every wait is for a line or an end, with a deadline that only a failure reaches.
 
 #![expect(dead_code, reason = "each test file uses some of it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper that fails fails its test"
+)]
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -19,22 +26,22 @@ const DEADLINE: Duration = Duration::from_secs(120);
 const CREATE_JOB: &str = include_str!("../../../../rules/events/bedrock/CreateModelCustomizationJob.json");
 const DELETE_GROUP: &str = include_str!("../../../../rules/events/ec2/DeleteSecurityGroup.json");
 /// The rule that finds the two together.
-pub const RULE: &str = "customization-job-security-group-deleted";
+pub(crate) const RULE: &str = "customization-job-security-group-deleted";
 
 /// The program, in `folder`.
-pub fn program(folder: &Path) -> Command {
+pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bedrock-watch"));
     command.current_dir(folder).env_remove("RUST_LOG").stdin(Stdio::null());
     command
 }
 
 /// Runs the program to its end.
-pub fn run(folder: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(folder: &Path, arguments: &[&str]) -> Output {
     program(folder).args(arguments).output().unwrap()
 }
 
 /// Runs the program to its end with something on standard input.
-pub fn run_with_input(folder: &Path, arguments: &[&str], input: &[u8]) -> Output {
+pub(crate) fn run_with_input(folder: &Path, arguments: &[&str], input: &[u8]) -> Output {
     let mut child = program(folder)
         .args(arguments)
         .stdin(Stdio::piped())
@@ -51,12 +58,12 @@ pub fn run_with_input(folder: &Path, arguments: &[&str], input: &[u8]) -> Output
 }
 
 /// Standard output as text.
-pub fn stdout(output: &Output) -> String {
+pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// Standard error as text.
-pub fn stderr(output: &Output) -> String {
+pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
@@ -69,48 +76,48 @@ fn record(sample: &str, time: &str, id: &str) -> String {
 }
 
 /// A customization job is created.
-pub fn create_job() -> String {
+pub(crate) fn create_job() -> String {
     record(CREATE_JOB, "2026-11-20T10:00:00Z", "00000000-0000-4000-8000-000000000001")
 }
 
 /// The job's security group is deleted ten minutes later.
-pub fn delete_group() -> String {
+pub(crate) fn delete_group() -> String {
     record(DELETE_GROUP, "2026-11-20T10:10:00Z", "00000000-0000-4000-8000-000000000002")
 }
 
 /// A record of no interest, `minute` minutes after the creation.
-pub fn noise(minute: u32) -> String {
+pub(crate) fn noise(minute: u32) -> String {
     let time = format!("2026-11-20T10:{minute:02}:30Z");
     record(DELETE_GROUP, &time, &format!("00000000-0000-4000-8000-1{minute:011}"))
         .replace("DeleteSecurityGroup", "DescribeSecurityGroups")
 }
 
 /// A daemon that runs.
-pub struct Daemon {
+pub(crate) struct Daemon {
     child: Child,
     /// Lines on standard output.
-    pub stdout: Receiver<String>,
+    pub(crate) stdout: Receiver<String>,
     /// Lines on standard error.
-    pub stderr: Receiver<String>,
+    pub(crate) stderr: Receiver<String>,
 }
 
 impl Daemon {
     /// Starts `command`.
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
         Self { child, stdout, stderr }
     }
 
     /// Starts `run` with a configuration that takes any free port; `more` is added to it.
-    pub fn configured(folder: &Path, more: &str) -> Self {
+    pub(crate) fn configured(folder: &Path, more: &str) -> Self {
         let config = folder.join("config.toml");
         std::fs::write(&config, format!("[http]\nlisten = \"127.0.0.1:0\"\n{more}")).unwrap();
         Self::start(program(folder).args(["run", "--config"]).arg(config))
     }
 
     /// Waits for a line on standard error that holds `text`.
-    pub fn wait_for(&self, text: &str) -> String {
+    pub(crate) fn wait_for(&self, text: &str) -> String {
         let mut seen = Vec::new();
         loop {
             match self.stderr.recv_timeout(DEADLINE) {
@@ -122,36 +129,36 @@ impl Daemon {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         let line = self.wait_for("listening");
         let address = line.rsplit("address=").next().unwrap();
         address.trim().parse().unwrap_or_else(|_| panic!("no address in {line}"))
     }
 
     /// The next line on standard output, as JSON.
-    pub fn alert(&self) -> serde_json::Value {
+    pub(crate) fn alert(&self) -> serde_json::Value {
         let line = self.stdout.recv_timeout(DEADLINE).expect("an alert");
         serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"))
     }
 
     /// Sends SIGTERM.
-    pub fn terminate(&self) {
+    pub(crate) fn terminate(&self) {
         let killed = Command::new("sh").args(["-c", &format!("kill -TERM {}", self.child.id())]).status().unwrap();
         assert!(killed.success());
     }
 
     /// Closes standard input, if it was piped.
-    pub fn stdin(&mut self) -> std::process::ChildStdin {
+    pub(crate) fn stdin(&mut self) -> std::process::ChildStdin {
         self.child.stdin.take().unwrap()
     }
 
     /// Waits for its end.
-    pub fn wait(&mut self) -> ExitStatus {
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         self.child.wait().unwrap()
     }
 
     /// Ends it in order.
-    pub fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         self.terminate();
         assert_eq!(self.wait().code(), Some(0), "{:?}", self.stderr.iter().collect::<Vec<_>>());
     }
@@ -178,7 +185,7 @@ fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
 }
 
 /// Sends a request as it is, and returns status and everything after the status line.
-pub fn request(address: SocketAddr, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
+pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &str, body: &[u8]) -> (u16, String) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(DEADLINE)).unwrap();
     let host = if headers.to_lowercase().contains("host:") { String::new() } else { format!("host: {address}\r\n") };
@@ -197,6 +204,6 @@ pub fn request(address: SocketAddr, method: &str, path: &str, headers: &str, bod
 }
 
 /// Posts records.
-pub fn post(address: SocketAddr, body: &str) -> (u16, String) {
+pub(crate) fn post(address: SocketAddr, body: &str) -> (u16, String) {
     request(address, "POST", "/v1/events", "", body.as_bytes())
 }

@@ -109,8 +109,6 @@ pub fn via(call: &ApiCall<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     /// Decodes a record with this identity and gives the call's principal.
     fn check(identity: &str, expected: &str) {
         let record = format!(

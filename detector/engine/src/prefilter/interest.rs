@@ -93,3 +93,45 @@ fn lower_case<'r>(name: &str, room: &'r mut [u8; NAME_BYTES_MAX]) -> Option<&'r 
 fn is_bedrock_in_any_case(source: &str) -> bool {
     is_bedrock(source) || is_bedrock(&source.to_ascii_lowercase())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::NamePattern;
+
+    fn pattern(field: NameField, kind: NameKind, text: &str) -> NamePattern {
+        NamePattern { field, kind, text: text.to_owned() }
+    }
+
+    #[test]
+    fn admits_what_somebody_waits_for() {
+        let rules = Bound::Names(vec![
+            pattern(NameField::EventName, NameKind::Equals, "deleteguardrail"),
+            pattern(NameField::EventName, NameKind::Prefix, "stoplog"),
+            pattern(NameField::EventSource, NameKind::Equals, "iam.amazonaws.com"),
+        ]);
+        let interest = Interest::new(&rules, &[("ec2.amazonaws.com", "DeleteSecurityGroup")]);
+        let check = |source: &str, name: &str, expected| {
+            assert_eq!(interest.admits(source, name), expected, "{source} {name}");
+        };
+        check("ec2.amazonaws.com", "DeleteSecurityGroup", true);
+        check("EC2.amazonaws.com", "deletesecuritygroup", true);
+        check("s3.amazonaws.com", "DeleteSecurityGroup", false);
+        check("bedrock.amazonaws.com", "InvokeModel", true);
+        check("bedrock-mantle.amazonaws.com", "CreateInference", true);
+        check("kendra.amazonaws.com", "Retrieve", false);
+        check("anything", "DELETEGuardrail", true);
+        check("cloudtrail.amazonaws.com", "StopLogging", true);
+        check("iam.amazonaws.com", "ListUsers", true);
+        check("ec2.amazonaws.com", "DescribeInstances", false);
+        check("ec2.amazonaws.com", "Describe\u{212a}ey", true);
+        check("ec2.amazonaws.com", &"x".repeat(200), true);
+        assert!(!interest.is_off());
+    }
+
+    #[test]
+    fn a_rule_without_bound_switches_it_off() {
+        let interest = Interest::new(&Bound::Everything, &[]);
+        assert!(interest.is_off() && interest.admits("any", "thing"));
+    }
+}

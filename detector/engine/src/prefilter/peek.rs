@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr_iter, memchr2_iter, memchr3, memmem};
 
 use crate::time::Second;
 
@@ -100,18 +100,39 @@ fn string_after(text: &[u8], at: usize) -> Option<(&str, usize)> {
         None
     };
     let ((b':', _), (b'"', start)) = (next()?, next()?) else { return None };
-    let length = memchr(b'"', text.get(start..)?)?;
-    let end = start.saturating_add(length);
-    let value = text.get(start..end)?;
-    // Control characters are no valid JSON, and a backslash means that the quote may not be the end.
-    if value.iter().any(|byte| *byte == b'\\' || *byte < 0x20) {
-        return None;
+    for (length, byte) in text.get(start..)?.iter().enumerate() {
+        match byte {
+            b'"' => {
+                let end = start.saturating_add(length);
+                return Some((std::str::from_utf8(text.get(start..end)?).ok()?, end.saturating_add(1)));
+            }
+            // An escape has to be resolved, and control characters are no valid JSON.
+            b'\\' | 0..=0x1f => return None,
+            _ => {}
+        }
     }
-    Some((std::str::from_utf8(value).ok()?, end.saturating_add(1)))
+    None
 }
 
 /// How many levels more are closed than opened in `rest`, which begins outside a string.
 fn levels_closed(rest: &[u8]) -> i64 {
+    if memchr3(b'[', b']', b'\\', rest).is_some() {
+        return levels_closed_slowly(rest);
+    }
+    // What follows in real records is flat and has no escapes: a brace counts if an even number of quotes is before it.
+    let (mut closed, mut quotes, mut counted) = (0_i64, 0_usize, 0_usize);
+    for at in memchr2_iter(b'{', b'}', rest) {
+        let between = rest.get(counted..at).unwrap_or_default();
+        quotes = quotes.saturating_add(memchr_iter(b'"', between).count());
+        counted = at;
+        if quotes.is_multiple_of(2) {
+            closed = closed.saturating_add(if rest.get(at) == Some(&b'}') { 1 } else { -1 });
+        }
+    }
+    closed
+}
+
+fn levels_closed_slowly(rest: &[u8]) -> i64 {
     let mut closed = 0_i64;
     let (mut in_string, mut escaped) = (false, false);
     for byte in rest {
@@ -130,4 +151,42 @@ fn levels_closed(rest: &[u8]) -> i64 {
 fn mentions_detail(text: &[u8]) -> bool {
     static DETAIL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(r#""detail""#));
     DETAIL.find(text).is_some()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_levels_outside_strings() {
+        let check = |rest: &str, expected| {
+            assert_eq!(levels_closed(rest.as_bytes()), expected, "{rest}");
+            assert_eq!(levels_closed_slowly(rest.as_bytes()), expected, "{rest}");
+        };
+        check(r#","tlsDetails":{"a":"}"}}}"#, 2);
+        check(r#"}"#, 1);
+        check(r#","a":"{","b":{"c":{}}}"#, 1);
+        check(r#","a":[{"b":"]"}],"c":"\"}"}}"#, 2);
+    }
+
+    #[test]
+    fn says_nothing_in_doubt() {
+        let record = r#"{"eventTime": "2026-11-22T05:39:00Z","eventSource":"s3","eventName":"GetObject","recipientAccountId":"1"}"#;
+        let check = |text: &str, expected: bool| assert_eq!(peek(text.as_bytes()).is_some(), expected, "{text}");
+        check(record, true);
+        check(&format!("  {record}\r\n"), true);
+        check(&format!(r#"{{"account":"2","detail":{record}}}"#), true);
+        check(&format!(r#"{{"account":"2","other":{record}}}"#), false);
+        check(&format!("[{record}]"), false);
+        check(&record.replace("GetObject", "Get\\u004fbject"), false);
+        check(&record.replace("GetObject", "Get\\/Object"), false);
+        check(&record.replace("GetObject", "Get\\\"Object"), false);
+        check(&record.replace("\"1\"", "null"), false);
+        check(&record.replace("\"1\"", "\"\""), false);
+        check(&record.replace("2026-11-22T05:39:00Z", "soon"), false);
+        check(&record.replace("s3", "eventName\",\"x\":\"eventName"), false);
+        check(&record.replace("\"recipientAccountId\":\"1\"", "\"x\":{\"recipientAccountId\":\"1\"}"), false);
+        check(&record.replace("\"recipientAccountId\":\"1\"", "\"x\":1"), false);
+        check("", false);
+    }
 }

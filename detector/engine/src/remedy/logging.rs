@@ -37,7 +37,7 @@ pub(super) fn restore(alert: &Alert, configuration: Option<&str>) -> Vec<Remedia
         }
         Some("log_group") => vec![log_group(alert)],
         Some("role") => {
-            let group = known.as_ref().and_then(|known| known["cloudWatchConfig"]["logGroupName"].as_str());
+            let group = known.as_ref().and_then(|known| known.pointer("/cloudWatchConfig/logGroupName")?.as_str());
             role::recreate_for_logging(alert, group)
         }
         _ => Vec::new(),
@@ -93,8 +93,10 @@ fn log_group(alert: &Alert) -> Remediation {
 fn allow_bucket(alert: &Alert, known: Option<&Value>) -> Remediation {
     let (partition, account) = (partition(alert.region.as_deref()), &alert.account);
     let bucket = &alert.subject_id;
-    let configs = known.map(|known| [&known["s3Config"], &known["cloudWatchConfig"]["largeDataDeliveryS3Config"]]);
-    let config = configs.into_iter().flatten().find(|config| config["bucketName"].as_str() == Some(bucket));
+    let config = ["/s3Config", "/cloudWatchConfig/largeDataDeliveryS3Config"]
+        .into_iter()
+        .filter_map(|place| known?.pointer(place))
+        .find(|config| config["bucketName"].as_str() == Some(bucket));
     let prefix = config.and_then(|config| config["keyPrefix"].as_str()).unwrap_or_default().trim_matches('/');
     let separator = if prefix.is_empty() { "" } else { "/" };
     let policy = role::statement(json!({

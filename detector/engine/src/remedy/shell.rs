@@ -232,11 +232,6 @@ impl Script {
         self.lines.push(format!("{}=$({})", variable.name, command.0));
     }
 
-    /// Adds a line that is the same whatever the alert.
-    pub(super) fn line(&mut self, line: impl Into<String>) {
-        self.lines.push(line.into());
-    }
-
     /// The commands.
     pub(super) fn finish(self) -> String {
         self.lines.join("\n")
@@ -274,9 +269,9 @@ pub(super) mod tests {
         while let [first, after @ ..] = rest {
             match first {
                 b'\'' => {
-                    let end = after.iter().position(|byte| *byte == b'\'')?;
-                    bytes.extend_from_slice(&after[..end]);
-                    rest = &after[end + 1..];
+                    let mut halves = after.splitn(2, |byte| *byte == b'\'');
+                    bytes.extend_from_slice(halves.next()?);
+                    rest = halves.next()?;
                 }
                 b'\\' => {
                     bytes.push(*after.first()?);
@@ -288,8 +283,8 @@ pub(super) mod tests {
                         match rest {
                             [b'\'', after @ ..] => break rest = after,
                             [b'\\', a, b, c, after @ ..] => {
-                                let digit = |byte: &u8| u32::from(byte - b'0');
-                                bytes.push(u8::try_from(digit(a) * 64 + digit(b) * 8 + digit(c)).ok()?);
+                                let digits = std::str::from_utf8(&[*a, *b, *c]).ok()?.to_owned();
+                                bytes.push(u8::from_str_radix(&digits, 8).ok()?);
                                 rest = after;
                             }
                             [byte, after @ ..] => {

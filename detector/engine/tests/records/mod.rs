@@ -1,5 +1,7 @@
 //! Random records: valid ones, ugly ones and broken ones, the same for the same seed.
 
+use std::fmt::Write;
+
 /// A small generator of random numbers (splitmix64), so that a seed is all there is to a case.
 pub(crate) struct Random(u64);
 
@@ -233,9 +235,9 @@ impl Writer<'_> {
                 '\n' => written.push_str("\\n"),
                 '/' if with_escapes && self.random.percent(30) => written.push_str("\\/"),
                 _ if with_escapes && self.random.percent(10) && u32::from(letter) < 0x1_0000 => {
-                    written.push_str(&format!("\\u{:04x}", u32::from(letter)));
+                    write!(written, "\\u{:04x}", u32::from(letter)).unwrap();
                 }
-                _ if u32::from(letter) < 0x20 => written.push_str(&format!("\\u{:04x}", u32::from(letter))),
+                _ if u32::from(letter) < 0x20 => write!(written, "\\u{:04x}", u32::from(letter)).unwrap(),
                 _ => written.push(letter),
             }
         }

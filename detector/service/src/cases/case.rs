@@ -262,7 +262,7 @@ mod tests {
         let described = cases[0].deliveries.iter().map(|delivery| {
             let record: Value = serde_json::from_slice(&delivery.bytes).unwrap();
             let id = record.get("eventID").or_else(|| record.get("id")).unwrap().as_str().unwrap();
-            (delivery.at.to_rfc3339()[11..19].to_owned(), id[..8].to_owned())
+            (delivery.at.to_rfc3339().get(11..19).unwrap().to_owned(), id.get(..8).unwrap().to_owned())
         });
         described.collect()
     }

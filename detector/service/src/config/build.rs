@@ -19,7 +19,8 @@ const API_KEY_BYTES_MIN: usize = 16;
 pub(super) fn build(document: &Document, problems: &mut Vec<Problem>) -> Config {
     let (rules, state, log) = (document.table("rules"), document.table("state"), document.table("log"));
     let pipeline = document.table("pipeline");
-    let api_keys = document.tables("api_key").iter().filter_map(|table| api_key(document, table, problems)).collect();
+    let api_keys: Vec<ApiKey> =
+        document.tables("api_key").iter().filter_map(|table| api_key(document, table, problems)).collect();
     let http = http(document, &api_keys, problems);
     let sources = sources(document, http.is_some(), problems);
     Config {
@@ -74,7 +75,7 @@ fn engine(document: &Document) -> Settings {
     }
 }
 
-fn http(document: &Document, api_keys: &Vec<ApiKey>, problems: &mut Vec<Problem>) -> Option<HttpConfig> {
+fn http(document: &Document, api_keys: &[ApiKey], problems: &mut Vec<Problem>) -> Option<HttpConfig> {
     let table = document.table("http");
     if !table.flag("enabled") {
         return None;

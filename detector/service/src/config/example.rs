@@ -16,44 +16,41 @@ pub fn example() -> String {
 }
 
 fn format_section(section: &Section) -> String {
-    let mut text = format!("\n# {}\n", section.doc);
-    match &section.form {
-        Form::Table(keys) => text.push_str(&format_table(&format!("[{}]", section.name), None, keys, "")),
-        Form::List(keys) => text.push_str(&format_table(&format!("[[{}]]", section.name), None, keys, "# ")),
+    let heading = format!("[[{}]]", section.name);
+    let body = match &section.form {
+        Form::Table(keys) => table(&format!("[{}]", section.name), None, keys, ""),
+        Form::List(keys) => table(&heading, None, keys, "# "),
         Form::Kinds(variants) => {
-            for (position, variant) in variants.iter().enumerate() {
+            let parts = variants.iter().enumerate().map(|(position, variant)| {
                 // The first kind is what holds without a file; the others are possibilities.
                 let prefix = if position == 0 { "" } else { "# " };
-                let heading = format!("[[{}]]", section.name);
-                text.push_str(&format!("# {}: {}\n", variant.kind, variant.doc));
-                text.push_str(&format_table(&heading, Some(variant.kind), variant.keys, prefix));
-            }
+                let keys = table(&heading, Some(variant.kind), variant.keys, prefix);
+                format!("# {}: {}\n{keys}", variant.kind, variant.doc)
+            });
+            parts.collect()
         }
-    }
-    text
+    };
+    format!("\n# {}\n{body}", section.doc)
 }
 
-fn format_table(heading: &str, kind: Option<&str>, keys: &[Key], prefix: &str) -> String {
-    let mut text = format!("{prefix}{heading}\n");
-    if let Some(kind) = kind {
-        text.push_str(&format!("{prefix}kind = \"{kind}\"\n"));
-    }
-    for key in keys {
-        if !key.doc.is_empty() || matches!(key.kind, Kind::Choice { .. }) {
-            text.push_str(&format!("# {}\n", explanation(key)));
-        }
-        let (value, is_default) = value(key);
-        let prefix = if is_default { prefix } else { "# " };
-        text.push_str(&format!("{prefix}{} = {value}\n", key.name));
-    }
-    text
+fn table(heading: &str, kind: Option<&str>, keys: &[Key], prefix: &str) -> String {
+    let kind = kind.map_or_else(String::new, |kind| format!("{prefix}kind = \"{kind}\"\n"));
+    let keys: String = keys.iter().map(|key| line(key, prefix)).collect();
+    format!("{prefix}{heading}\n{kind}{keys}")
+}
+
+fn line(key: &Key, prefix: &str) -> String {
+    let (value, is_default) = value(key);
+    let prefix = if is_default { prefix } else { "# " };
+    format!("{}{prefix}{} = {value}\n", explanation(key), key.name)
 }
 
 fn explanation(key: &Key) -> String {
-    match &key.kind {
-        Kind::Choice { choices, .. } => format!("One of {}. {}", choices.join(", "), key.doc).trim_end().to_owned(),
-        _ => key.doc.to_owned(),
-    }
+    let choices = match &key.kind {
+        Kind::Choice { choices, .. } => format!("One of {}. ", choices.join(", ")),
+        _ => String::new(),
+    };
+    format!("# {}\n", format!("{choices}{}", key.doc).trim_end())
 }
 
 /// The value to show, and whether it is the default.

@@ -249,14 +249,14 @@ const LOG: &[Key] = &[
     Key {
         name: "format",
         kind: Kind::Choice { default: Some("text"), choices: &["text", "json"] },
-        doc: "",
+        doc: "json: one object a line.",
         sample: "",
         required: false,
     },
     Key {
         name: "level",
         kind: Kind::Choice { default: Some("info"), choices: &["error", "warn", "info", "debug", "trace"] },
-        doc: "",
+        doc: "The environment variable RUST_LOG overrides it.",
         sample: "",
         required: false,
     },

@@ -56,7 +56,7 @@ fn key_schema(key: &Key) -> Value {
         Kind::Flag { default } => json!({ "type": "boolean", "default": default }),
         Kind::Text { default } => json!({ "type": "string", "default": default }),
         Kind::Choice { default, choices } => json!({ "type": "string", "enum": choices, "default": default }),
-        Kind::Texts { default, choices } if choices.is_empty() => {
+        Kind::Texts { default, choices: [] } => {
             json!({ "type": "array", "items": { "type": "string" }, "default": default })
         }
         Kind::Texts { default, choices } => {

@@ -9,13 +9,9 @@
 
 mod inflate;
 mod merge;
-mod message;
 mod reader;
-mod scanner;
 mod sort;
 mod splitter;
-#[cfg(test)]
-mod splitter_tests;
 #[cfg(test)]
 mod tests;
 mod walk;

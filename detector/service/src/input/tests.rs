@@ -137,7 +137,8 @@ fn many_inputs_are_opened_one_after_the_other() {
     for index in 0..600_u32 {
         // Names in another order than times.
         let name = folder.path().join(format!("{:04}", (index * 7) % 600));
-        let lines = format!("{}\n{}\n", record(index * 5, &format!("{index}a")), record(index * 5 + 7, &format!("{index}b")));
+        let lines =
+            format!("{}\n{}\n", record(index * 5, &format!("{index}a")), record(index * 5 + 7, &format!("{index}b")));
         fs::write(name, lines).unwrap();
     }
     let seen = merged(&[folder.path()]);
@@ -160,7 +161,8 @@ fn more_inputs_than_can_be_open() {
 #[test]
 fn sorting_is_by_judging_order() {
     let job = r#"{"version":"0","id":"job","detail-type":"Model Customization Job State Change","source":"aws.bedrock","account":"1","time":"2026-11-22T05:00:02Z","region":"r","resources":["arn"],"detail":{"jobStatus":"Completed"},"eventID":"job"}"#;
-    let mut lines: Vec<String> = (0..500_u32).map(|index| record((index * 37) % 251, &format!("{:03}", index))).collect();
+    let mut lines: Vec<String> =
+        (0..500_u32).map(|index| record((index * 37) % 251, &format!("{:03}", index))).collect();
     lines.push(job.to_owned());
     lines.push("broken".to_owned());
     lines.push(r#"{"eventID":"undecodable"}"#.to_owned());
@@ -168,7 +170,8 @@ fn sorting_is_by_judging_order() {
     for run_bytes in [usize::MAX, 10_000, 1] {
         let seen = drain(Sorted::with_run_bytes(records_of(body.as_bytes()), run_bytes));
         assert_eq!(seen[..2], ["!body:502: not a record: expected { or [", "undecodable"], "runs of {run_bytes}");
-        let mut expected: Vec<(u32, u8, String)> = (0..500).map(|index| ((index * 37) % 251, 0, format!("{index:03}"))).collect();
+        let mut expected: Vec<(u32, u8, String)> =
+            (0..500).map(|index| ((index * 37) % 251, 0, format!("{index:03}"))).collect();
         expected.push((2, 1, "job".to_owned()));
         expected.sort();
         let expected: Vec<String> = expected.into_iter().map(|(_, _, id)| id).collect();

@@ -193,7 +193,7 @@ mod tests {
                 let batch = self.batches.blocking_recv().expect("the source still runs");
                 self.seen.extend(batch.records.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()));
                 self.seen.extend(batch.records.rejected.iter().map(|_| "rejected".to_owned()));
-                self.position = batch.position.or(self.position.take());
+                self.position = batch.position.or_else(|| self.position.take());
             }
             assert_eq!(std::mem::take(&mut self.seen), records);
         }

@@ -1,9 +1,6 @@
 //! What the splitter makes of streams good and bad.
 
-use super::{
-    RECORD_BYTES_MAX,
-    splitter::{Piece, Splitter},
-};
+use super::{Piece, RECORD_BYTES_MAX, Splitter};
 
 /// What came out, with the line each begins on: records as their text, rejected bytes as `!` and the reason.
 fn split(chunks: &[&[u8]], mut splitter: Splitter) -> Vec<(u64, String)> {
@@ -54,7 +51,10 @@ fn every_container() {
     check(" \n\r\n\t", &[]);
     check("{\"a\":1}\n{\"b\":2}\n", &[(1, "{\"a\":1}"), (2, "{\"b\":2}")]);
     check("\u{feff}{\"a\":1}\r\n\r\n{\"b\":2}", &[(1, "{\"a\":1}"), (3, "{\"b\":2}")]);
-    check("{\n  \"a\": {\n    \"x\": \"}\"\n  }\n}\n{\n}\n", &[(1, "{\n  \"a\": {\n    \"x\": \"}\"\n  }\n}"), (6, "{\n}")]);
+    check(
+        "{\n  \"a\": {\n    \"x\": \"}\"\n  }\n}\n{\n}\n",
+        &[(1, "{\n  \"a\": {\n    \"x\": \"}\"\n  }\n}"), (6, "{\n}")],
+    );
     check("{\"a\":1}{\"b\":2} {\"c\":3}", &[(1, "{\"a\":1}"), (1, "{\"b\":2}"), (1, "{\"c\":3}")]);
     check("[{\"a\":1},\n {\"b\":[1,2]}]\n{\"c\":3}", &[(1, "{\"a\":1}"), (2, "{\"b\":[1,2]}"), (3, "{\"c\":3}")]);
     check(r#"{"Records":[{"a":1},{"b":2}]}{"c":3}"#, &[(1, r#"{"a":1}"#), (1, r#"{"b":2}"#), (1, r#"{"c":3}"#)]);
@@ -107,7 +107,10 @@ fn goes_on_after_broken_bytes() {
     check(&format!("{{\"a\":\n{good}\n"), &[(1, "!truncated: the input ends inside a record")]);
     check(&format!("{{\"a\":\n{good}\n{good}"), &[(1, "!not JSON at byte"), (3, good)]);
     // Garbage, before, between and after.
-    check(&format!("hello\n\nworld\n{good}\nxx {good}"), &[(1, "!not a record"), (3, "!not a record"), (4, good), (5, "!not a record")]);
+    check(
+        &format!("hello\n\nworld\n{good}\nxx {good}"),
+        &[(1, "!not a record"), (3, "!not a record"), (4, good), (5, "!not a record")],
+    );
     check(&format!("{good} trailing\n{good}"), &[(1, good), (1, "!not a record"), (2, good)]);
     check("\"text\"\n12\nnull", &[(1, "!not a record"), (2, "!not a record"), (3, "!not a record")]);
     check(&format!("}}\n{good}"), &[(1, "!not a record"), (2, good)]);

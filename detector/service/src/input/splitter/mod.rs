@@ -4,25 +4,24 @@
 //! `{"Records": [...]}` and CloudWatch Logs messages, all in one stream if need be. After broken bytes it goes on at
 //! the next line that begins a value; inside a container also at the next `{"eventVersion"`.
 
+mod line;
+mod message;
+mod recover;
+mod scanner;
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
-use memchr::{memchr, memchr_iter, memmem, memrchr};
+use memchr::{memchr_iter, memrchr};
 
-use super::{
-    message,
-    scanner::{ContainerKind, Scan, Scanner},
-};
+use line::Line;
+use scanner::{ContainerKind, Scan, Scanner};
 
 /// The longest record that is taken, in bytes. CloudTrail's are at most 256 KiB; Kinesis carries up to 10 MiB.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// A line longer than this is scanned instead of searched for its end.
-const FAST_LINE_BYTES_MAX: usize = 1024 * 1024;
-/// How much blank space after a line is looked through for what follows.
-const BLANK_BYTES_MAX: usize = 4096;
 /// How deep containers may lie in each other before the stream is taken for garbage.
 const CONTAINERS_MAX: usize = 8;
-/// How a record inside a container begins, as CloudTrail writes it.
-const BEGINNING_OF_RECORD: &[u8] = br#"{"eventVersion""#;
 
 /// What the splitter found.
 #[derive(Debug, PartialEq, Eq)]
@@ -100,17 +99,7 @@ enum State {
     /// In a value.
     Value(Value),
     /// Searching for the next value.
-    Lost(Lost),
-}
-
-/// What is being passed over, and so what can come next.
-#[derive(Debug, Clone, Copy)]
-enum Lost {
-    /// The rest of a value that broke off. The next one begins a line, at most this deep in it: what stands deeper
-    /// belongs to the broken one.
-    Value { indent: usize },
-    /// A line that is no JSON. Every further line of the kind is rejected by itself.
-    Garbage,
+    Lost(recover::Lost),
 }
 
 #[derive(Debug)]
@@ -254,7 +243,7 @@ impl Splitter {
     /// Looks for the beginning of a value.
     fn between(&mut self) -> Option<Step> {
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-        if self.offset == 0 && BYTE_ORDER_MARK.starts_with(self.rest().get(..3).unwrap_or(self.rest())) {
+        if self.offset == 0 && BYTE_ORDER_MARK.starts_with(self.rest().get(..3).unwrap_or_else(|| self.rest())) {
             if self.rest().len() < BYTE_ORDER_MARK.len() && !self.has_ended {
                 return Some(Step::More);
             }
@@ -267,16 +256,16 @@ impl Splitter {
         let Some(first) = self.rest().first().copied() else { return Some(self.nothing_more()) };
         match first {
             b'{' if self.containers.is_empty() => match self.whole_line() {
-                Line::Record(range) => {
+                Line::Record { length } => {
                     let (line, offset) = (self.line, self.offset);
+                    let range = self.start..self.start + length;
                     // The line holds no other line break, so there is no need to count them.
-                    let length = range.len();
                     self.start += length;
                     self.offset += length as u64;
                     self.indent = None;
                     return Some(Step::Record { place: Place::Buffer(range), line, offset });
                 }
-                Line::More => return Some(Step::More),
+                Line::More { .. } => return Some(Step::More),
                 Line::Other => self.begin(Scanner::new(), ValueKind::Record),
             },
             b'{' => self.begin(Scanner::new(), ValueKind::Record),
@@ -307,14 +296,6 @@ impl Splitter {
         }
         self.containers.push(container);
         None
-    }
-
-    /// Gives up the rest of this line.
-    fn reject_line(&mut self, reason: &str) -> Step {
-        let (line, offset) = (self.line, self.offset);
-        self.indent = None;
-        self.state = State::Lost(Lost::Garbage);
-        Step::Rejected { line, offset, reason: reason.to_owned() }
     }
 
     fn skip_space(&mut self) {
@@ -370,7 +351,7 @@ impl Splitter {
             Scan::Broken(what) => {
                 self.advance(length);
                 let at = self.offset;
-                self.state = State::Lost(Lost::Value { indent });
+                self.state = State::Lost(recover::Lost::Value { indent });
                 self.has_recovered = true;
                 let reason = format!("not JSON at byte {at}: {what}");
                 (kind != ValueKind::TooLong).then_some(Step::Rejected { line, offset, reason })
@@ -423,83 +404,18 @@ impl Splitter {
         Some(Step::Record { place, line, offset })
     }
 
-    /// Searches for the next place where a value can begin.
-    fn lost(&mut self, lost: Lost) -> Option<Step> {
-        loop {
-            if self.indent.is_some() {
-                self.skip_space();
-                let indent = self.indent.unwrap_or_default();
-                let begins_value = match (self.rest().first(), lost) {
-                    (None, _) => return Some(self.nothing_more()),
-                    (Some(_), Lost::Garbage) => true,
-                    (Some(b'{' | b'['), Lost::Value { indent: indent_max }) => indent <= indent_max,
-                    (Some(_), Lost::Value { .. }) => false,
-                };
-                if begins_value {
-                    self.state = State::Between;
-                    return None;
-                }
-                self.indent = None;
-            }
-            let end_of_line = memchr(b'\n', self.rest());
-            let searched = self.rest().get(..end_of_line.unwrap_or(self.rest().len())).unwrap_or_default();
-            if !self.containers.is_empty()
-                && let Some(at) = memmem::find(searched, BEGINNING_OF_RECORD)
-            {
-                self.advance(at);
-                self.state = State::Between;
-                return None;
-            }
-            match end_of_line {
-                Some(at) => {
-                    self.advance(at);
-                    self.indent = Some(0);
-                }
-                None => {
-                    // The beginning of a record may lie across the end of what was fed.
-                    let kept = if self.has_ended { 0 } else { BEGINNING_OF_RECORD.len() - 1 };
-                    self.advance(searched.len().saturating_sub(kept));
-                    return Some(self.nothing_more());
-                }
-            }
-        }
-    }
-
-    /// Whether the line at `start` is a single record, told without looking at its structure.
-    ///
-    /// It begins as records do, ends with a closing brace, and what follows begins a new value. An incomplete value
-    /// cannot be followed by one, and a second value on the line would follow a closing brace, so in valid JSON the
-    /// line is exactly one value. In broken JSON the line is broken, and decoding says so.
+    /// Whether the line at `start` is a single record.
     fn whole_line(&mut self) -> Line {
-        const BEGINNINGS: [&[u8]; 2] = [BEGINNING_OF_RECORD, br#"{"version""#];
-        let rest = self.buffer.get(self.start..).unwrap_or_default();
-        let may_grow = !self.has_ended && !self.is_live;
-        if self.indent != Some(0) || !BEGINNINGS.iter().any(|beginning| rest.starts_with(beginning)) {
-            let may_become_one = BEGINNINGS.iter().any(|beginning| beginning.starts_with(rest));
-            return if self.indent == Some(0) && may_become_one && may_grow { Line::More } else { Line::Other };
-        }
-        let searched = self.seen.saturating_sub(self.start).min(rest.len());
-        let Some(end) = memchr(b'\n', rest.get(searched..).unwrap_or_default()).map(|at| at + searched) else {
-            self.seen = self.buffer.len();
-            return if may_grow && rest.len() < FAST_LINE_BYTES_MAX { Line::More } else { Line::Other };
-        };
-        if end >= FAST_LINE_BYTES_MAX {
+        // Telling needs the line after, which in a live stream may be long in coming.
+        if self.is_live || self.indent != Some(0) {
             return Line::Other;
         }
-        let line = rest.get(..end).unwrap_or_default().trim_ascii_end();
-        let is_alone = line.ends_with(b"}") && !has_second_value(line);
-        let after = rest.get(end..).unwrap_or_default();
-        let after = after.get(..BLANK_BYTES_MAX).unwrap_or(after);
-        let following = after.trim_ascii_start().first();
-        match following {
-            _ if !is_alone => Line::Other,
-            Some(b'{') => Line::Record(self.start..self.start + line.len()),
-            Some(_) => Line::Other,
-            None if after.len() == BLANK_BYTES_MAX => Line::Other,
-            None if self.has_ended => Line::Record(self.start..self.start + line.len()),
-            None if self.is_live => Line::Other,
-            None => Line::More,
+        let rest = self.buffer.get(self.start..).unwrap_or_default();
+        let found = line::look(rest, self.seen.saturating_sub(self.start), self.has_ended);
+        if let Line::More { searched } = found {
+            self.seen = self.start + searched;
         }
+        found
     }
 }
 
@@ -511,25 +427,4 @@ impl Default for Splitter {
     fn default() -> Self {
         Self::new()
     }
-}
-
-enum Line {
-    /// It is one record.
-    Record(Range<usize>),
-    /// More has to be fed before that can be told.
-    More,
-    /// It has to be scanned.
-    Other,
-}
-
-/// Whether a closing brace in `line` is followed by an opening bracket, as it is where one value follows another.
-fn has_second_value(line: &[u8]) -> bool {
-    memchr_iter(b'}', line).any(|at| {
-        let after = line.get(at + 1..).unwrap_or_default();
-        match after.first() {
-            Some(b' ' | b'\t' | b'\r') => matches!(after.trim_ascii_start().first(), Some(b'{' | b'[')),
-            Some(b'{' | b'[') => true,
-            _ => false,
-        }
-    })
 }
