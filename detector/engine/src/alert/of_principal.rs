@@ -113,14 +113,22 @@ impl Source<'_> {
         let models = &self.account.models;
         for (metric, _) in self.rule.windows() {
             match metric {
-                Metric::Models | Metric::RefusedModels => {
+                Metric::RefusedModels => {
+                    let refused = self.day().map(|day| day.refused_models.as_slice()).unwrap_or_default();
+                    facts.insert("models".to_owned(), json!(models.names(refused)));
+                }
+                Metric::RefusedRegions => {
+                    let refused = self.day().map(|day| day.tally(Counts::Refusals).regions).unwrap_or_default();
+                    facts.insert("regions".to_owned(), json!(self.regions.names(&refused)));
+                }
+                Metric::Models => {
                     facts.insert("models".to_owned(), json!(models.names(&opening.models)));
                 }
                 Metric::NewModels => {
                     facts.insert("new_models".to_owned(), json!(models.names(&opening.new_models)));
                     facts.insert("learning".to_owned(), json!(self.is_learning()));
                 }
-                Metric::Regions | Metric::RefusedRegions => {
+                Metric::Regions => {
                     facts.insert("regions".to_owned(), json!(self.regions.names(&opening.regions)));
                 }
                 Metric::NewRegions => {
@@ -154,8 +162,12 @@ impl Source<'_> {
         facts.extend(numbers.map(|(name, value)| (name.to_owned(), value)));
     }
 
+    fn day(&self) -> Option<&Day> {
+        self.principal.day(self.verdict.day)
+    }
+
     fn error_codes(&self) -> Vec<String> {
-        let codes = self.principal.day(self.verdict.day).map(|day| day.error_codes.as_slice()).unwrap_or_default();
+        let codes = self.day().map(|day| day.error_codes.as_slice()).unwrap_or_default();
         codes.iter().map(ToString::to_string).collect()
     }
 

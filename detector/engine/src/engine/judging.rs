@@ -75,14 +75,14 @@ impl Engine {
         if touched {
             self.tell_principal(&call.account, number, changes);
         }
-        if no_longer_new.is_some() {
-            self.judge_others(&call.account, number, changes);
+        if let Some(change) = no_longer_new {
+            self.judge_others(&call.account, number, change.after, changes);
         }
         self.count_blind(call, changes);
     }
 
     /// A model called by one principal is no longer new for the others.
-    fn judge_others(&mut self, account_name: &str, caller: u32, changes: &mut Vec<AlertChange>) {
+    fn judge_others(&mut self, account_name: &str, caller: u32, after: u32, changes: &mut Vec<AlertChange>) {
         let Some(account) = self.memory.accounts.get_mut(account_name) else { return };
         let others: Vec<u32> = account.with_verdicts.iter().copied().filter(|number| *number != caller).collect();
         for number in others {
@@ -96,7 +96,7 @@ impl Engine {
                 name,
                 models: &models.seen,
             };
-            judge_again(court, principal);
+            judge_again(court, principal, after);
             self.tell_principal(account_name, number, changes);
         }
     }
@@ -319,7 +319,7 @@ fn note_day(
     let day = principal.day_mut(call.time.day());
     day.tally_mut(kind.outcome).add(call.time.0, EventId::new(&call.event_id), kind.region, actor);
     if kind.outcome == Outcome::Refused {
-        day.note_error_code(call.error_code.as_deref().unwrap_or_default());
+        day.note_refusal(call.error_code.as_deref().unwrap_or_default(), kind.model);
     }
     if kind.outcome == Outcome::Throttled {
         return;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{bedrock::Outcome, order::EventId, rule::Counts};
 
-use super::actor::StoredActor;
+use super::{actor::StoredActor, calls::NO_MODEL};
 
 /// How many event ids an alert names.
 pub(crate) const EVENT_IDS_MAX: usize = 50;
@@ -26,6 +26,8 @@ pub(crate) struct Day {
     outcomes: Vec<(Outcome, Tally)>,
     /// Error codes of refused calls, sorted, at most [`ERROR_CODES_MAX`].
     pub(crate) error_codes: Vec<Box<str>>,
+    /// Models of refused calls, sorted.
+    pub(crate) refused_models: Vec<u16>,
     /// What the calls that were not throttled used.
     pub(crate) used: Used,
 }
@@ -146,8 +148,11 @@ impl Day {
         tally
     }
 
-    /// Notes the error code of a refused call.
-    pub(crate) fn note_error_code(&mut self, code: &str) {
+    /// Notes the error code and model of a refused call.
+    pub(crate) fn note_refusal(&mut self, code: &str, model: u16) {
+        if model != NO_MODEL {
+            insert_sorted(&mut self.refused_models, model);
+        }
         if self.error_codes.len() < ERROR_CODES_MAX
             && let Err(place) = self.error_codes.binary_search_by(|known| (**known).cmp(code))
         {

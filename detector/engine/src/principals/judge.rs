@@ -15,7 +15,7 @@ use super::{
     calls::{CallKind, Run},
     day::counted,
     history::Seen,
-    moment::{HOUR_S, PrincipalMoment, distinct},
+    moment::{HOUR_S, PrincipalMoment},
     principal::Principal,
     verdict::{Opening, Verdict},
 };
@@ -57,19 +57,19 @@ pub(crate) fn judge(court: Court<'_>, principal: &mut Principal, change: Change)
     touched
 }
 
-/// Judges the unsettled seconds of every verdict again, because something outside the principal changed.
-pub(crate) fn judge_again(court: Court<'_>, principal: &mut Principal) {
+/// Judges the seconds after `after` of every verdict again, because something outside the principal changed then.
+pub(crate) fn judge_again(court: Court<'_>, principal: &mut Principal, after: u32) {
     for place in 0..principal.verdicts.len() {
         let Some(verdict) = principal.verdicts.get(place) else { continue };
         let Some(rule) = court.rules.by_id(&verdict.rule) else { continue };
-        let seconds = verdict.held_after(0);
+        let seconds = verdict.held_after(after);
         for second in seconds {
             let severity = moment(court, principal, second, None).0.judged_by(rule);
             if let Some(verdict) = principal.verdicts.get_mut(place) {
                 verdict.set(second, severity);
             }
         }
-        renew_opening(court, principal, place, rule);
+        renew_opening(court, principal, place, rule, after);
     }
 }
 
@@ -125,11 +125,10 @@ fn judge_seconds(court: Court<'_>, principal: &mut Principal, rule: &Rule, secon
             }
         };
         touched = true;
-        let news = principal.verdicts.get_mut(place).is_some_and(|verdict| verdict.set(second, severity));
-        let stale = principal.verdicts.get(place).is_some_and(|verdict| changed <= verdict.opening.second);
-        if news || stale {
-            renew_opening(court, principal, place, rule);
+        if let Some(verdict) = principal.verdicts.get_mut(place) {
+            verdict.set(second, severity);
         }
+        renew_opening(court, principal, place, rule, changed);
     }
     touched
 }
@@ -228,13 +227,17 @@ fn next_with(principal: &Principal, second: u32, until: u32, same: impl Fn(&Call
     next.into_iter().flatten().min().map_or(until, |next| next.saturating_sub(1))
 }
 
-/// Notes what was known at the earliest second at which the rule holds.
-fn renew_opening(court: Court<'_>, principal: &mut Principal, place: usize, rule: &Rule) {
+/// Notes what was known at the earliest second at which the rule holds, if that second is another one now or something
+/// changed at or before it. Otherwise the note stays: the calls it was made from may have been forgotten since.
+fn renew_opening(court: Court<'_>, principal: &mut Principal, place: usize, rule: &Rule, changed: u32) {
     let Some(verdict) = principal.verdicts.get(place) else { return };
     if !verdict.is_opening_unsettled() {
         return;
     }
     let Some(second) = verdict.first() else { return };
+    if second == verdict.opening.second && changed > second {
+        return;
+    }
     let opening = opening(&moment(court, principal, second, None).0.0, rule);
     if let Some(verdict) = principal.verdicts.get_mut(place) {
         verdict.opening = opening;
@@ -244,18 +247,11 @@ fn renew_opening(court: Court<'_>, principal: &mut Principal, place: usize, rule
 fn opening(moment: &PrincipalMoment<'_>, rule: &Rule) -> Opening {
     let mut opening = Opening { second: moment.second, ..Opening::default() };
     for &(metric, seconds) in rule.windows() {
-        let first = moment.second.saturating_sub(seconds.saturating_sub(1));
-        let refused = moment.principal.refused.between(first, moment.second);
         match metric {
             Metric::Models => opening.models = moment.models(seconds),
             Metric::NewModels => opening.new_models = moment.new_models(seconds),
             Metric::Regions => opening.regions = moment.regions(seconds),
             Metric::NewRegions => opening.new_regions = moment.new_regions(seconds),
-            Metric::RefusedModels => {
-                opening.models =
-                    distinct(refused.iter(), |kind| (kind.model != super::calls::NO_MODEL).then_some(kind.model));
-            }
-            Metric::RefusedRegions => opening.regions = distinct(refused.iter(), |kind| Some(kind.region)),
             _ => {}
         }
     }

@@ -74,8 +74,8 @@ impl Verdict {
         }
     }
 
-    /// Notes whether the rule holds at `second`. Returns whether that is news.
-    pub(crate) fn set(&mut self, second: u32, severity: Option<Severity>) -> bool {
+    /// Notes whether the rule holds at `second`.
+    pub(crate) fn set(&mut self, second: u32, severity: Option<Severity>) {
         let place = match self.held.last() {
             Some(&(last, _)) if last < second => Err(self.held.len()),
             _ => self.held.binary_search_by_key(&second, |&(held, _)| held),
@@ -85,17 +85,12 @@ impl Verdict {
                 if let Some((_, held)) = self.held.get_mut(found) {
                     *held = severity;
                 }
-                false
             }
             (Ok(found), None) => {
                 self.held.remove(found);
-                true
             }
-            (Err(place), Some(severity)) => {
-                self.held.insert(place, (second, severity));
-                true
-            }
-            (Err(_), None) => false,
+            (Err(place), Some(severity)) => self.held.insert(place, (second, severity)),
+            (Err(_), None) => {}
         }
     }
 

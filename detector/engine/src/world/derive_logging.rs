@@ -67,7 +67,10 @@ impl World {
             });
             for interval in in_force {
                 let diverted = step.later.iter().any(|next| match &next.after {
-                    Posture::On(next) => next.survives(&resource, account, region),
+                    Posture::On(delivery) => delivery.arrives(account, region, |resource| {
+                        let ledger = self.ledgers.get(resource);
+                        ledger.is_some_and(|ledger| ledger.is_deleted_at(&next.evidence.moment))
+                    }),
                     _ => false,
                 });
                 let mut facts = Map::new();

@@ -146,9 +146,19 @@ impl Delivery {
         resources
     }
 
-    /// Whether it delivers somewhere that `lost` does not take away.
-    pub(crate) fn survives(&self, lost: &ResourceKey, account: &str, region: &str) -> bool {
-        !self.resources(account, region).iter().any(|(key, _)| key == lost)
+    /// Whether any of its destinations works, while `is_lost` says what does not exist. A log group is reached only
+    /// through the role.
+    pub(crate) fn arrives(&self, account: &str, region: &str, is_lost: impl Fn(&ResourceKey) -> bool) -> bool {
+        let resources = self.resources(account, region);
+        let stands = |wanted: fn(&ResourceKey) -> bool| {
+            let mut of_kind = resources.iter().map(|(key, _)| key).filter(|key| wanted(key)).peekable();
+            of_kind.peek().is_some().then(|| of_kind.all(|key| !is_lost(key)))
+        };
+        let role = stands(|key| matches!(key, ResourceKey::Role { .. })).unwrap_or(true);
+        let log_group = stands(|key| matches!(key, ResourceKey::LogGroup { .. })).unwrap_or(false);
+        let bucket = self.destinations.get(&Destination::Bucket);
+        let bucket = bucket.is_some_and(|name| !is_lost(&ResourceKey::Bucket(name.clone())));
+        (log_group && role) || bucket
     }
 }
 

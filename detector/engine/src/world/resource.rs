@@ -5,7 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{order::Evidence, time::Second};
+use crate::{
+    order::{Evidence, Moment},
+    time::Second,
+};
 
 /// What something is called, as far as joins need it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -166,6 +169,15 @@ impl Ledger {
         let change = self.changes.last().map(|(evidence, _)| evidence.moment.at);
         let refusal = self.refusals.last().map(|(evidence, _)| evidence.moment.at);
         change.max(refusal).unwrap_or(Second::MIN)
+    }
+
+    /// Whether it did not exist at `moment`.
+    pub(crate) fn is_deleted_at(&self, moment: &Moment) -> bool {
+        self.losses().any(|interval| {
+            *interval.loss == Loss::Deleted
+                && interval.evidence.moment < *moment
+                && interval.back.is_none_or(|back| back.moment > *moment)
+        })
     }
 
     /// When it was first deleted for good, and by which event.

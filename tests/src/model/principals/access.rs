@@ -45,10 +45,11 @@ pub(super) fn with_long_term_key<'a>(principal: &Principal<'a>) -> Vec<Expected<
 /// the 30 days before t."
 pub(super) fn enabled_then_used<'a>(principal: &Principal<'a>) -> Vec<Expected<'a>> {
     let successes = principal.seconds(|row| row.success);
+    let qualifies = |row: &Row<'_>| row.enables && successes.range(row.time - 30 * DAY..row.time).next().is_none();
     let completed: BTreeSet<Time> = principal
         .own
         .iter()
-        .filter(|row| row.enables && successes.range(row.time - 30 * DAY..row.time).next().is_none())
+        .filter(|row| qualifies(row))
         .filter_map(|row| successes.range(row.time..row.time + HOUR).next().copied())
         .collect();
     let satisfied = completed
@@ -56,7 +57,7 @@ pub(super) fn enabled_then_used<'a>(principal: &Principal<'a>) -> Vec<Expected<'
         .map(|at| Satisfied { at, severity: "high", facts: facts(json!({"learning": principal.learning(at)})) })
         .collect();
     principal.alerts("model-access-enabled-then-used", satisfied, |day, first| {
-        let enabling = principal.window(first.at, HOUR, |row| row.enables);
+        let enabling = principal.window(first.at, HOUR, qualifies);
         let used = principal.day(day, |row| row.success);
         let enabled_at = enabling.first().map(|row| rfc3339(row.time));
         let mut rests_on: Vec<_> = enabling.into_iter().chain(used).collect();
