@@ -16,6 +16,7 @@ struct Watched {
     next: u64,
 }
 
+#[cfg(test)]
 impl Watched {
     fn new(change: impl FnOnce(&mut Settings)) -> Self {
         let pack = rule_pack().expect("the rules can be read");

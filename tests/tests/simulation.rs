@@ -1,25 +1,23 @@
 //! Random histories through the engine and through the naive model: both must end with the same alerts, and the engine
 //! with the same bytes for every way of delivering one history.
 //!
-//! `BEDROCK_WATCH_SIM_HISTORIES` sets how many histories are tried, `BEDROCK_WATCH_SIM_SEED` tries one again.
+//! `BEDROCK_WATCH_SIM_HISTORIES` sets how many histories are tried, `BEDROCK_WATCH_SIM_FIRST` with which seed they begin,
+//! and `BEDROCK_WATCH_SIM_SEED` tries one again.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use bedrock_watch_engine::{
-    Engine, Second, Settings,
-    rule::{RuleFile, RuleSet},
-};
+use bedrock_watch_engine::{Engine, Second, Settings, rule::RuleSet};
 use bedrock_watch_service::format::json;
 use bedrock_watch_tests::{
     histories::{Delivery, History, deliver, in_event_order, shrink},
     model::{Difference, FLAGSHIP_RULES, differences, final_alerts},
+    repository::{compiled, rule_pack},
 };
 use serde_json::Value;
 
@@ -34,10 +32,13 @@ const SHRUNK_MAX: usize = 3;
 
 #[test]
 fn the_engine_agrees_with_the_model_and_with_itself() {
-    let rules = rules();
-    let seeds: Vec<u64> = match variable("BEDROCK_WATCH_SIM_SEED") {
+    let rules = rules().expect("the rules compile");
+    let setting = |name| variable(name).expect("settings are numbers");
+    let first = setting("BEDROCK_WATCH_SIM_FIRST").unwrap_or(0);
+    let count = setting("BEDROCK_WATCH_SIM_HISTORIES").unwrap_or(HISTORIES);
+    let seeds: Vec<u64> = match setting("BEDROCK_WATCH_SIM_SEED") {
         Some(seed) => vec![seed],
-        None => (0..variable("BEDROCK_WATCH_SIM_HISTORIES").unwrap_or(HISTORIES)).collect(),
+        None => (first..first.saturating_add(count)).collect(),
     };
     let next = AtomicUsize::new(0);
     let found = Mutex::new(BTreeMap::<String, Vec<u64>>::new());
@@ -80,31 +81,30 @@ fn the_histories_exercise_every_rule() {
     }
 }
 
-/// Every fault with how often it came, and the first of them shrunk to what shows it.
+/// Every fault with how often it came, and the first ones shrunk to what shows them.
 fn report(rules: &Arc<RuleSet>, found: &BTreeMap<String, Vec<u64>>) -> String {
-    let mut report = String::from("histories that fail, by fault:\n");
-    for (fault, seeds) in found {
-        report.push_str(&format!("  {:>5}  {fault}; the first with seed {}\n", seeds.len(), lowest(seeds)));
-    }
-    for (fault, seeds) in found.iter().take(SHRUNK_MAX) {
-        let seed = lowest(seeds);
-        // Faults that show in event order need no other delivery, which makes shrinking quick.
-        let deliveries = if fault.starts_with(DELIVERY_FAULT) { DELIVERIES } else { 0 };
-        let shows_it =
-            |records: &[Value]| failures(rules, records, seed, deliveries).into_iter().find(|f| f.fault == *fault);
-        let small = shrink(&History::random(seed).records, |records| shows_it(records).is_some());
-        let shown = shows_it(&small).map(|failure| failure.report).unwrap_or_default();
-        let records: String = in_event_order(&small)
-            .records
-            .iter()
-            .map(|(_, bytes)| format!("{}\n", String::from_utf8_lossy(bytes)))
-            .collect();
-        report.push_str(&format!(
-            "\n{fault}\nwith BEDROCK_WATCH_SIM_SEED={seed}, shrunk to {} records:\n{shown}{records}",
-            small.len()
-        ));
-    }
-    report
+    let faults = found
+        .iter()
+        .map(|(fault, seeds)| format!("  {:>5}  {fault}; the first with seed {}\n", seeds.len(), lowest(seeds)));
+    let shown = found.iter().take(SHRUNK_MAX).map(|(fault, seeds)| shrunk(rules, fault, lowest(seeds)));
+    format!("histories that fail, by fault:\n{}{}", faults.collect::<String>(), shown.collect::<String>())
+}
+
+/// The smallest history found that still shows a fault.
+fn shrunk(rules: &Arc<RuleSet>, fault: &str, seed: u64) -> String {
+    // Faults that show in event order need no other delivery, which makes shrinking quick.
+    let deliveries = if fault.starts_with(DELIVERY_FAULT) { DELIVERIES } else { 0 };
+    let shows_it =
+        |records: &[Value]| failures(rules, records, seed, deliveries).into_iter().find(|f| f.fault == fault);
+    let small = shrink(&History::random(seed).records, |records| shows_it(records).is_some());
+    let report = shows_it(&small).map(|failure| failure.report).unwrap_or_default();
+    let delivery = in_event_order(&small);
+    let records = delivery.records.iter().map(|(_, bytes)| format!("{}\n", String::from_utf8_lossy(bytes)));
+    format!(
+        "\n{fault}\nwith BEDROCK_WATCH_SIM_SEED={seed}, shrunk to {} records:\n{report}{}",
+        small.len(),
+        records.collect::<String>()
+    )
 }
 
 fn lowest(seeds: &[u64]) -> u64 {
@@ -161,26 +161,12 @@ fn replay(rules: &Arc<RuleSet>, delivery: &Delivery) -> Result<Vec<Value>, Strin
     Ok(engine.alerts().iter().map(json::alert).collect())
 }
 
-fn variable(name: &str) -> Option<u64> {
-    let value = std::env::var(name).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{name} must be a number, it is {value:?}")))
+fn variable(name: &str) -> Result<Option<u64>, String> {
+    let Ok(value) = std::env::var(name) else { return Ok(None) };
+    value.parse().map(Some).map_err(|_| format!("{name} must be a number, it is {value:?}"))
 }
 
 /// The rule pack as it lies in the tree.
-fn rules() -> Arc<RuleSet> {
-    let pack = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
-    let mut files = Vec::new();
-    for folder in std::fs::read_dir(&pack).expect("the rule pack is beside the tests") {
-        let folder = folder.expect("the rule pack can be listed");
-        let path = folder.path().join("rule.yml");
-        if let Ok(text) = std::fs::read_to_string(&path) {
-            let id = folder.file_name().to_string_lossy().into_owned();
-            files.push(RuleFile { path: path.display().to_string(), id, text });
-        }
-    }
-    files.sort_by(|a, b| a.id.cmp(&b.id));
-    match RuleSet::compile(&files) {
-        Ok(rules) => Arc::new(rules),
-        Err(problems) => panic!("the rule pack has problems: {problems:#?}"),
-    }
+fn rules() -> Result<Arc<RuleSet>, String> {
+    compiled(&rule_pack()?)
 }

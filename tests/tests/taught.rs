@@ -7,11 +7,13 @@ use serde_json::{Value, json};
 const DAY_S: u32 = 86_400;
 const TODAY: u32 = 1_795_046_400;
 
+#[cfg(test)]
 fn engine() -> Engine {
     let pack = rule_pack().expect("the rules can be read");
     Engine::new(compiled(&pack).expect("the rules compile"), Settings::standard())
 }
 
+#[cfg(test)]
 fn restored(engine: &Engine) -> Engine {
     let pack = rule_pack().expect("the rules can be read");
     let rules = compiled(&pack).expect("the rules compile");
@@ -26,6 +28,7 @@ fn invoke(at: u32, number: u32) -> Value {
         "requestParameters": {"modelId": "amazon.nova-pro-v1:0"}})
 }
 
+#[cfg(test)]
 fn judge(engine: &mut Engine, records: &[Value]) {
     for record in records {
         let now = record["eventTime"].as_str().and_then(Second::parse).expect("the test wrote it");
@@ -44,6 +47,7 @@ fn burst() -> Vec<Value> {
     (0..200).map(|call| invoke(TODAY + 25_200 + call / 4, call)).collect()
 }
 
+#[cfg(test)]
 fn bursts(engine: &mut Engine) -> Vec<Alert> {
     engine.finish();
     engine.alerts().into_iter().filter(|alert| alert.rule == "invocation-burst").collect()

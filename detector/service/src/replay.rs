@@ -42,7 +42,7 @@ pub struct Summary {
     pub notes: Vec<String>,
     /// Whether an input could not be read, or not to its end.
     pub incomplete: bool,
-    /// The greatest event time.
+    /// How far event time has come.
     pub now: Second,
 }
 
@@ -74,13 +74,13 @@ pub fn replay(
             Item::Record(record) => {
                 summary.records = summary.records.saturating_add(1);
                 summary.bytes = summary.bytes.saturating_add(record.bytes.len() as u64);
-                let time = event_time(record.bytes);
-                if time.is_some_and(|time| span.excludes(time)) {
+                if span.is_limited() && event_time(record.bytes).is_some_and(|time| span.excludes(time)) {
                     summary.outside = summary.outside.saturating_add(1);
                     continue;
                 }
-                summary.now = summary.now.max(time.unwrap_or_default());
-                match engine.judge(record.bytes, summary.now) {
+                let judged = engine.judge_recorded(record.bytes);
+                summary.now = engine.clock();
+                match judged {
                     Ok(changes) => tell(&changes, watcher)?,
                     Err(error) => summary.reject(record.input, record.line, &error.to_string()),
                 }
@@ -102,6 +102,10 @@ fn tell(changes: &[AlertChange], watcher: &mut dyn Watcher) -> io::Result<()> {
 }
 
 impl Span {
+    const fn is_limited(self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
     fn excludes(self, time: Second) -> bool {
         self.since.is_some_and(|since| time < since) || self.until.is_some_and(|until| time >= until)
     }

@@ -85,29 +85,33 @@ pub(super) fn remember_weeks_before(story: &mut Story) {
         let model = story.dice.one_of(MODELS);
         invoke(story, &work, at, Some(model), None);
     }
-    if story.dice.chance(30) {
+    if story.dice.chance(50) {
         routine(story);
     }
 }
 
-/// A principal with enough minutes of activity for a baseline, or nearly.
+/// A principal with enough minutes of activity for a baseline, or nearly, and then usually too many calls for it.
 fn routine(story: &mut Story) {
     let work = work(story);
-    let minutes = story.dice.between(56, 66);
-    let first = story.now - story.dice.between(2 * 3_600, 7 * DAY);
-    let busiest = story.dice.one_of([1, 1, 15, 21, 25]);
+    let minutes = story.dice.between(58, 64);
+    let age = match story.dice.index(3) {
+        // The oldest minutes, or the newest, are just inside or outside of what counts.
+        0 => 7 * DAY + 900 + story.dice.between(-150, 150),
+        1 => minutes * 60 + 900 + story.dice.between(-150, 150),
+        _ => story.dice.between(6_000, 7 * DAY),
+    };
+    let first = (story.now - age).div_euclid(60) * 60;
+    let busiest = story.dice.one_of([1, 18, 20, 21, 25]);
     for minute in 0..minutes {
         let calls = if minute == 30 { busiest } else { 1 };
         for _ in 0..calls {
-            let at = first + minute * 60 + story.dice.between(0, 50);
+            let at = first + minute * 60 + story.dice.between(0, 59);
             invoke(story, &work, at, Some("amazon.nova-pro-v1:0"), None);
         }
     }
-    if story.dice.chance(70) {
-        let start = story.now;
-        let count = story.dice.between(95, 130);
-        spread(story, &work, start, count, 58);
-    }
+    let start = story.now;
+    let count = story.dice.between(96, 130);
+    spread(story, &work, start, count, 58);
 }
 
 pub(super) fn something(story: &mut Story) {

@@ -161,6 +161,23 @@ fn lost_and_found_dependencies() {
 }
 
 #[test]
+fn deleted_endpoint() {
+    let made = json!({"CreateVpcEndpointResponse": {"vpcEndpoint": {"vpcEndpointId": "vpce-1"}}});
+    let request = json!({"CreateVpcEndpointRequest": {"VpcId": "vpc-1"}});
+    let made = call(-9, "ec2", "CreateVpcEndpoint", request, json!({"responseElements": made}));
+    let deletion = |unsuccessful: Value| {
+        let request = json!({"DeleteVpcEndpointsRequest": {"VpcEndpointId": {"tag": 1, "content": "vpce-1"}}});
+        let response = json!({"DeleteVpcEndpointsResponse": {"unsuccessful": unsuccessful}});
+        call(60, "ec2", "DeleteVpcEndpoints", request, json!({"responseElements": response}))
+    };
+    let firing = ["customization-job-dependency-lost vpce-1 firing 1"];
+    check(vec![created_group(-9), made.clone(), created(0), deletion(json!(""))], &firing);
+    check(vec![made.clone(), created(0), deletion(json!(""))], &[]);
+    let kept = json!({"item": [{"resourceId": "vpce-1"}]});
+    check(vec![created_group(-9), made, created(0), deletion(kept)], &[]);
+}
+
+#[test]
 fn missing_group() {
     let observed = json!({
         "id": "o", "source": "bedrock-watch", "detail-type": "Inventory Observation",

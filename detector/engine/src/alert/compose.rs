@@ -187,7 +187,7 @@ pub(crate) fn finish(alert: &mut Alert, about: &About, event_name: &str) {
         None => default_summary(alert, event_name),
     };
     alert.queries = remedy::queries(alert);
-    if alert.subject_kind == SubjectKind::Principal {
+    if matches!(alert.subject_kind, SubjectKind::Principal | SubjectKind::Event) {
         alert.remediation = remedy::of_principal(alert);
     }
 }

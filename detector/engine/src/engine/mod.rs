@@ -42,6 +42,37 @@ pub struct Engine {
     pub(crate) memory: Memory,
     pub(crate) teaching: bool,
     pub(crate) prefilter: bool,
+    peeking: Peeking,
+}
+
+/// Whether looking at a record before decoding it pays: not in a stream of which nearly everything is of interest.
+///
+/// It changes what an answer costs, never the answer.
+#[derive(Debug, Default)]
+struct Peeking {
+    /// Rises with records that had to be decoded after all, falls with those that had not.
+    in_vain: u8,
+    /// Records still to be decoded without a look.
+    pause: u8,
+}
+
+impl Peeking {
+    fn is_worthwhile(&mut self) -> bool {
+        let worthwhile = self.pause == 0;
+        self.pause = self.pause.saturating_sub(1);
+        worthwhile
+    }
+
+    fn skipped(&mut self) {
+        self.in_vain = self.in_vain.saturating_sub(4);
+    }
+
+    fn admitted(&mut self) {
+        self.in_vain = self.in_vain.saturating_add(1);
+        if self.in_vain >= 64 {
+            (self.in_vain, self.pause) = (48, u8::MAX);
+        }
+    }
 }
 
 /// Everything an engine remembers: what a snapshot holds.
@@ -70,7 +101,15 @@ impl Engine {
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, settings: Settings) -> Self {
         let interest = interest_of(&rules);
-        Self { rules, settings, interest, memory: Memory::default(), teaching: false, prefilter: true }
+        Self {
+            rules,
+            settings,
+            interest,
+            memory: Memory::default(),
+            teaching: false,
+            prefilter: true,
+            peeking: Peeking::default(),
+        }
     }
 
     /// Judges one record, in any single-record form.
@@ -78,24 +117,46 @@ impl Engine {
     /// # Errors
     /// When the bytes are no valid event; nothing has changed then but a counter.
     pub fn judge(&mut self, bytes: &[u8], now: Second) -> Result<Vec<AlertChange>, DecodeError> {
-        if self.prefilter
-            && !self.interest.is_off()
+        self.judge_at(bytes, |_| now)
+    }
+
+    /// Judges one recorded record: time goes on as the records say, so now is the greatest event time so far.
+    ///
+    /// # Errors
+    /// When the bytes are no valid event; nothing has changed then but a counter.
+    pub fn judge_recorded(&mut self, bytes: &[u8]) -> Result<Vec<AlertChange>, DecodeError> {
+        self.judge_at(bytes, |time| time)
+    }
+
+    fn judge_at(&mut self, bytes: &[u8], now: impl Fn(Second) -> Second) -> Result<Vec<AlertChange>, DecodeError> {
+        if self.is_prefiltering()
             && let Some(seen) = peek(bytes)
-            && !self.interest.admits(seen.source, seen.name)
         {
-            self.memory.stats.records = self.memory.stats.records.saturating_add(1);
-            self.memory.stats.prefiltered = self.memory.stats.prefiltered.saturating_add(1);
-            self.note_time(seen.account, seen.time);
-            return Ok(self.tick(now));
+            if !self.interest.admits(seen.source, seen.name) {
+                self.memory.stats.records = self.memory.stats.records.saturating_add(1);
+                self.memory.stats.prefiltered = self.memory.stats.prefiltered.saturating_add(1);
+                self.note_time(seen.account, seen.time);
+                self.peeking.skipped();
+                return Ok(self.tick(now(seen.time)));
+            }
+            self.peeking.admitted();
         }
         match decode::decode(bytes) {
-            Ok(activity) => Ok(self.handle(&activity, now)),
+            Ok(activity) => {
+                let time = activity.time();
+                Ok(self.handle(&activity, now(time)))
+            }
             Err(error) => {
                 self.memory.stats.records = self.memory.stats.records.saturating_add(1);
                 self.memory.stats.rejected = self.memory.stats.rejected.saturating_add(1);
                 Err(error)
             }
         }
+    }
+
+    /// Whether the next record is worth a look before it is decoded.
+    fn is_prefiltering(&mut self) -> bool {
+        self.prefilter && !self.interest.is_off() && self.peeking.is_worthwhile()
     }
 
     /// Switches the prefilter off, so that every record is decoded. It never changes an answer; tests show that.
@@ -192,6 +253,12 @@ impl Engine {
     #[must_use]
     pub fn stats(&self) -> &Stats {
         &self.memory.stats
+    }
+
+    /// How far time has come: the greatest time the engine was told.
+    #[must_use]
+    pub fn clock(&self) -> Second {
+        self.memory.clock
     }
 
     /// The greatest event time seen of an account.

@@ -18,7 +18,9 @@ use super::{
     job::{Job, JobRef},
     json::At,
     logging::{LoggingChange, Posture},
-    requests::{created_endpoint, deleted_endpoints, read_job_detail, read_job_request, tags, texts, trusts_bedrock},
+    requests::{
+        created_endpoint, deleted_endpoints, read_job_detail, read_job_request, set, tags, texts, trusts_bedrock,
+    },
     resource::{Effect, Entered, Loss, ResourceKey, Return},
     security_group::RuleChange,
 };
@@ -179,9 +181,9 @@ impl World {
         let group = self.group_mut(&id, it.settings);
         group.account = (*it.call.account).into();
         group.region = (*it.call.region).into();
-        group.name = text(it.request.at("groupName")).map(Into::into);
-        group.description = text(it.request.at("groupDescription")).map(Into::into);
-        group.vpc = vpc.clone().map(Into::into);
+        set(&mut group.name, it.request.at("groupName"));
+        set(&mut group.description, it.request.at("groupDescription"));
+        set(&mut group.vpc, it.request.at("vpcId"));
         group.enter(it.evidence(), RuleChange::Created, max);
         let key = ResourceKey::SecurityGroup(id.into());
         let endpoints = vpc.map(|vpc| self.network.place(key.clone(), &vpc)).unwrap_or_default();

@@ -30,6 +30,11 @@ impl World {
         };
         let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
         let mut touched = Touched::new();
+        let keep = |field: &mut Option<Box<str>>, value: &Option<String>| {
+            if let Some(value) = value {
+                set_text(field, value);
+            }
+        };
         for job in &seen.jobs {
             let (account, region) = owner_of_arn(&job.job_arn).unwrap_or((&seen.account, &seen.region));
             let wanted = JobRef { account, region, arn: Some(&job.job_arn), name: job.job_name.as_deref() };
@@ -39,11 +44,6 @@ impl World {
             let group = self.group_mut(&observed.group_id, settings);
             group.account = seen.account.as_str().into();
             group.region = seen.region.as_str().into();
-            let keep = |field: &mut Option<Box<str>>, value: &Option<String>| {
-                if let Some(value) = value {
-                    *field = Some(value.as_str().into());
-                }
-            };
             keep(&mut group.name, &observed.group_name);
             keep(&mut group.description, &observed.description);
             keep(&mut group.vpc, &observed.vpc_id);

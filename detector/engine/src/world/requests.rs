@@ -54,7 +54,7 @@ fn read_common(job: &mut Job, source: &Value) {
 }
 
 /// Sets a field that several sources may name: the least text wins, so that the order of arrival does not.
-fn set(field: &mut Option<Box<str>>, value: &Value) {
+pub(crate) fn set(field: &mut Option<Box<str>>, value: &Value) {
     if let Some(value) = text(value) {
         set_text(field, &value);
     }
