@@ -47,7 +47,7 @@ fn emptied_group<'a>(events: &'a [Event], group: &str) -> Vec<Emptied<'a>> {
     let mut rules: Option<Rules> = None;
     let mut emptied: Vec<Emptied<'a>> = Vec::new();
     let mut deleted: Option<Time> = None;
-    for event in events {
+    for event in creation_first(events, group) {
         if let What::Inventory(detail) = &event.what {
             let found = list(detail, "/securityGroups").into_iter().find(|g| text(g, "/groupId") == Some(group));
             rules = found.map(observed_rules).or(rules);
@@ -87,6 +87,18 @@ fn emptied_group<'a>(events: &'a [Event], group: &str) -> Vec<Emptied<'a>> {
     emptied
 }
 
+/// In judging order, except that nothing happens to a group before it is made: Terraform makes a group and its rules
+/// within one second, in which eventIDs say nothing about what came first.
+fn creation_first<'a>(events: &'a [Event], group: &str) -> Vec<&'a Event> {
+    let makes_it = |event: &&Event| {
+        let call = event.success("ec2.amazonaws.com").filter(|call| call.name == "CreateSecurityGroup");
+        call.is_some_and(|call| text(&call.record, "/responseElements/groupId") == Some(group))
+    };
+    let mut ordered: Vec<&Event> = events.iter().collect();
+    ordered.sort_by_key(|event| (event.time(), !makes_it(event)));
+    ordered
+}
+
 fn observed_rules(group: &Value) -> Rules {
     let mut rules = Rules::default();
     for observed in list(group, "/rules") {
@@ -117,8 +129,12 @@ fn revoke(rules: &mut Rules, call: &Call) {
         rules.present.remove(&rule);
     }
     for id in texts(&call.record, "/requestParameters/securityGroupRuleIds") {
-        if let Some(rule) = rules.ids.get(&id) {
-            rules.present.remove(rule);
+        let named: Vec<&Rule> = rules.ids.values().collect();
+        let nameless = rules.present.iter().filter(|rule| !named.contains(rule));
+        // An id that nobody told of names the one rule whose id nobody told of.
+        let only = nameless.clone().next().filter(|_| nameless.count() == 1).cloned();
+        if let Some(rule) = rules.ids.get(&id).cloned().or(only) {
+            rules.present.remove(&rule);
         }
     }
 }

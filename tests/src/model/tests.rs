@@ -131,6 +131,13 @@ fn emptied_group() {
     check(vec![created_group(0), created(1), egress(60, "Revoke"), ended(179)], &[]);
     check(vec![created_group(0), created(1), egress(60, "Revoke"), ended(180)], &resolved);
     check(vec![created(1), egress(60, "Revoke")], &[]);
+    // Within one second, eventIDs do not tell that the group was made before it got its second rule.
+    let mut made = created_group(0);
+    made["eventID"] = json!("z");
+    let request =
+        json!({"groupId": "sg-1", "ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "cidrIp": "10.0.0.0/8"});
+    let second_rule = call(0, "ec2", "AuthorizeSecurityGroupEgress", request, json!({}));
+    check(vec![second_rule, made, created(1), egress(60, "Revoke")], &[]);
 }
 
 #[test]

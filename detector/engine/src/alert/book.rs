@@ -198,9 +198,8 @@ fn without_counts(alert: &Alert) -> Alert {
     rest.last_event_time = crate::time::Second::MIN;
     rest.first_event_time = crate::time::Second::MIN;
     rest.summary.clear();
-    rest.queries.clear();
     // Commands name the time up to which sessions are revoked.
-    rest.remediation.clear();
+    rest.repair.clear();
     for growing in ["attempts", "blind_invocations", "blind_principals", "error_codes"] {
         rest.facts.remove(growing);
     }

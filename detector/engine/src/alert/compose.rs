@@ -89,7 +89,7 @@ impl Group<'_> {
         };
         let name = first.map(|one| one.name.to_string()).unwrap_or_default();
         finish(&mut alert, self.rule.about(), &name);
-        alert.remediation = remedy::of_state(&alert, &self.event.repair, world);
+        alert.repair = remedy::of_state(&alert, &self.event.repair, world);
         Finding { alert, over: self.event.over }
     }
 }
@@ -175,21 +175,16 @@ pub(crate) fn blank(about: &About) -> Alert {
         facts: Map::new(),
         attack: about.attack.clone(),
         runbook: about.runbook.clone(),
-        remediation: Vec::new(),
-        queries: Vec::new(),
+        repair: Vec::new(),
     }
 }
 
-/// Writes what follows from the rest of the alert: the summary, the queries, and the commands that contain a principal.
+/// Writes the summary, which follows from the rest of the alert.
 pub(crate) fn finish(alert: &mut Alert, about: &About, event_name: &str) {
     alert.summary = match &about.summary {
         Some(template) => template.render(|hole| fill(hole, alert, event_name)),
         None => default_summary(alert, event_name),
     };
-    alert.queries = remedy::queries(alert);
-    if matches!(alert.subject_kind, SubjectKind::Principal | SubjectKind::Event) {
-        alert.remediation = remedy::of_principal(alert);
-    }
 }
 
 fn fill(hole: &Placeholder, alert: &Alert, event_name: &str) -> Option<String> {

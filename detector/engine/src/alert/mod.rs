@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 pub(crate) use stored::Stored;
 
-use crate::time::Second;
+use crate::{remedy, time::Second};
 
 /// How bad it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -176,10 +176,27 @@ pub struct Alert {
     pub attack: Vec<String>,
     /// Path of the runbook.
     pub runbook: String,
-    /// What repairs it.
-    pub remediation: Vec<Remediation>,
+    /// What repairs the lost thing, as far as it follows from what the engine knows of it; the rest follows from the
+    /// alert itself, see [`Alert::remediation`].
+    pub repair: Vec<Remediation>,
+}
+
+impl Alert {
+    /// What repairs and contains it.
+    #[must_use]
+    pub fn remediation(&self) -> Vec<Remediation> {
+        let mut steps = self.repair.clone();
+        if matches!(self.subject_kind, SubjectKind::Principal | SubjectKind::Event) {
+            steps.extend(remedy::of_principal(self));
+        }
+        steps
+    }
+
     /// What digs further.
-    pub queries: Vec<Query>,
+    #[must_use]
+    pub fn queries(&self) -> Vec<Query> {
+        remedy::queries(self)
+    }
 }
 
 /// Why an alert is told again.

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Actor, Alert, Query, Remediation, Severity, Status, SubjectKind};
+use super::{Actor, Alert, Remediation, Severity, Status, SubjectKind};
 use crate::time::Second;
 
 /// An [`Alert`] that can be serialised.
@@ -28,8 +28,7 @@ pub(crate) struct Stored {
     facts: String,
     attack: Vec<String>,
     runbook: String,
-    remediation: Vec<Remediation>,
-    queries: Vec<Query>,
+    repair: Vec<Remediation>,
 }
 
 impl Stored {
@@ -55,8 +54,7 @@ impl Stored {
             event_count: alert.event_count,
             attack: alert.attack,
             runbook: alert.runbook,
-            remediation: alert.remediation,
-            queries: alert.queries,
+            repair: alert.repair,
         }
     }
 
@@ -83,8 +81,7 @@ impl Stored {
             event_count: stored.event_count,
             attack: stored.attack,
             runbook: stored.runbook,
-            remediation: stored.remediation,
-            queries: stored.queries,
+            repair: stored.repair,
         })
     }
 

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{activity::ApiCall, alert::Actor, decode};
+use crate::{activity::ApiCall, alert::Actor, decode, hashing::hash_of};
 
 /// An [`Actor`], without what can be rebuilt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,7 @@ enum UserAgent {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct SharedStrings {
     strings: Vec<Box<str>>,
+    hashes: Vec<u64>,
 }
 
 /// How many shared strings an account keeps; further ones are kept by each principal.
@@ -46,11 +47,13 @@ const SHARED_MAX: usize = 256;
 
 impl SharedStrings {
     fn number_of(&mut self, text: &str) -> Option<u32> {
-        let known = self.strings.iter().position(|string| **string == *text);
+        let hash = hash_of(text);
+        let known = self.hashes.iter().position(|other| *other == hash);
         let place = match known {
             Some(place) => place,
             None if self.strings.len() < SHARED_MAX => {
                 self.strings.push(text.into());
+                self.hashes.push(hash);
                 self.strings.len().saturating_sub(1)
             }
             None => return None,

@@ -139,6 +139,7 @@ impl Day {
         let place = match self.outcomes.binary_search_by_key(&outcome, |(key, _)| *key) {
             Ok(found) => found,
             Err(place) => {
+                self.outcomes.reserve_exact(1);
                 self.outcomes.insert(place, (outcome, Tally::default()));
                 place
             }

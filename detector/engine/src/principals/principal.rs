@@ -177,6 +177,7 @@ impl Principal {
         let place = match self.days.binary_search_by_key(&day, |open| open.day) {
             Ok(found) => found,
             Err(place) => {
+                self.days.reserve_exact(1);
                 self.days.insert(place, Day::new(day));
                 place
             }

@@ -12,7 +12,7 @@ use crate::{order::Moment, time::Second};
 /// Inference calls of one account and region.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct RegionCalls {
-    /// Calls per second and principal.
+    /// Calls per second and principal, principals in order.
     seconds: BTreeMap<u32, Vec<(u32, u32)>>,
     /// What was counted of blind intervals that are longer than the allowed lateness.
     settled: BTreeMap<Moment, Blind>,
@@ -43,9 +43,13 @@ impl RegionCalls {
     /// Counts a call.
     pub(crate) fn add(&mut self, second: u32, principal: u32) {
         let callers = self.seconds.entry(second).or_default();
-        match callers.iter_mut().find(|(known, _)| *known == principal) {
-            Some((_, count)) => *count = count.saturating_add(1),
-            None => callers.push((principal, 1)),
+        match callers.binary_search_by_key(&principal, |(known, _)| *known) {
+            Ok(found) => {
+                if let Some((_, count)) = callers.get_mut(found) {
+                    *count = count.saturating_add(1);
+                }
+            }
+            Err(place) => callers.insert(place, (principal, 1)),
         }
     }
 

@@ -188,8 +188,7 @@ mod tests {
             facts: serde_json::json!({"n": 5}).as_object().cloned().unwrap_or_default(),
             attack: vec![],
             runbook: String::new(),
-            remediation: vec![],
-            queries: vec![],
+            repair: vec![],
         }
     }
 

@@ -155,7 +155,7 @@ impl Block {
     }
 
     fn first_steps(&mut self, alert: &Alert) {
-        for (position, step) in alert.remediation.iter().take(SHOWN_MAX).enumerate() {
+        for (position, step) in alert.remediation().iter().take(SHOWN_MAX).enumerate() {
             let name = if position == 0 { "first" } else { "" };
             self.row(name, &format!("{}. {}", position.saturating_add(1), step.title));
             for command in step.command.lines() {

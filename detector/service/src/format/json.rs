@@ -29,8 +29,8 @@ struct AlertJson<'a> {
     facts: &'a Map<String, Value>,
     attack: &'a [String],
     runbook: &'a str,
-    remediation: Vec<RemediationJson<'a>>,
-    queries: Vec<QueryJson<'a>>,
+    remediation: Vec<RemediationJson>,
+    queries: Vec<QueryJson>,
 }
 
 #[derive(Serialize)]
@@ -51,16 +51,16 @@ struct ActorJson<'a> {
 }
 
 #[derive(Serialize)]
-struct RemediationJson<'a> {
-    title: &'a str,
-    command: &'a str,
+struct RemediationJson {
+    title: String,
+    command: String,
 }
 
 #[derive(Serialize)]
-struct QueryJson<'a> {
-    title: &'a str,
-    language: &'a str,
-    text: &'a str,
+struct QueryJson {
+    title: String,
+    language: String,
+    text: String,
 }
 
 /// The alert as a JSON value.
@@ -97,8 +97,8 @@ impl<'a> AlertJson<'a> {
             facts: &alert.facts,
             attack: &alert.attack,
             runbook: &alert.runbook,
-            remediation: alert.remediation.iter().map(RemediationJson::of).collect(),
-            queries: alert.queries.iter().map(QueryJson::of).collect(),
+            remediation: alert.remediation().into_iter().map(RemediationJson::of).collect(),
+            queries: alert.queries().into_iter().map(QueryJson::of).collect(),
         }
     }
 }
@@ -117,15 +117,15 @@ impl<'a> ActorJson<'a> {
     }
 }
 
-impl<'a> RemediationJson<'a> {
-    fn of(remediation: &'a Remediation) -> Self {
-        Self { title: &remediation.title, command: &remediation.command }
+impl RemediationJson {
+    fn of(remediation: Remediation) -> Self {
+        Self { title: remediation.title, command: remediation.command }
     }
 }
 
-impl<'a> QueryJson<'a> {
-    fn of(query: &'a Query) -> Self {
-        Self { title: &query.title, language: &query.language, text: &query.text }
+impl QueryJson {
+    fn of(query: Query) -> Self {
+        Self { title: query.title, language: query.language, text: query.text }
     }
 }
 

@@ -171,13 +171,14 @@ fn observables(alert: &Alert) -> Vec<Value> {
 
 fn remediation(alert: &Alert) -> Value {
     let steps: Vec<String> =
-        alert.remediation.iter().map(|step| format!("{}:\n{}", step.title, step.command)).collect();
+        alert.remediation().iter().map(|step| format!("{}:\n{}", step.title, step.command)).collect();
     let desc = if steps.is_empty() { format!("See {}", alert.runbook) } else { steps.join("\n\n") };
     json!({ "desc": desc, "references": [alert.runbook] })
 }
 
 fn queries(alert: &Alert) -> Vec<Value> {
-    let queries = alert.queries.iter();
+    let queries = alert.queries();
+    let queries = queries.iter();
     queries.map(|query| json!({ "title": query.title, "language": query.language, "text": query.text })).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use bedrock_watch_engine::{
     Second,
-    alert::{Actor, Alert, AlertChange, ChangeKind, Query, Remediation, Severity, Status, SubjectKind},
+    alert::{Actor, Alert, AlertChange, ChangeKind, Remediation, Severity, Status, SubjectKind},
 };
 
 /// A critical alert about a deleted security group, with control characters where an attacker can put them.
@@ -44,14 +44,9 @@ pub(crate) fn alert() -> Alert {
         facts: facts.as_object().cloned().unwrap_or_default(),
         attack: vec!["T1485".to_owned()],
         runbook: "rules/customization-job-security-group-deleted/runbook.md".to_owned(),
-        remediation: vec![Remediation {
+        repair: vec![Remediation {
             title: "Recreate the group".to_owned(),
             command: "aws ec2 create-security-group \\\n  --group-name tuning".to_owned(),
-        }],
-        queries: vec![Query {
-            title: "What else they did".to_owned(),
-            language: "cloudtrail-lake".to_owned(),
-            text: "SELECT eventName FROM eds".to_owned(),
         }],
     }
 }

@@ -60,7 +60,7 @@ pub(super) async fn style() -> Response {
 
 fn article(alert: &Alert) -> String {
     let steps: Vec<String> = alert
-        .remediation
+        .remediation()
         .iter()
         .map(|step| format!("<p>{}</p><pre>{}</pre>", escape(&step.title), lines(&step.command)))
         .collect();

@@ -113,8 +113,7 @@ fn alert(kind: SubjectKind, subject: &str, principal: &str, facts: Value) -> Ale
         },
         attack: Vec::new(),
         runbook: String::new(),
-        remediation: Vec::new(),
-        queries: Vec::new(),
+        repair: Vec::new(),
     }
 }
 
