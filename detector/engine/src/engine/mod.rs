@@ -87,7 +87,7 @@ pub(crate) struct Memory {
     /// When principals' alerts may have to be resolved.
     pub(crate) quiet_due: BTreeMap<Second, BTreeSet<(Box<str>, u32)>>,
     /// Accounts and regions in which nothing is logged, with the inference calls counted there since.
-    pub(crate) blind: BTreeMap<(Box<str>, Box<str>), u64>,
+    pub(crate) blind: BTreeMap<Box<str>, BTreeMap<Box<str>, u64>>,
     /// The latest time the engine was told.
     pub(crate) clock: Second,
     /// How many principals all accounts have together.

@@ -167,14 +167,11 @@ impl Engine {
 
     /// Counts an inference call made where nothing is logged, and tells so at powers of two.
     pub(super) fn count_blind(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
-        let key: (Box<str>, Box<str>) = ((*call.account).into(), (*call.region).into());
-        if self.memory.blind.is_empty() {
-            return;
-        }
-        let Some(count) = self.memory.blind.get_mut(&key) else { return };
+        let regions = self.memory.blind.get_mut(&*call.account);
+        let Some(count) = regions.and_then(|regions| regions.get_mut(&*call.region)) else { return };
         *count = count.saturating_add(1);
         if count.is_power_of_two() {
-            let origin = Origin::Logging { account: key.0, region: key.1 };
+            let origin = Origin::Logging { account: (*call.account).into(), region: (*call.region).into() };
             let findings = self.findings_about(&origin);
             let entering = self.entering();
             changes.extend(self.memory.book.settle(&origin, findings, entering));
@@ -184,11 +181,11 @@ impl Engine {
     /// Notes whether an account and region are blind now.
     pub(super) fn settle_blindness(&mut self, origin: &Origin) {
         let Origin::Logging { account, region } = origin else { return };
-        let key = (account.clone(), region.clone());
+        let regions = self.memory.blind.entry(account.clone()).or_default();
         if self.memory.world.blind_intervals(account, region).is_empty() {
-            self.memory.blind.remove(&key);
+            regions.remove(region);
         } else {
-            self.memory.blind.entry(key).or_insert(0);
+            regions.entry(region.clone()).or_insert(0);
         }
     }
 

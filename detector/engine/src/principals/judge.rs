@@ -115,7 +115,7 @@ fn judge_seconds(court: Court<'_>, principal: &mut Principal, rule: &Rule, secon
         if let Some(invocations) = peak {
             principal.day_mut(day).peak.raise(invocations, second);
         }
-        let place = principal.verdicts.iter().position(|verdict| *verdict.rule == *rule.id() && verdict.day == day);
+        let place = principal.verdicts.iter().position(|verdict| verdict.day == day && *verdict.rule == *rule.id());
         let place = match (place, severity) {
             (Some(place), _) => place,
             (None, None) => continue,

@@ -150,7 +150,7 @@ impl Principal {
 
     /// The verdict of a rule about a day, made if need be.
     pub(crate) fn verdict_mut(&mut self, rule: &str, day: u32) -> &mut Verdict {
-        let known = self.verdicts.iter().position(|verdict| *verdict.rule == *rule && verdict.day == day);
+        let known = self.verdicts.iter().position(|verdict| verdict.day == day && *verdict.rule == *rule);
         let place = known.unwrap_or_else(|| {
             self.verdicts.push(Verdict::new(rule, day));
             self.verdicts.len().saturating_sub(1)

@@ -28,6 +28,8 @@ pub struct RuleSet {
     principal: Vec<RuleIndex>,
     state: Vec<(&'static str, Vec<RuleIndex>)>,
     bound: Bound,
+    /// The rules in the order of their ids.
+    by_id: Vec<RuleIndex>,
 }
 
 impl Default for RuleSet {
@@ -61,7 +63,9 @@ impl RuleSet {
             .collect();
         let bound = Bound::union(call_bounds.iter().map(|(_, bound)| bound));
         let dispatch = Dispatch::new(call_bounds);
-        Self { rules, correlations, dispatch, principal, state, bound }
+        let mut by_id: Vec<RuleIndex> = indexed(&rules).map(|(index, _)| index).collect();
+        by_id.sort_by_key(|index| rules.get(index.0 as usize).map(|rule| rule.about.id.clone()));
+        Self { rules, correlations, dispatch, principal, state, bound, by_id }
     }
 
     /// Every rule, in the order of the files.
@@ -111,13 +115,14 @@ impl RuleSet {
     /// The rule with this id.
     #[must_use]
     pub fn by_id(&self, id: &str) -> Option<&Rule> {
-        self.rules.iter().find(|rule| rule.about.id == id)
+        self.index_of(id).map(|index| self.get(index))
     }
 
     /// The index of the rule with this id.
     #[must_use]
     pub fn index_of(&self, id: &str) -> Option<RuleIndex> {
-        indexed(&self.rules).find(|(_, rule)| rule.about.id == id).map(|(index, _)| index)
+        let found = self.by_id.binary_search_by(|index| self.get(*index).about.id.as_str().cmp(id)).ok()?;
+        self.by_id.get(found).copied()
     }
 
     /// What a CloudTrail record must look like for any rule to be able to match it.

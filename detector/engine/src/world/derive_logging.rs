@@ -124,7 +124,7 @@ fn changed(account: &str, region: &str, step: &Step<'_>, calls: Option<&RegionCa
             facts.insert("moved".to_owned(), json!(moved));
             over = step.later.iter().any(|next| matches!(&next.after, Posture::On(next) if next.covers(before)));
         }
-        (_, Posture::Off) => blind_facts(&mut facts, step, calls, names),
+        (Posture::Unknown | Posture::On(_), Posture::Off) => blind_facts(&mut facts, step, calls, names),
         _ => {}
     }
     StateEvent {

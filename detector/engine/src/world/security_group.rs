@@ -58,7 +58,18 @@ pub(crate) struct EmptyStretch<'a> {
 impl SecurityGroup {
     /// Enters a change. Returns false when it was known.
     pub(crate) fn enter(&mut self, evidence: Evidence, change: RuleChange, max: usize) -> bool {
-        match self.changes.binary_search_by(|(known, _)| known.moment.cmp(&evidence.moment)) {
+        // Nothing happens to a group before it is made, whatever eventIDs say about one second.
+        let created = matches!(change, RuleChange::Created);
+        let place = self.changes.binary_search_by(|(known, known_change)| {
+            let known_created = matches!(known_change, RuleChange::Created);
+            let same_second = known.moment.at == evidence.moment.at;
+            match (same_second, known_created, created) {
+                (true, true, false) => std::cmp::Ordering::Less,
+                (true, false, true) => std::cmp::Ordering::Greater,
+                _ => known.moment.cmp(&evidence.moment),
+            }
+        });
+        match place {
             Ok(_) => false,
             Err(place) => {
                 self.changes.insert(place, (evidence, change));
@@ -141,11 +152,10 @@ impl RulesNow {
     }
 
     fn revoke(&mut self, egress: bool, named: &NamedRules) {
+        // In a default VPC, revoking a rule that is not there succeeds and changes nothing, so a rule that is not among
+        // the known ones says nothing about them.
         for revoked in &named.rules {
-            if self.rules.remove(&revoked.rule).is_none() {
-                // AWS says it took a rule away that is not among the known ones: they are not known after all.
-                self.known = false;
-            }
+            self.rules.remove(&revoked.rule);
         }
         for id in &named.ids {
             let by_id = self.rules.iter().find(|(_, known)| known.as_deref() == Some(id)).map(|(rule, _)| rule.clone());
@@ -163,7 +173,8 @@ impl RulesNow {
                 Some(rule) => {
                     self.rules.remove(&rule);
                 }
-                None => self.known = false,
+                None if egress => self.known = false,
+                None => {}
             }
         }
     }
