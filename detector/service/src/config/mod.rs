@@ -1,6 +1,6 @@
 //! The configuration file: TOML, read into types, every problem reported at once with its place.
 //!
-//! [`keys`] is the one list of sections and keys; reading, checking, the JSON Schema and the example are all derived
+//! `keys` is the one list of sections and keys; reading, checking, the JSON Schema and the example are all derived
 //! from it, so they cannot disagree. Deliberately no layering of files and no flags that override keys: one file says
 //! everything, and `${NAME}` brings in what differs between deployments.
 
