@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use memchr::{memchr_iter, memchr2_iter, memchr3, memmem};
+use memchr::{memchr_iter, memchr2, memchr2_iter, memchr3, memmem};
 
 use crate::time::Second;
 
@@ -100,18 +100,12 @@ fn string_after(text: &[u8], at: usize) -> Option<(&str, usize)> {
         None
     };
     let ((b':', _), (b'"', start)) = (next()?, next()?) else { return None };
-    for (length, byte) in text.get(start..)?.iter().enumerate() {
-        match byte {
-            b'"' => {
-                let end = start.saturating_add(length);
-                return Some((std::str::from_utf8(text.get(start..end)?).ok()?, end.saturating_add(1)));
-            }
-            // An escape has to be resolved, and control characters are no valid JSON.
-            b'\\' | 0..=0x1f => return None,
-            _ => {}
-        }
+    // An escape would have to be resolved.
+    let end = start.saturating_add(memchr2(b'"', b'\\', text.get(start..)?)?);
+    if text.get(end) != Some(&b'"') {
+        return None;
     }
-    None
+    Some((std::str::from_utf8(text.get(start..end)?).ok()?, end.saturating_add(1)))
 }
 
 /// How many levels more are closed than opened in `rest`, which begins outside a string.

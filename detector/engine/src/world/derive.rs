@@ -21,6 +21,9 @@ impl World {
     /// The state events about a resource.
     pub(crate) fn derive_resource(&self, resource: &ResourceKey, settings: &Settings) -> Vec<StateEvent> {
         let mut events = Vec::new();
+        if !self.has_story(resource) {
+            return events;
+        }
         let partitions = self.users_by_place(resource);
         for ((account, region), users) in &partitions {
             let about = About { world: self, resource, account, region, users };
@@ -34,6 +37,20 @@ impl World {
             }
         }
         events
+    }
+
+    /// Whether anything happened to a resource that could matter to its users; nearly always nothing did.
+    fn has_story(&self, resource: &ResourceKey) -> bool {
+        let ledger = self.ledgers.get(resource);
+        let of_ledger = ledger.is_some_and(|ledger| !ledger.refusals.is_empty() || ledger.losses().next().is_some());
+        of_ledger
+            || match resource {
+                ResourceKey::SecurityGroup(id) => self
+                    .groups
+                    .get(id)
+                    .is_some_and(|group| !group.missing.is_empty() || !group.empty_stretches().is_empty()),
+                _ => false,
+            }
     }
 
     /// Notes when the empty stretches of a group will be long enough to matter.
