@@ -290,9 +290,6 @@ impl Engine {
             self.memory.quiet_due.entry(due).or_default().insert((account_name.into(), number));
         }
         for (place, kind) in news {
-            if kind == ChangeKind::Fired {
-                self.memory.stats.alerts_fired = self.memory.stats.alerts_fired.saturating_add(1);
-            }
             changes.extend(self.principal_alert(account_name, number, place).map(|alert| AlertChange { kind, alert }));
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     account::{Account, Regions},
     activity::{Activity, ApiCall, JobStateChange},
     alert::{
-        Alert, AlertChange, Status,
+        Alert, AlertChange, ChangeKind, Status,
         book::{AlertBook, Entering},
     },
     bedrock::{BEDROCK, ENABLING_OPERATIONS},
@@ -168,7 +168,7 @@ impl Engine {
     /// Judges one activity and applies it to what is known.
     pub fn handle(&mut self, activity: &Activity<'_>, now: Second) -> Vec<AlertChange> {
         self.memory.stats.records = self.memory.stats.records.saturating_add(1);
-        let mut changes = self.tick(now);
+        let mut changes = self.let_time_pass(now);
         match activity {
             Activity::Call(call) => self.handle_call(call, &mut changes),
             Activity::JobState(change) => self.handle_job_state(change, &mut changes),
@@ -179,18 +179,26 @@ impl Engine {
             }
         }
         self.keep_limits();
+        self.count_fired(&changes);
         changes
     }
 
     /// Takes in what AWS answered.
     pub fn observe(&mut self, observation: &Observation, now: Second) -> Vec<AlertChange> {
-        let mut changes = self.tick(now);
+        let mut changes = self.let_time_pass(now);
         self.handle_observation(observation, &mut changes);
+        self.count_fired(&changes);
         changes
     }
 
     /// Lets time pass.
     pub fn tick(&mut self, now: Second) -> Vec<AlertChange> {
+        let changes = self.let_time_pass(now);
+        self.count_fired(&changes);
+        changes
+    }
+
+    fn let_time_pass(&mut self, now: Second) -> Vec<AlertChange> {
         self.memory.clock = self.memory.clock.max(now);
         let mut changes = Vec::new();
         if self.next_wakeup().is_none_or(|due| due > self.memory.clock) {
@@ -215,6 +223,7 @@ impl Engine {
         let touched = self.memory.world.advance(Second::MAX);
         self.derive(touched, &mut changes);
         self.resolve_all(&mut changes);
+        self.count_fired(&changes);
         changes
     }
 
@@ -265,6 +274,12 @@ impl Engine {
     #[must_use]
     pub fn watermark(&self, account: &str) -> Option<Second> {
         self.memory.accounts.get(account).map(|account| account.watermark)
+    }
+
+    fn count_fired(&mut self, changes: &[AlertChange]) {
+        let fired = changes.iter().filter(|change| change.kind == ChangeKind::Fired).count();
+        let fired = u64::try_from(fired).unwrap_or(u64::MAX);
+        self.memory.stats.alerts_fired = self.memory.stats.alerts_fired.saturating_add(fired);
     }
 
     fn handle_job_state(&mut self, change: &JobStateChange<'_>, changes: &mut Vec<AlertChange>) {
