@@ -146,4 +146,5 @@ fn refused_attempts_are_counted_without_end_and_kept_within_a_limit() {
     watched.see(60, delete_group(GROUP));
     assert_eq!(watched.subjects_of("customization-job-security-group-deleted"), [GROUP]);
     assert_eq!(watched.subjects_of("customization-job-security-group-delete-refused"), [GROUP]);
+    assert!(watched.engine.stats().other_limits_reached > 0);
 }

@@ -68,6 +68,8 @@ impl Engine {
         let forgotten = self.memory.book.forget_beyond(alerts_max);
         let stats = &mut self.memory.stats;
         stats.alerts_evicted = stats.alerts_evicted.saturating_add(forgotten);
+        let other = self.memory.world.take_other_limits_reached();
+        stats.other_limits_reached = stats.other_limits_reached.saturating_add(other);
         let reached = self.memory.world.limits_reached();
         stats.jobs_evicted = reached.jobs;
         stats.dependencies_evicted = reached.dependencies;

@@ -126,6 +126,11 @@ impl World {
         self.limits_reached
     }
 
+    /// How often other limits were reached since this was last asked.
+    pub(crate) fn take_other_limits_reached(&mut self) -> u64 {
+        std::mem::take(&mut self.limits_reached.other)
+    }
+
     /// How many resources are remembered.
     pub(crate) fn resources(&self) -> usize {
         self.ledgers.len().saturating_add(self.groups.len())
