@@ -24,3 +24,4 @@ pub mod sink;
 pub mod source;
 pub mod state_file;
 pub mod status;
+pub mod store;

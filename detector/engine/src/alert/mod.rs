@@ -136,7 +136,7 @@ pub struct Query {
 }
 
 /// An alert in its present state.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// The same history gives the same id, on any worker, before and after a crash.
     pub id: String,
@@ -200,7 +200,7 @@ impl Alert {
 }
 
 /// Why an alert is told again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ChangeKind {
     /// It is new, or fires again.
     Fired,

@@ -5,6 +5,7 @@
 //! everything, and `${NAME}` brings in what differs between deployments.
 
 mod build;
+pub mod delivery;
 mod environment;
 mod example;
 mod keys;
