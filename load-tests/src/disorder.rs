@@ -49,7 +49,7 @@ impl Delay {
 #[expect(clippy::print_stdout, reason = "the table is what the binary is for")]
 pub(crate) fn run(rules: &Arc<RuleSet>, principals: Option<u32>, enforced: bool) -> anyhow::Result<()> {
     let scenario: Disorder = scenario::read("disorder", include_str!("../scenarios/disorder.toml"))?;
-    let population = Population::new(principals.unwrap_or(scenario.principals));
+    let population = Population::distinct(principals.unwrap_or(scenario.principals));
     let mut random = StdRng::seed_from_u64(scenario.seed);
     let calls = calls(&mut random, population.len());
     let bursts = bursts(&calls, population.len());
@@ -128,7 +128,7 @@ fn delivered(random: &mut StdRng, delay: Delay, calls: &[(Second, usize)], seed:
     // Calls of the same second have no order of their own.
     arrivals.shuffle(random);
     arrivals.sort_by(|left, right| left.0.total_cmp(&right.0));
-    let population = Population::new(u32::try_from(callers).unwrap_or(u32::MAX));
+    let population = Population::distinct(u32::try_from(callers).unwrap_or(u32::MAX));
     let mut generator = Generator::new(seed, Stream::AllBedrock, population);
     let mut chunk = Chunk::default();
     for (_, at, caller) in arrivals {

@@ -25,6 +25,12 @@ enum Measurement {
         /// Records of each stream; the scenario's number unless given
         #[arg(long)]
         records: Option<u64>,
+        /// Leave the peers out: for a profiler
+        #[arg(long)]
+        engine_only: bool,
+        /// Only this stream; both unless given
+        #[arg(long, value_enum)]
+        stream: Option<throughput::StreamName>,
     },
     /// Bursts found when delivery is delayed, beside rsigma-eval
     Disorder {
@@ -38,7 +44,9 @@ fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let rules = bedrock_watch_load_tests::built_in_rules()?;
     match arguments.measurement {
-        Measurement::Throughput { records } => throughput::run(&rules, records, arguments.check),
+        Measurement::Throughput { records, engine_only, stream } => {
+            throughput::run(&rules, throughput::Wanted { records, engine_only, stream }, arguments.check)
+        }
         Measurement::Disorder { principals } => disorder::run(&rules, principals, arguments.check),
     }
 }

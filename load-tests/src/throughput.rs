@@ -12,6 +12,23 @@ use bedrock_watch_load_tests::{
 };
 use serde_json::Value;
 
+/// A stream, as the command line calls it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum StreamName {
+    /// 90 % other services
+    Mix,
+    /// Invocations only
+    Invocations,
+}
+
+/// What to measure.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wanted {
+    pub(crate) records: Option<u64>,
+    pub(crate) engine_only: bool,
+    pub(crate) stream: Option<StreamName>,
+}
+
 /// What each way of judging cost.
 #[derive(Debug, Default)]
 struct Costs {
@@ -23,21 +40,24 @@ struct Costs {
 
 /// Measures both streams and prints a table of each.
 #[expect(clippy::print_stdout, reason = "the tables are what the binary is for")]
-pub(crate) fn run(rules: &Arc<RuleSet>, records: Option<u64>, enforced: bool) -> anyhow::Result<()> {
+pub(crate) fn run(rules: &Arc<RuleSet>, wanted: Wanted, enforced: bool) -> anyhow::Result<()> {
     let scenario: Throughput = scenario::read("throughput", include_str!("../scenarios/throughput.toml"))?;
-    let records = records.unwrap_or(scenario.records);
+    let records = wanted.records.unwrap_or(scenario.records);
     let mut budget = Budget::default();
     let streams = [
         (
             "mix: 90 % other services, 8 % invocations, 2 % of interest",
-            Stream::Mix,
+            (Stream::Mix, StreamName::Mix),
             scenario.mix_records_per_second_min,
         ),
-        ("invocations only", Stream::AllBedrock, scenario.bedrock_records_per_second_min),
+        ("invocations only", (Stream::AllBedrock, StreamName::Invocations), scenario.bedrock_records_per_second_min),
     ];
-    for (name, stream, least) in streams {
+    for (name, (stream, stream_name), least) in streams {
+        if wanted.stream.is_some_and(|only| only != stream_name) {
+            continue;
+        }
         let generator = Generator::new(scenario.seed, stream, Population::new(scenario.principals));
-        let (costs, alerts) = measure(rules, generator, records, scenario.chunk)?;
+        let (costs, alerts) = measure(rules, generator, records, scenario.chunk, wanted.engine_only)?;
         println!("\n{name}; {} principals, {alerts} alerts\n", scenario.principals);
         print(&costs);
         budget.at_least(&format!("{name}: records/s"), costs.engine.records_per_second(), least);
@@ -50,6 +70,7 @@ fn measure(
     mut generator: Generator,
     records: u64,
     chunk: usize,
+    engine_only: bool,
 ) -> anyhow::Result<(Costs, usize)> {
     let peer = peer::Detection::new()?;
     let mut engine = Engine::new(Arc::clone(rules), Settings::standard());
@@ -57,9 +78,11 @@ fn measure(
     while costs.engine.records < records {
         let chunk = generator.chunk(chunk);
         let (count, bytes) = (chunk.len(), chunk.bytes().len());
-        costs.parse.add(count, bytes, || parse(&chunk))?;
-        costs.decode.add(count, bytes, || decode(&chunk));
-        costs.peer.add(count, bytes, || chunk.iter().try_for_each(|(record, _)| peer.judge(record).map(drop)))?;
+        if !engine_only {
+            costs.parse.add(count, bytes, || parse(&chunk))?;
+            costs.decode.add(count, bytes, || decode(&chunk));
+            costs.peer.add(count, bytes, || chunk.iter().try_for_each(|(record, _)| peer.judge(record).map(drop)))?;
+        }
         costs.engine.add(count, bytes, || judge(&mut engine, &chunk))?;
     }
     Ok((costs, engine.alerts().len()))

@@ -3,10 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     bedrock::normalise_model,
+    hashing::FixedHasher,
     principals::{NO_MODEL, Principals, Seen, SharedStrings},
     seen_events::SeenEvents,
     settings::Settings,
@@ -54,7 +56,9 @@ impl Account {
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Models {
     names: Vec<Box<str>>,
-    numbers: BTreeMap<Box<str>, u16>,
+    /// The place of each name; made from the names where it is missing, as after a restart.
+    #[serde(skip)]
+    numbers: HashMap<Box<str>, u16, FixedHasher>,
     pub(crate) seen: Vec<Seen>,
 }
 
@@ -62,6 +66,9 @@ impl Models {
     /// The number of a model; [`NO_MODEL`] when the call named none. Beyond `max` models, all others share a number.
     pub(crate) fn number_of(&mut self, model_id: Option<&str>, max: u32) -> u16 {
         let Some(name) = model_id.map(normalise_model) else { return NO_MODEL };
+        if self.numbers.len() != self.names.len() {
+            self.numbers = self.names.iter().cloned().zip(0_u16..).collect();
+        }
         if let Some(number) = self.numbers.get(&*name) {
             return *number;
         }

@@ -16,7 +16,7 @@ pub(crate) fn hash_of<T: Hash + ?Sized>(value: &T) -> u64 {
 }
 
 /// A hash short enough to be kept by the million; used to count distinct values.
-pub(crate) fn short_hash_of(value: &str) -> u32 {
+pub(crate) fn short_hash_of<T: Hash + ?Sized>(value: &T) -> u32 {
     let hash = hash_of(value);
     #[expect(clippy::cast_possible_truncation, reason = "folding 64 bits into 32 is the point")]
     let folded = (hash ^ (hash >> 32)) as u32;

@@ -12,6 +12,7 @@
 #![warn(clippy::arithmetic_side_effects)]
 
 mod account;
+mod accounts;
 mod activity;
 pub mod alert;
 pub mod bedrock;

@@ -74,45 +74,48 @@ impl PartialOrd for EventId {
     }
 }
 
+/// Where the two digits of each byte of a UUID stand.
+const UUID_DIGITS: [usize; 16] = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
 const UUID_DASHES: [usize; 4] = [8, 13, 18, 23];
 
 fn parse_uuid(id: &[u8]) -> Option<[u8; 16]> {
-    if id.len() != 36 {
-        return None;
-    }
-    let mut bytes = [0_u8; 16];
-    let mut digits = 0_usize;
-    for (place, &character) in id.iter().enumerate() {
-        if UUID_DASHES.contains(&place) {
-            if character != b'-' {
-                return None;
-            }
-            continue;
+    /// No lower-case hexadecimal digit.
+    const NONE: u8 = 0xff;
+    #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses what is out of bounds")]
+    static VALUES: [u8; 256] = {
+        let mut values = [NONE; 256];
+        let mut value: u8 = 0;
+        while value < 16 {
+            let digit = if value < 10 { b'0' + value } else { b'a' + value - 10 };
+            values[digit as usize] = value;
+            value += 1;
         }
-        let digit = match character {
-            b'0'..=b'9' => character.wrapping_sub(b'0'),
-            b'a'..=b'f' => character.wrapping_sub(b'a').wrapping_add(10),
-            _ => return None,
-        };
-        let byte = bytes.get_mut(digits / 2)?;
-        *byte = (*byte << 4) | digit;
-        digits = digits.saturating_add(1);
+        values
+    };
+    let id: &[u8; 36] = id.try_into().ok()?;
+    let value = |place: usize| id.get(place).and_then(|digit| VALUES.get(usize::from(*digit))).copied().unwrap_or(NONE);
+    let mut bytes = [0_u8; 16];
+    // A value that is no digit has bits that none of the sixteen digits has.
+    let mut seen = 0;
+    for (byte, place) in bytes.iter_mut().zip(UUID_DIGITS) {
+        let (high, low) = (value(place), value(place.saturating_add(1)));
+        seen |= high | low;
+        *byte = (high << 4) | (low & 15);
     }
-    Some(bytes)
+    let dashed = UUID_DASHES.iter().all(|place| id.get(*place) == Some(&b'-'));
+    (dashed && seen < 16).then_some(bytes)
 }
 
 fn format_uuid(bytes: &[u8; 16]) -> String {
-    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    let mut text = String::with_capacity(36);
-    for byte in bytes {
-        if UUID_DASHES.contains(&text.len()) {
-            text.push('-');
-        }
-        for nibble in [byte >> 4, byte & 15] {
-            text.push(HEX.get(usize::from(nibble)).copied().unwrap_or('0'));
+    const HEX: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'-'; 36];
+    for (byte, place) in bytes.iter().zip(UUID_DIGITS) {
+        if let Some([high, low]) = text.get_mut(place..place.saturating_add(2)) {
+            *high = HEX.get(usize::from(byte >> 4)).copied().unwrap_or(b'0');
+            *low = HEX.get(usize::from(byte & 15)).copied().unwrap_or(b'0');
         }
     }
-    text
+    str::from_utf8(&text).unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::engine::Memory;
 const MAGIC: &[u8; 8] = b"BWMEMORY";
 
 /// The version of the format; raise it whenever anything in the memory's structure changes.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 
 /// Why a snapshot could not be restored.
 #[derive(Debug, thiserror::Error)]
@@ -67,7 +67,7 @@ mod tests {
         check(b"", "not a bedrock-watch snapshot");
         check(b"BWMEMORY\0", "not a bedrock-watch snapshot");
         check(b"BWMEMORY\xff\xff", "format 65535");
-        check(b"BWMEMORY\0\x01\x01", "damaged");
+        check(&[MAGIC.as_slice(), &VERSION.to_be_bytes(), &[1]].concat(), "damaged");
         let empty = write(&Memory::default());
         assert!(read(&empty).is_ok());
         assert!(read(&empty[..empty.len() - 1]).is_err());

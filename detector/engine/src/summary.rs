@@ -44,7 +44,7 @@ impl Engine {
     #[must_use]
     pub fn summary(&self) -> Summary {
         let accounts = self.memory.accounts.iter().map(|(name, account)| AccountSummary {
-            account: name.to_string(),
+            account: name.to_owned(),
             watermark: account.watermark,
             principals: account.principals.len(),
         });

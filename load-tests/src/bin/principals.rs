@@ -34,7 +34,7 @@ fn main() -> anyhow::Result<()> {
     let principals = arguments.principals.unwrap_or(scenario.principals);
     let mut engine = Engine::new(built_in_rules()?, Settings::standard());
     let step_micros = u64::from(scenario.every_s).saturating_mul(1_000_000) / u64::from(principals.max(1));
-    let mut generator = Generator::new(scenario.seed, Stream::AllBedrock, Population::new(principals))
+    let mut generator = Generator::new(scenario.seed, Stream::AllBedrock, Population::distinct(principals))
         .with_callers(Callers::RoundRobin)
         .with_step_micros(step_micros);
     let before = ALLOCATOR.allocated();

@@ -1,4 +1,4 @@
-//! Who calls: users and roles over forty accounts, each made from its number so that a million need no memory.
+//! Who calls: users and sessions of roles over forty accounts, each made from its number so that a million need no memory.
 
 use rand::{Rng, SeedableRng, rngs::StdRng};
 
@@ -21,6 +21,8 @@ const ROLES: [&str; 8] = [
 pub struct Population {
     /// Cumulative weights by Zipf's law.
     cumulative: Vec<f64>,
+    /// Whether callers are sessions of a few roles, or each has a role of its own.
+    shares_roles: bool,
 }
 
 /// One caller.
@@ -35,14 +37,20 @@ pub(super) struct Caller {
 }
 
 impl Population {
-    /// `size` callers, at least one.
+    /// `size` callers, at least one: users, people, and machines that share the roles of their account, as most do.
     #[must_use]
     pub fn new(size: u32) -> Self {
         let weights = (1..=size.max(1)).scan(0.0, |sum, rank| {
             *sum += f64::from(rank).powf(-0.9);
             Some(*sum)
         });
-        Self { cumulative: weights.collect() }
+        Self { cumulative: weights.collect(), shares_roles: true }
+    }
+
+    /// `size` callers of which each is a principal of its own: the most there is to remember.
+    #[must_use]
+    pub fn distinct(size: u32) -> Self {
+        Self { shares_roles: false, ..Self::new(size) }
     }
 
     /// How many callers.
@@ -76,8 +84,8 @@ impl Population {
         let number = u64::try_from(index).unwrap_or_default();
         let mut random = StdRng::seed_from_u64(number);
         let account = format!("{:012}", 111_122_223_333 + (number % ACCOUNTS) * 7_919);
-        // A role name of its own for every caller: principals are roles, and each shall be one.
-        let role = format!("{}-{index}", ROLES.get(index % ROLES.len()).copied().unwrap_or_default());
+        let role = ROLES.get(index % ROLES.len()).copied().unwrap_or_default();
+        let role = if self.shares_roles { role.to_owned() } else { format!("{role}-{index}") };
         let key_prefix = if index.is_multiple_of(10) { "AKIA" } else { "ASIA" };
         let key = key_id(&mut random, key_prefix);
         if index.is_multiple_of(10) {

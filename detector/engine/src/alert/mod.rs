@@ -34,6 +34,12 @@ impl Severity {
     /// Every severity, from the least to the worst.
     pub const ALL: [Self; 5] = [Self::Informational, Self::Low, Self::Medium, Self::High, Self::Critical];
 
+    /// Its place in [`Severity::ALL`].
+    #[must_use]
+    pub const fn rank(self) -> usize {
+        self as usize
+    }
+
     /// The name in alerts and rules.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

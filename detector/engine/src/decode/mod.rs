@@ -8,6 +8,7 @@
 //! One typed, borrowed parse of about twenty fields; everything else stays raw until somebody asks for it.
 
 mod call;
+mod compact;
 mod error;
 mod event;
 mod fields;
@@ -30,7 +31,7 @@ pub use json::NESTING_MAX;
 
 use crate::activity::{Activity, OtherEvent};
 use json::{Json, SerdeJson, Sonic};
-use wire::{Envelope, Head, Raw, Record};
+use wire::{Envelope, Enveloped, Head, Raw, Record};
 
 /// Decodes one record.
 ///
@@ -39,7 +40,7 @@ use wire::{Envelope, Head, Raw, Record};
 /// tells one call from another.
 pub fn decode(bytes: &[u8]) -> Result<Activity<'_>, DecodeError> {
     let text = checked_text(bytes)?;
-    if let Some(activity) = enveloped_call(text) {
+    if let Some(activity) = enveloped_call(text).or_else(|| bare_call(text)) {
         return Ok(activity);
     }
     decode_with::<Sonic>(text).or_else(|_| decode_with::<SerdeJson>(text))
@@ -52,7 +53,7 @@ pub fn decode_by_the_book(bytes: &[u8]) -> Result<Activity<'_>, DecodeError> {
 }
 
 fn checked_text(bytes: &[u8]) -> Result<&str, DecodeError> {
-    let text = std::str::from_utf8(bytes).map_err(|error| DecodeError::NotUtf8 { at: error.valid_up_to() })?;
+    let text = simdutf8::compat::from_utf8(bytes).map_err(|error| DecodeError::NotUtf8 { at: error.valid_up_to() })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let text = text.trim_matches([' ', '\t', '\r', '\n']);
     if text.is_empty() {
@@ -116,31 +117,35 @@ fn insight<'a, R>(record: &Record<'a, R>) -> Option<Activity<'a>> {
     is_insight.then_some(Activity::Other(OtherEvent { time, account, detail_type: Cow::Borrowed(INSIGHT) }))
 }
 
-/// Decodes an envelope whose last field is `detail`, as EventBridge writes it, without passing over the record twice.
+/// Decodes a bare record as CloudTrail writes it.
+fn bare_call(text: &str) -> Option<Activity<'_>> {
+    let record: Record<'_, compact::RawText<'_>> = compact::parse(text).ok()?;
+    if !call::is_call(&record) {
+        return None;
+    }
+    call::call(record, text, None).ok().map(|call| Activity::Call(Box::new(call)))
+}
+
+/// Decodes an envelope whose last field is `detail`, as EventBridge writes it, in one pass.
 ///
-/// The record is what stands between `"detail":` and the last brace; what stands before it must be a complete envelope
-/// when its value is replaced by null. That is exactly when the whole is valid and `detail` is one of its own fields,
-/// so nothing here depends on where the search happened to hit. In any doubt the answer is `None`, and the long way
-/// decides.
+/// The parse has seen that `detail` is the envelope's own last field. Its text, which a parser does not give, is what
+/// stands between `"detail":` and the last brace: nothing before that key opens an object but the envelope itself, so
+/// the key is the envelope's. In any doubt the answer is `None`, and the long way decides.
 fn enveloped_call(text: &str) -> Option<Activity<'_>> {
     static DETAIL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(r#""detail":"#));
     if text.starts_with(r#"{"eventVersion""#) {
         return None;
     }
-    let end_of_key = DETAIL.find(text.as_bytes())?.checked_add(DETAIL.needle().len())?;
-    let (before, after) = text.split_at_checked(end_of_key)?;
+    let key = DETAIL.find(text.as_bytes())?;
+    let (before, after) = text.split_at_checked(key.checked_add(DETAIL.needle().len())?)?;
+    let opens_another = memchr::memchr(b'{', before.as_bytes().get(1..)?).is_some();
+    if opens_another || before.as_bytes().get(key.checked_sub(1)?) == Some(&b'\\') {
+        return None;
+    }
     let detail = after.strip_suffix('}')?.trim_matches([' ', '\t', '\r', '\n']);
-    let record: Record<'_, sonic_rs::LazyValue<'_>> = Sonic::parse(detail).ok()?;
+    let Enveloped { account, record } = compact::parse::<Enveloped<'_, compact::RawText<'_>>>(text).ok()?;
     if !call::is_call(&record) {
         return None;
     }
-    let head_text = format!("{before}null}}");
-    let head: Head<'_, sonic_rs::LazyValue<'_>> = Sonic::parse(&head_text).ok()?;
-    if head.event_name.is_some() || head.event_source.is_some() || head.event_time.is_some() {
-        return None;
-    }
-    let says_account = record.recipient_account_id.as_ref().is_some_and(|account| !account.as_str().is_empty());
-    let account = if says_account { None } else { wire::text(head.account) };
-    let account = account.map(|account| Cow::Owned(account.into_owned()));
-    call::call(record, detail, account).ok().map(|call| Activity::Call(Box::new(call)))
+    call::call(record, detail, wire::text(account)).ok().map(|call| Activity::Call(Box::new(call)))
 }

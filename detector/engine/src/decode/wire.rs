@@ -189,16 +189,66 @@ wire_struct! {
 wire_struct! {
     /// An envelope, and what would show that it is more than an envelope.
     Head, HeadKey, 'a, R {
-        Id "id" => id: Text<'a>,
-        DetailType "detail-type" => detail_type: Text<'a>,
-        Source "source" => source: Text<'a>,
-        Time "time" => time: Text<'a>,
-        Region "region" => region: Text<'a>,
         Detail "detail" => detail: R,
-        Account "account" => account: Text<'a>,
         EventName "eventName" => event_name: serde::de::IgnoredAny,
-        EventSource "eventSource" => event_source: serde::de::IgnoredAny,
-        EventTime "eventTime" => event_time: serde::de::IgnoredAny,
+    }
+}
+
+/// An envelope around a CloudTrail record, both read in one pass; an error unless `detail` is its last field and stands
+/// there once, and nothing else of a record stands beside it.
+#[derive(Debug)]
+pub(super) struct Enveloped<'a, R> {
+    pub(super) account: Option<Text<'a>>,
+    pub(super) record: Record<'a, R>,
+}
+
+#[derive(Deserialize)]
+#[serde(field_identifier)]
+enum EnvelopedKey {
+    #[serde(rename = "account")]
+    Account,
+    #[serde(rename = "detail")]
+    Detail,
+    #[serde(rename = "id", alias = "detail-type", alias = "source", alias = "time", alias = "region")]
+    Text,
+    #[serde(rename = "eventName", alias = "eventSource", alias = "eventTime")]
+    OfRecord,
+    #[serde(other)]
+    Unknown,
+}
+
+impl<'a, R: Raw<'a>> Deserialize<'a> for Enveloped<'a, R> {
+    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<R>(std::marker::PhantomData<R>);
+
+        impl<'a, R: Raw<'a>> Visitor<'a> for Fields<R> {
+            type Value = Enveloped<'a, R>;
+
+            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.write_str("an envelope that ends with its record")
+            }
+
+            fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+                let unusual = || <M::Error as serde::de::Error>::custom("not as EventBridge writes it");
+                let mut account = None;
+                while let Some(key) = map.next_key()? {
+                    match key {
+                        EnvelopedKey::Account => account = map.next_value()?,
+                        EnvelopedKey::Text => drop(map.next_value::<Option<Text<'a>>>()?),
+                        EnvelopedKey::Unknown => drop(map.next_value::<serde::de::IgnoredAny>()?),
+                        EnvelopedKey::OfRecord => return Err(unusual()),
+                        EnvelopedKey::Detail => {
+                            let record = map.next_value()?;
+                            let more = map.next_key::<serde::de::IgnoredAny>()?;
+                            return if more.is_none() { Ok(Enveloped { account, record }) } else { Err(unusual()) };
+                        }
+                    }
+                }
+                Err(unusual())
+            }
+        }
+
+        deserializer.deserialize_map(Fields(std::marker::PhantomData))
     }
 }
 

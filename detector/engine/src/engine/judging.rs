@@ -41,7 +41,7 @@ impl Engine {
         let history_s = self.settings.history_days.saturating_mul(DAY_S);
         let limits = &self.settings.limits;
         let region = self.memory.regions.number_of(&call.region);
-        let Some(account) = self.memory.accounts.get_mut(&*call.account) else { return };
+        let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
         account.note_activity(call.time);
         let model_id = call.request.as_deref().and_then(|request| section::text(request, &["modelId"]));
         let model = account.models.number_of(model_id.as_deref(), limits.models_max);
@@ -103,7 +103,7 @@ impl Engine {
 
     fn note_enabling(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let region = self.memory.regions.number_of(&call.region);
-        let Some(account) = self.memory.accounts.get_mut(&*call.account) else { return };
+        let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
         account.note_activity(call.time);
         let known = account.principals.len();
         let number = account.principals.find_or_insert(&call.principal);
@@ -170,7 +170,7 @@ impl Engine {
         let mut models: &[crate::principals::Seen] = &[];
         let mut principal = &empty;
         if candidates.iter().any(wants_history)
-            && let Some(account) = self.memory.accounts.get_mut(&*call.account)
+            && let Some(account) = self.memory.accounts.get_mut(&call.account)
             && let Some(number) = account.principals.find(&call.principal)
         {
             models = &account.models.seen;
@@ -198,7 +198,7 @@ impl Engine {
         let region = self.memory.regions.number_of(&call.region);
         let rules = std::sync::Arc::clone(&self.rules);
         let rule = rules.get(index);
-        let Some(account) = self.memory.accounts.get_mut(&*call.account) else { return };
+        let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
         let known = account.principals.len();
         let number = account.principals.find_or_insert(&call.principal);
         self.memory.principal_count =
@@ -268,9 +268,8 @@ impl Engine {
         let mut news: Vec<(usize, ChangeKind)> = Vec::new();
         let mut due = None;
         for place in 0..principal.verdicts.len() {
-            let Some(rule) = principal.verdicts.get(place).and_then(|verdict| self.rules.by_id(&verdict.rule)) else {
-                continue;
-            };
+            let index = principal.verdicts.get_mut(place).and_then(|verdict| verdict.index_in(&self.rules));
+            let Some(rule) = index.map(|index| self.rules.get(index)) else { continue };
             let count = principal
                 .verdicts
                 .get(place)

@@ -25,14 +25,14 @@ impl Engine {
             self.forget_quietest_account();
         }
         let fresh = Account { watermark: time, ..Account::default() };
-        self.memory.accounts.insert(account.into(), fresh);
+        self.memory.accounts.insert(account, fresh);
     }
 
     /// Forgets the account with the fewest principals, of those the one that was quiet longest.
     fn forget_quietest_account(&mut self) {
         let quietest =
             self.memory.accounts.iter().min_by_key(|(_, account)| (account.principals.len(), account.watermark));
-        if let Some(name) = quietest.map(|(name, _)| name.clone()) {
+        if let Some(name) = quietest.map(|(name, _)| name.to_owned()) {
             let gone = self.memory.accounts.remove(&name).map_or(0, |account| account.principals.len());
             self.memory.principal_count = self.memory.principal_count.saturating_sub(gone);
         }
@@ -46,7 +46,7 @@ impl Engine {
     /// Whether a call was judged before; notes it if not.
     pub(super) fn is_copy(&mut self, call: &ApiCall<'_>) -> bool {
         let stats = &mut self.memory.stats;
-        let Some(account) = self.memory.accounts.get_mut(&*call.account) else { return false };
+        let Some(account) = self.memory.accounts.get_mut(&call.account) else { return false };
         match account.seen.insert(call.time, hash_of(&*call.event_id), content_of(call)) {
             Novelty::New => false,
             Novelty::Copy { differs } => {
@@ -78,9 +78,9 @@ impl Engine {
     /// The account that has the most principals pays for the limit.
     fn evict_principals(&mut self) {
         let horizon_s = self.settings.lateness_s.saturating_add(crate::rule::vocabulary::WINDOW_MAX_S);
-        let Some(account) = self.memory.accounts.values_mut().max_by_key(|account| account.principals.len()) else {
-            return;
-        };
+        let largest = self.memory.accounts.iter().max_by_key(|(_, account)| account.principals.len());
+        let Some(name) = largest.map(|(name, _)| name.to_owned()) else { return };
+        let Some(account) = self.memory.accounts.get_mut(&name) else { return };
         let evicted = account.principals.evict(account.watermark.0.saturating_sub(horizon_s));
         self.memory.principal_count = self.memory.principal_count.saturating_sub(evicted);
         let evicted = u64::try_from(evicted).unwrap_or(u64::MAX);
@@ -120,6 +120,5 @@ fn content_of(call: &ApiCall<'_>) -> u32 {
         call.error_code.as_deref(),
         call.source_ip.as_deref(),
     ];
-    let mixed = parts.into_iter().fold(u64::from(call.time.0), |mixed, part| hash_of(&(mixed, part)));
-    short_hash_of(&mixed.to_string())
+    short_hash_of(&(call.time.0, parts))
 }

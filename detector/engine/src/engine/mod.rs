@@ -13,7 +13,8 @@ use std::{
 };
 
 use crate::{
-    account::{Account, Regions},
+    account::Regions,
+    accounts::Accounts,
     activity::{Activity, ApiCall, JobStateChange},
     alert::{
         Alert, AlertChange, ChangeKind, Status,
@@ -79,7 +80,7 @@ impl Peeking {
 #[derive(Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Memory {
     pub(crate) stats: Stats,
-    pub(crate) accounts: BTreeMap<Box<str>, Account>,
+    pub(crate) accounts: Accounts,
     pub(crate) regions: Regions,
     pub(crate) world: World,
     pub(crate) book: AlertBook,

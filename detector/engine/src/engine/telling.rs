@@ -46,7 +46,7 @@ impl Engine {
     /// The alerts about principals, in any state.
     pub(super) fn principal_alerts(&self) -> Vec<Alert> {
         let mut alerts = Vec::new();
-        for (name, account) in &self.memory.accounts {
+        for (name, account) in self.memory.accounts.iter() {
             for &number in &account.with_verdicts {
                 let Some((_, principal)) = account.principals.peek(number) else { continue };
                 for place in 0..principal.verdicts.len() {
@@ -95,7 +95,7 @@ impl Engine {
             .memory
             .accounts
             .iter()
-            .flat_map(|(name, account)| account.with_verdicts.iter().map(|number| (name.clone(), *number)))
+            .flat_map(|(name, account)| account.with_verdicts.iter().map(|number| (name.into(), *number)))
             .collect();
         for (account, number) in all {
             self.resolve_principal(&account, number, Second::MAX, changes);

@@ -71,6 +71,20 @@ impl Calls {
         self.runs.get(from..to.max(from)).unwrap_or_default()
     }
 
+    /// The runs of one second.
+    pub(crate) fn at(&self, second: u32) -> &[Run] {
+        // Mostly the newest, which stand at the end.
+        let newest = self.runs.iter().rev().take(4).take_while(|run| run.second >= second).count();
+        match self.runs.len().checked_sub(newest) {
+            Some(from) if newest < 4 => {
+                let runs = self.runs.get(from..).unwrap_or_default();
+                let of_second = runs.partition_point(|run| run.second <= second);
+                runs.get(..of_second).unwrap_or_default()
+            }
+            _ => self.between(second, second),
+        }
+    }
+
     /// Index of the first run at or after `second`.
     pub(crate) fn first_at_or_after(&self, second: u32) -> usize {
         self.runs.partition_point(|run| run.second < second)

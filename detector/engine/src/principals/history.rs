@@ -34,6 +34,9 @@ impl Seen {
 
     /// Whether something happened in `[from, before)`.
     pub(crate) fn any_within(&self, from: u32, before: u32) -> bool {
+        if self.recent.first().is_some_and(|&first| first < before && first >= from) {
+            return true;
+        }
         let end = self.recent.partition_point(|&second| second < before);
         let latest = end.checked_sub(1).and_then(|index| self.recent.get(index).copied()).unwrap_or(self.older);
         latest != 0 && latest < before && latest >= from

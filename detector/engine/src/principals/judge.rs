@@ -6,6 +6,7 @@
 use std::cell::Cell;
 
 use crate::{
+    bedrock::Outcome,
     rule::{Counts, Metric, Rule, RuleSet},
     settings::Settings,
     time::DAY_S,
@@ -51,8 +52,17 @@ impl Change {
 /// Judges every principal rule again where `change` may matter. Returns whether any verdict was touched.
 pub(crate) fn judge(court: Court<'_>, principal: &mut Principal, change: Change) -> bool {
     let mut touched = false;
+    let outcomes = outcomes_in(principal, change.second());
     for &index in court.rules.principal_rules() {
-        touched |= judge_rule(court, principal, court.rules.get(index), change);
+        let rule = court.rules.get(index);
+        touched |= match change {
+            Change::Call { in_order: true, second, kind } => {
+                outcomes.iter().flatten().any(|outcome| counted(rule.counts(), *outcome))
+                    && can_matter(principal, rule, kind)
+                    && judge_seconds(court, principal, rule, &[second], second)
+            }
+            _ => judge_rule(court, principal, rule, change),
+        };
     }
     touched
 }
@@ -75,12 +85,6 @@ pub(crate) fn judge_again(court: Court<'_>, principal: &mut Principal, after: u3
 
 fn judge_rule(court: Court<'_>, principal: &mut Principal, rule: &Rule, change: Change) -> bool {
     let second = change.second();
-    if let Change::Call { in_order: true, .. } = change {
-        if !is_class_second(principal, rule.counts(), second) {
-            return false;
-        }
-        return judge_seconds(court, principal, rule, &[second], second);
-    }
     if rule.counts() == Counts::Enablement && principal.enablements.is_empty() {
         return false;
     }
@@ -142,7 +146,8 @@ impl Asked<'_> {
     }
 
     fn judged_by(&self, rule: &Rule) -> Option<crate::alert::Severity> {
-        if !rule.possible(&self.0) {
+        // Of the newest second every answer is at hand; of others, an upper bound may spare the search.
+        if self.0.second < self.0.principal.newest && !rule.possible(&self.0) {
             return None;
         }
         rule.matches(&self.0)
@@ -174,10 +179,24 @@ fn invocation_window(rule: &Rule) -> Option<u32> {
     rule.windows().iter().find(|(metric, _)| *metric == Metric::Invocations).map(|(_, seconds)| *seconds)
 }
 
-/// Whether the principal made a call that the rule counts in `second`.
-fn is_class_second(principal: &Principal, counts: Counts, second: u32) -> bool {
-    let among = |runs: &[Run]| runs.iter().any(|run| counted(counts, run.kind.outcome));
-    among(principal.accepted.between(second, second)) || among(principal.refused.between(second, second))
+/// Whether a call of this kind, the newest there is, can change what a rule finds in its second.
+fn can_matter(principal: &Principal, rule: &Rule, kind: CallKind) -> bool {
+    match rule.counts() {
+        Counts::Refusals => kind.outcome == Outcome::Refused || !rule.asks_for_refusals_only(),
+        Counts::Enablement => !principal.enablements.is_empty(),
+        Counts::Calls | Counts::Invocations | Counts::Matches => true,
+    }
+}
+
+/// How the principal's calls in `second` ended, each outcome once.
+fn outcomes_in(principal: &Principal, second: u32) -> [Option<Outcome>; 4] {
+    let mut outcomes = [None; 4];
+    for run in principal.accepted.at(second).iter().chain(principal.refused.at(second)) {
+        if let Some(slot) = outcomes.get_mut(run.kind.outcome as usize) {
+            *slot = Some(run.kind.outcome);
+        }
+    }
+    outcomes
 }
 
 /// The seconds in `first..=last` with a call that the rule counts.

@@ -67,41 +67,66 @@ impl PrincipalMoment<'_> {
         accepted.saturating_add(sum(self.refused(seconds), |_| true))
     }
 
-    /// Models called in the window, in no particular order.
-    pub(crate) fn models(&self, seconds: u32) -> Vec<u16> {
+    /// Shows `found` each model called in the window, in no particular order.
+    fn each_model(&self, seconds: u32, mut found: impl FnMut(u16)) {
         if self.is_newest() {
             let first = self.first(seconds);
-            return self.principal.models.iter().filter(|(_, last)| *last >= first).map(|(model, _)| *model).collect();
+            self.principal.models.iter().filter(|(_, last)| *last >= first).for_each(|(model, _)| found(*model));
+            return;
         }
-        distinct(self.accepted(seconds).iter().chain(self.refused(seconds)), |kind| {
-            (kind.model != NO_MODEL).then_some(kind.model)
-        })
+        let runs = self.accepted(seconds).iter().chain(self.refused(seconds));
+        distinct(runs, |kind| (kind.model != NO_MODEL).then_some(kind.model)).into_iter().for_each(found);
+    }
+
+    /// Models called in the window, in no particular order.
+    pub(crate) fn models(&self, seconds: u32) -> Vec<u16> {
+        let mut models = Vec::new();
+        self.each_model(seconds, |model| models.push(model));
+        models
+    }
+
+    /// Whether nobody in the account had called a model in the 30 days before the window.
+    fn is_new_model(&self, model: u16, seconds: u32) -> bool {
+        let first = self.first(seconds);
+        let from = first.saturating_sub(self.history_s());
+        self.models.get(usize::from(model)).is_none_or(|seen| !seen.any_within(from, first))
     }
 
     /// Models called in the window that nobody in the account had called in the 30 days before it.
     pub(crate) fn new_models(&self, seconds: u32) -> Vec<u16> {
-        let first = self.first(seconds);
-        let from = first.saturating_sub(self.history_s());
         let mut models = self.models(seconds);
-        models.retain(|&model| self.models.get(usize::from(model)).is_none_or(|seen| !seen.any_within(from, first)));
+        models.retain(|&model| self.is_new_model(model, seconds));
         models
+    }
+
+    /// Shows `found` each region called in the window, in no particular order.
+    fn each_region(&self, seconds: u32, mut found: impl FnMut(u8)) {
+        if self.is_newest() {
+            let first = self.first(seconds);
+            self.principal.regions.iter().filter(|seen| seen.last >= first).for_each(|seen| found(seen.region));
+            return;
+        }
+        let runs = self.accepted(seconds).iter().chain(self.refused(seconds));
+        distinct(runs, |kind| Some(kind.region)).into_iter().for_each(found);
     }
 
     /// Regions called in the window, in no particular order.
     pub(crate) fn regions(&self, seconds: u32) -> Vec<u8> {
+        let mut regions = Vec::new();
+        self.each_region(seconds, |region| regions.push(region));
+        regions
+    }
+
+    /// Whether the principal had not called a region in the 30 days before the window.
+    fn is_new_region(&self, region: u8, seconds: u32) -> bool {
         let first = self.first(seconds);
-        if self.is_newest() {
-            return self.principal.regions.iter().filter(|seen| seen.last >= first).map(|seen| seen.region).collect();
-        }
-        distinct(self.accepted(seconds).iter().chain(self.refused(seconds)), |kind| Some(kind.region))
+        self.principal.is_new_region(region, first.saturating_sub(self.history_s()), first)
     }
 
     /// Regions called in the window that the principal had not called in the 30 days before it.
     pub(crate) fn new_regions(&self, seconds: u32) -> Vec<u8> {
-        let first = self.first(seconds);
-        let from = first.saturating_sub(self.history_s());
         let mut regions = self.regions(seconds);
-        regions.retain(|&region| self.principal.is_new_region(region, from, first));
+        regions.retain(|&region| self.is_new_region(region, seconds));
         regions
     }
 
@@ -150,10 +175,22 @@ impl PrincipalMoment<'_> {
                 number(sum(self.accepted(seconds), |_| true).saturating_add(sum(self.refused(seconds), |_| true)))
             }
             Metric::Successes => number(sum(self.accepted(seconds), success)),
-            Metric::Models => self.models(seconds).len(),
-            Metric::NewModels => self.new_models(seconds).len(),
-            Metric::Regions => self.regions(seconds).len(),
-            Metric::NewRegions => self.new_regions(seconds).len(),
+            Metric::Models => counted(|count| self.each_model(seconds, |_| count())),
+            Metric::NewModels => counted(|count| {
+                self.each_model(seconds, |model| {
+                    if self.is_new_model(model, seconds) {
+                        count()
+                    }
+                });
+            }),
+            Metric::Regions => counted(|count| self.each_region(seconds, |_| count())),
+            Metric::NewRegions => counted(|count| {
+                self.each_region(seconds, |region| {
+                    if self.is_new_region(region, seconds) {
+                        count()
+                    }
+                });
+            }),
             Metric::SuccessesBefore => {
                 let Some(last) = self.second.checked_sub(1) else { return 0 };
                 let first = self.second.saturating_sub(seconds);
@@ -165,9 +202,10 @@ impl PrincipalMoment<'_> {
             Metric::LongLivedRefusals => number(sum(self.refused(seconds), |kind| kind.long_lived)),
             Metric::LimitProbes => number(sum(self.refused(seconds), |kind| kind.limit_probe)),
             Metric::RefusedModels => {
-                distinct(self.refused(seconds).iter(), |kind| (kind.model != NO_MODEL).then_some(kind.model)).len()
+                let named = |kind: &CallKind| (kind.model != NO_MODEL).then_some(kind.model);
+                count_distinct(self.refused(seconds), named)
             }
-            Metric::RefusedRegions => distinct(self.refused(seconds).iter(), |kind| Some(kind.region)).len(),
+            Metric::RefusedRegions => count_distinct(self.refused(seconds), |kind| Some(u16::from(kind.region))),
         }
     }
 }
@@ -187,6 +225,30 @@ pub(crate) fn distinct<'r, T: Ord + Copy>(
         }
     }
     values
+}
+
+/// How many distinct values there are among runs.
+fn count_distinct(runs: &[Run], value: impl Fn(&CallKind) -> Option<u16>) -> usize {
+    // Numbers are given out from 0 on, so nearly all fit into a small set of bits.
+    let mut small = [0_u64; 16];
+    let mut large = Vec::new();
+    for value in runs.iter().filter_map(|run| value(&run.kind)) {
+        match small.get_mut(usize::from(value / 64)) {
+            Some(bits) => *bits |= 1 << (value % 64),
+            None => {
+                insert_sorted(&mut large, value);
+            }
+        }
+    }
+    let in_small: u32 = small.iter().map(|bits| bits.count_ones()).sum();
+    large.len().saturating_add(usize::try_from(in_small).unwrap_or(usize::MAX))
+}
+
+/// How often `visit` counts.
+fn counted(visit: impl FnOnce(&mut dyn FnMut())) -> usize {
+    let mut count: usize = 0;
+    visit(&mut || count = count.saturating_add(1));
+    count
 }
 
 fn int(count: usize) -> i64 {

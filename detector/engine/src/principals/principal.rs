@@ -53,6 +53,8 @@ pub(crate) struct Principal {
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub(crate) struct RegionSeen {
     pub(crate) region: u8,
+    /// The earliest second among the recent calls; the greatest number when there is none.
+    pub(crate) first: u32,
     /// The latest second.
     pub(crate) last: u32,
     /// The latest second that left the recent calls; 0 for none.
@@ -102,8 +104,13 @@ impl Principal {
             note_last(&mut self.models, kind.model, second);
         }
         match self.regions.iter_mut().find(|seen| seen.region == kind.region) {
-            Some(seen) => seen.last = seen.last.max(second),
-            None => self.regions.push(RegionSeen { region: kind.region, last: second, older: 0 }),
+            Some(seen) => {
+                seen.first = seen.first.min(second);
+                seen.last = seen.last.max(second);
+            }
+            None => {
+                self.regions.push(RegionSeen { region: kind.region, first: second, last: second, older: 0 });
+            }
         }
         if kind.outcome == Outcome::Success {
             self.successes.insert(second, history_s);
@@ -193,12 +200,16 @@ impl Principal {
 
     /// Whether a region had no call in `[from, before)`.
     pub(crate) fn is_new_region(&self, region: u8, from: u32, before: u32) -> bool {
-        let older = self.regions.iter().find(|seen| seen.region == region).map_or(0, |seen| seen.older);
+        let Some(seen) = self.regions.iter().find(|seen| seen.region == region) else { return true };
+        let within = |second: u32| second >= from && second < before;
+        if within(seen.first) || (seen.older != 0 && within(seen.older)) {
+            return false;
+        }
+        // Recent calls before `from` are the exception: history is far longer than what is kept call by call.
         let was_called = |calls: &Calls| {
             calls.between(from, before.saturating_sub(1)).iter().rev().any(|run| run.kind.region == region)
         };
-        let older_counts = older != 0 && older >= from && older < before;
-        !(older_counts || (before > 0 && (was_called(&self.accepted) || was_called(&self.refused))))
+        seen.first >= before || !(was_called(&self.accepted) || was_called(&self.refused))
     }
 
     /// Moves what left the longest window into the long memory. `watermark` is the account's.
@@ -218,6 +229,7 @@ impl Principal {
             self.remember(run);
         }
         self.models.retain(|&(_, last)| last >= horizon);
+        self.renew_first_of_regions();
         self.successes.compact(horizon);
         self.enablements.retain(|enabled| enabled.second >= horizon);
         let baseline_s =
@@ -226,6 +238,17 @@ impl Principal {
         self.minutes.retain(|&(minute, _)| minute >= oldest_minute);
         let history_s = settings.history_days.saturating_mul(DAY_S).saturating_add(keep_s);
         self.regions.retain(|seen| seen.last.max(seen.older) >= watermark.saturating_sub(history_s));
+    }
+
+    /// Finds the earliest recent call of each region again, after some calls were forgotten.
+    fn renew_first_of_regions(&mut self) {
+        let Self { accepted, refused, regions, .. } = self;
+        for seen in regions {
+            let first_in =
+                |calls: &Calls| calls.all().iter().find(|run| run.kind.region == seen.region).map(|run| run.second);
+            let first = [first_in(accepted), first_in(refused)].into_iter().flatten().min();
+            seen.first = first.unwrap_or(u32::MAX);
+        }
     }
 
     fn remember(&mut self, run: &Run) {

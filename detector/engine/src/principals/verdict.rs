@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     alert::{ChangeKind, Severity, Status},
     order::EventId,
+    rule::{RuleIndex, RuleSet},
 };
 
 use super::{actor::StoredActor, day::Tally};
@@ -16,10 +17,15 @@ use super::{actor::StoredActor, day::Tally};
 pub(crate) struct Verdict {
     /// The rule's id.
     pub(crate) rule: Box<str>,
+    /// Its place in the present set of rules, once it was looked up.
+    #[serde(skip)]
+    index: Option<RuleIndex>,
     /// Counted from 1970-01-01.
     pub(crate) day: u32,
     /// The seconds at which the rule holds and that can still change, in order.
     held: Vec<(u32, Severity)>,
+    /// How many of these reach each severity, so that a busy day need not be searched for its worst second.
+    reached: [u32; Severity::ALL.len()],
     /// The seconds at which the rule held and that can no longer change.
     settled: Option<Settled>,
     /// What was known at the earliest second at which the rule holds.
@@ -64,14 +70,24 @@ impl Verdict {
     pub(crate) fn new(rule: &str, day: u32) -> Self {
         Self {
             rule: rule.into(),
+            index: None,
             day,
             held: Vec::new(),
+            reached: [0; Severity::ALL.len()],
             settled: None,
             opening: Opening::default(),
             matches: None,
             names: Vec::new(),
             told: None,
         }
+    }
+
+    /// The rule's place in `rules`, the set that the engine judges by; `None` if it is not there any more.
+    pub(crate) fn index_in(&mut self, rules: &RuleSet) -> Option<RuleIndex> {
+        if self.index.is_none() {
+            self.index = rules.index_of(&self.rule);
+        }
+        self.index
     }
 
     /// Notes whether the rule holds at `second`.
@@ -83,14 +99,32 @@ impl Verdict {
         match (place, severity) {
             (Ok(found), Some(severity)) => {
                 if let Some((_, held)) = self.held.get_mut(found) {
-                    *held = severity;
+                    let before = std::mem::replace(held, severity);
+                    self.uncount(before);
+                    self.count(severity);
                 }
             }
             (Ok(found), None) => {
-                self.held.remove(found);
+                let (_, before) = self.held.remove(found);
+                self.uncount(before);
             }
-            (Err(place), Some(severity)) => self.held.insert(place, (second, severity)),
+            (Err(place), Some(severity)) => {
+                self.held.insert(place, (second, severity));
+                self.count(severity);
+            }
             (Err(_), None) => {}
+        }
+    }
+
+    fn count(&mut self, severity: Severity) {
+        if let Some(count) = self.reached.get_mut(severity.rank()) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    fn uncount(&mut self, severity: Severity) {
+        if let Some(count) = self.reached.get_mut(severity.rank()) {
+            *count = count.saturating_sub(1);
         }
     }
 
@@ -126,7 +160,8 @@ impl Verdict {
     /// The highest severity reached.
     pub(crate) fn severity(&self) -> Option<Severity> {
         let settled = self.settled.map(|settled| settled.severity);
-        self.held.iter().map(|&(_, severity)| severity).chain(settled).max()
+        let held = Severity::ALL.into_iter().rev().find(|severity| self.reached.get(severity.rank()) > Some(&0));
+        held.max(settled)
     }
 
     /// Raises the severity of a verdict over single records.
@@ -140,12 +175,15 @@ impl Verdict {
     /// Folds the seconds before `horizon`, which can no longer change.
     pub(crate) fn settle(&mut self, horizon: u32) {
         const WORTH_FOLDING: usize = 64;
-        if self.held.len() < WORTH_FOLDING {
+        // Only when half of them can be folded, so that a second is moved about once and not whenever one is added.
+        let middle = self.held.get(self.held.len() / 2);
+        if self.held.len() < WORTH_FOLDING || middle.is_none_or(|&(second, _)| second >= horizon) {
             return;
         }
         let end = self.held.partition_point(|&(second, _)| second < horizon);
         let folded: Vec<(u32, Severity)> = self.held.drain(..end).collect();
         for (second, severity) in folded {
+            self.uncount(severity);
             self.reach(second, severity);
         }
     }

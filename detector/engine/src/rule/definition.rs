@@ -118,6 +118,7 @@ pub struct Rule {
     pub(super) searches: Vec<Search>,
     pub(super) condition: Logic,
     pub(super) windows: Vec<(Metric, u32)>,
+    pub(super) refusals_only: bool,
     pub(super) alerts: bool,
 }
 
@@ -162,6 +163,12 @@ impl Rule {
     #[must_use]
     pub fn windows(&self) -> &[(Metric, u32)] {
         &self.windows
+    }
+
+    /// Whether, in the second of a call, only a refused call can change what it finds.
+    #[must_use]
+    pub const fn asks_for_refusals_only(&self) -> bool {
+        self.refusals_only
     }
 
     /// Whether it asks for what a principal did before.

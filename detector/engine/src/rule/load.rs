@@ -12,7 +12,7 @@ use super::{
     metadata,
     problem::{Place, Problem, Problems, listed},
     set::state_bound,
-    value::Field,
+    value::{Field, Metric},
     vocabulary::{Domain, STATE_EVENTS},
     yaml::{self, Node},
 };
@@ -147,15 +147,45 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         return None;
     }
     let windows = Vec::new();
-    let mut rule = Rule { about, domain, subject, counts, levels, searches, condition, windows, alerts: true };
+    let mut rule = Rule {
+        about,
+        domain,
+        subject,
+        counts,
+        levels,
+        searches,
+        condition,
+        windows,
+        refusals_only: false,
+        alerts: true,
+    };
     rule.windows = windows_of(&rule);
+    rule.refusals_only = asks_for_refusals_only(&rule);
     if domain == Domain::State {
         rule.subject = state_subject(&rule).map_err(|message| problems.add(node.place, message)).ok()?;
     }
     Some(rule)
 }
 
-fn windows_of(rule: &Rule) -> Vec<(super::Metric, u32)> {
+/// Whether a rule asks for nothing but a principal's refused calls and what it did in earlier seconds.
+fn asks_for_refusals_only(rule: &Rule) -> bool {
+    let of_refusals = |field: &&Field| match field {
+        Field::Window { metric, .. } => matches!(
+            metric,
+            Metric::Refusals
+                | Metric::LongLivedRefusals
+                | Metric::LimitProbes
+                | Metric::RefusedModels
+                | Metric::RefusedRegions
+                | Metric::SuccessesBefore
+        ),
+        Field::Watch(name) => !name.starts_with("principal."),
+        Field::Record(_) | Field::Path(_) => true,
+    };
+    rule.counts == Counts::Refusals && rule.fields().iter().all(of_refusals)
+}
+
+fn windows_of(rule: &Rule) -> Vec<(Metric, u32)> {
     let mut windows: Vec<_> = rule
         .fields()
         .into_iter()
