@@ -13,7 +13,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    config::{Config, SinkConfig, SourceConfig},
+    config::{Config, SinkKind, SourceConfig},
     format::{Colour, Format},
     http,
     pipeline::{AlertView, Clock, Parts, Pipeline, Report},
@@ -138,7 +138,7 @@ impl Daemon {
             reports: reports_in,
             state: Arc::new(state),
             positions,
-            save_every: Duration::from_secs(config.state.interval_s),
+            save_every: Duration::from_secs(config.store.snapshot_interval_s),
             status,
             stop: stop_loop.clone(),
         });
@@ -197,7 +197,7 @@ impl Daemon {
 type Positions = std::collections::BTreeMap<String, String>;
 
 fn restore(config: &Config, rules: Arc<RuleSet>) -> Result<(Engine, StateFile, Positions), StartError> {
-    let state = StateFile::claim(&config.state.file)?;
+    let state = StateFile::claim(&config.store.path.with_extension("state"))?;
     let Some(kept) = state.load()? else {
         tracing::info!(file = %state.path().display(), "starting without memory; it will be kept in this file");
         return Ok((Engine::new(rules, config.engine.clone()), state, Positions::new()));
@@ -267,7 +267,7 @@ fn start_sinks(config: &Config, surroundings: Surroundings, tracker: &TaskTracke
     // Standard output is one stream: however often it is configured, the first one has it.
     let mut stream = Some(surroundings.stdout);
     let started = config.sinks.iter().filter_map(|sink| {
-        let SinkConfig::Stdout { format } = sink;
+        let SinkKind::Stdout { format } = sink.kind else { return None };
         let format = format.unwrap_or(surroundings.format);
         let stdout = Stdout::new(stream.take()?, format, surroundings.colour);
         Some(sink::start(stdout, tracker, status.clone()))

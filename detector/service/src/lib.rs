@@ -20,6 +20,7 @@ pub mod http;
 pub mod input;
 pub mod pipeline;
 pub mod replay;
+pub mod routing;
 pub mod sink;
 pub mod source;
 pub mod state_file;

@@ -28,6 +28,12 @@ impl Secret {
         self.0.len()
     }
 
+    /// The secret itself, for the one place that must send or check it. Never for a message.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
     /// Whether `given` is the secret. Digests are compared, so the time taken tells nothing about the secret.
     #[must_use]
     pub fn matches(&self, given: &[u8]) -> bool {
