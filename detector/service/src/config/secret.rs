@@ -28,9 +28,9 @@ impl Secret {
         self.0.len()
     }
 
-    /// The secret itself, for the one place that must send or check it. Never for a message.
+    /// The secret itself, for the one request it is meant for. Whoever takes it answers for it not being shown.
     #[must_use]
-    pub fn reveal(&self) -> &str {
+    pub fn expose(&self) -> &str {
         &self.0
     }
 

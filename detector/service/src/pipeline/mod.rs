@@ -5,6 +5,7 @@
 
 mod clock;
 mod report;
+mod told;
 mod view;
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 pub use clock::Clock;
 pub use report::{Report, ServiceCounters};
+pub use told::Told;
 pub use view::AlertView;
 
 use crate::{
@@ -190,6 +192,7 @@ impl Pipeline {
         self.parts.reports.send_replace(Report {
             stats: self.parts.engine.stats().clone(),
             service: self.counters.clone(),
+            routing: crate::routing::RoutingCounters::default(),
             now: self.parts.clock.now(),
         });
     }

@@ -2,6 +2,8 @@
 
 use bedrock_watch_engine::{Second, Stats};
 
+use crate::routing::RoutingCounters;
+
 /// Counters and the loop's time.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -9,6 +11,8 @@ pub struct Report {
     pub stats: Stats,
     /// What the loop counted.
     pub service: ServiceCounters,
+    /// What the router counted.
+    pub routing: RoutingCounters,
     /// What time it was for the loop.
     pub now: Second,
 }

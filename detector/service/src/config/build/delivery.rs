@@ -66,7 +66,7 @@ fn sink(document: &Document, table: &Table, found: &mut Findings) -> Option<Sink
         },
         _ => {
             let url = needed_secret(document, table, "url", found)?;
-            check_address(document, table, "url", url.reveal(), found);
+            check_address(document, table, "url", url.expose(), found);
             SinkKind::Webhook {
                 url,
                 format: format().unwrap_or(Format::Json),
@@ -104,7 +104,7 @@ fn slack(document: &Document, table: &Table, found: &mut Findings) -> Option<Sla
         }
         (false, true) => {
             let url = secret(document, table, "webhook_url", found)?;
-            check_address(document, table, "webhook_url", url.reveal(), found);
+            check_address(document, table, "webhook_url", url.expose(), found);
             if table.has("channel") {
                 let message = "an incoming webhook has its own channel; `channel` has no effect";
                 found.warning(document, table, "channel", message);
