@@ -112,9 +112,16 @@ fn write_revision(
 ) -> Result<(), Failure> {
     let body = serde_json::to_string(alert).map_err(|error| Failure::Damaged(error.to_string()))?;
     let (author, reason) = (by.map(|by| &by.author), by.map(|by| &by.reason));
-    connection
-        .prepare_cached("INSERT INTO revision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
-        .execute(params![id, revision, nanos(now), kind_number(kind), silence, author, reason, body])?;
+    connection.prepare_cached("INSERT INTO revision VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?.execute(params![
+        id,
+        revision,
+        nanos(now),
+        kind_number(kind),
+        silence,
+        author,
+        reason,
+        body
+    ])?;
     trim(connection, id)
 }
 

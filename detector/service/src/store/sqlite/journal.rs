@@ -64,9 +64,7 @@ pub(super) fn read(connection: &Connection, after: u64, limit: usize) -> Result<
 /// Forgets entries up to the one numbered `through`, at most [`FORGET_MAX`]; returns whether there are more.
 pub(super) fn forget(connection: &Connection, through: u64) -> Result<bool, Failure> {
     let forgotten = connection
-        .prepare_cached(
-            "DELETE FROM journal WHERE number IN (SELECT number FROM journal WHERE number <= ?1 LIMIT ?2)",
-        )?
+        .prepare_cached("DELETE FROM journal WHERE number IN (SELECT number FROM journal WHERE number <= ?1 LIMIT ?2)")?
         .execute(params![signed(through), FORGET_MAX])?;
     Ok(i64::try_from(forgotten).unwrap_or(i64::MAX) >= FORGET_MAX)
 }

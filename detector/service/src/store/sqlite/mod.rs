@@ -232,9 +232,7 @@ impl Store for SqliteStore {
 
     async fn history(&self, id: &str) -> Result<Vec<Revision>, StoreError> {
         let id = id.to_owned();
-        self.reader
-            .run("read", move |connection| alerts::revisions(connection, &id, (0, u32::MAX), false))
-            .await
+        self.reader.run("read", move |connection| alerts::revisions(connection, &id, (0, u32::MAX), false)).await
     }
 
     async fn resolve(&self, id: &str, by: &Resolution, now: Timestamp) -> Result<Option<StoredAlert>, StoreError> {

@@ -154,8 +154,10 @@ fn migrate(connection: &mut Connection, from: i32) -> Result<(), Failure> {
 }
 
 fn check(connection: &Connection) -> Result<(), Failure> {
-    let bytes: i64 = connection
-        .query_row("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", [], |row| row.get(0))?;
+    let bytes: i64 =
+        connection.query_row("SELECT page_count * page_size FROM pragma_page_count, pragma_page_size", [], |row| {
+            row.get(0)
+        })?;
     if u64::try_from(bytes).unwrap_or(0) > CHECKED_BYTES_MAX {
         return Ok(());
     }

@@ -15,9 +15,12 @@ const SHOWN: SignedDuration = SignedDuration::from_hours(30 * 24);
 /// Adds or replaces one.
 pub(super) fn put(connection: &Connection, silence: &Silence) -> Result<(), Failure> {
     let body = serde_json::to_string(silence).map_err(|error| Failure::Damaged(error.to_string()))?;
-    connection
-        .prepare_cached("INSERT OR REPLACE INTO silence VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![silence.id, nanos(silence.starts_at), nanos(silence.ends_at), body])?;
+    connection.prepare_cached("INSERT OR REPLACE INTO silence VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+        silence.id,
+        nanos(silence.starts_at),
+        nanos(silence.ends_at),
+        body
+    ])?;
     Ok(())
 }
 
@@ -30,8 +33,8 @@ pub(super) fn list(connection: &Connection, now: Timestamp, ended: bool) -> Resu
     let mut silences = Vec::new();
     while let Some(row) = rows.next()? {
         let body: String = row.get(0)?;
-        let silence: Silence = serde_json::from_str(&body)
-            .map_err(|error| Failure::Damaged(format!("a silence in it: {error}")))?;
+        let silence: Silence =
+            serde_json::from_str(&body).map_err(|error| Failure::Damaged(format!("a silence in it: {error}")))?;
         silences.push(Silence { ends_at: silence.ends_at.min(time(row.get(1)?)?), ..silence });
     }
     Ok(silences)
