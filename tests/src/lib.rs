@@ -3,3 +3,4 @@
 pub mod histories;
 pub mod model;
 pub mod repository;
+pub mod store_conformance;

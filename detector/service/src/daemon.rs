@@ -5,10 +5,10 @@
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
-use bedrock_watch_engine::{Engine, SnapshotError, rule::RuleSet};
+use bedrock_watch_engine::{Engine, SnapshotError, alert::AlertChange, rule::RuleSet};
 use tokio::{
     net::TcpListener,
-    sync::{mpsc, watch},
+    sync::{broadcast, mpsc, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -16,15 +16,19 @@ use crate::{
     config::{Config, SinkKind, SourceConfig},
     format::{Colour, Format},
     http,
-    pipeline::{AlertView, Clock, Parts, Pipeline, Report},
-    sink::{self, SinkHandle, Stdout},
+    pipeline::{AlertView, Clock, Parts, Pipeline, Report, Told},
+    routing::ActiveSilences,
+    sink::{self, Sink, SinkError, SinkHandle, Stdout},
     source::{Follow, Intake, Stdin},
     state_file::{StateError, StateFile},
     status::Status,
+    store::{Change, Commit, Store, StoreError, sqlite::SqliteStore},
 };
 
 /// Questions to the loop that may wait.
 const PINGS_MAX: usize = 16;
+/// Stored changes that may wait for those who watch.
+const TOLD_MAX: usize = 1_024;
 /// Sources get this share of the grace, in percent; the rest is for judging, sinks and memory.
 const SOURCES_GRACE_PERCENT: u32 = 50;
 
@@ -60,6 +64,12 @@ pub enum StartError {
         /// Why.
         source: SnapshotError,
     },
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// HTTPS is not possible.
+    #[error(transparent)]
+    Tls(#[from] http::TlsError),
     /// The address is not free.
     #[error("cannot listen on {address}: {source}; choose another `listen` in [http], port 0 for any free one")]
     Listen {
@@ -107,6 +117,8 @@ impl Daemon {
     pub async fn start(config: &Config, rules: Arc<RuleSet>, surroundings: Surroundings) -> Result<Self, StartError> {
         let (engine, state, positions) = restore(config, rules)?;
         let status = Status::default();
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store.path)?);
+        let told = broadcast::Sender::new(TOLD_MAX);
         let (sources, sinks) = (TaskTracker::new(), TaskTracker::new());
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
         let view = AlertView::of(&engine, config.engine.limits.alerts_max);
@@ -117,10 +129,14 @@ impl Daemon {
         let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
             intake: has_http_source.then(|| intake.clone()),
-            view: view.clone(),
+            store: Arc::clone(&store),
+            told: told.clone(),
+            nudge: http::Nudge(Arc::new(|| {})),
+            silences: ActiveSilences::default(),
             reports,
             pings: pings_in,
             status: status.clone(),
+            sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
         };
         let address = serve(config, parts, &sources, &stop_sources).await?;
         for source in &config.sources {
@@ -133,7 +149,11 @@ impl Daemon {
             future_s: config.pipeline.future_s,
             intake: batches,
             pings,
-            sinks: start_sinks(config, surroundings, &sinks, &status),
+            sinks: {
+                let mut handles = start_sinks(config, surroundings, &sinks, &status);
+                handles.push(sink::start(Recorder { store, told }, &sinks, status.clone()));
+                handles
+            },
             view: view.clone(),
             reports: reports_in,
             state: Arc::new(state),
@@ -194,6 +214,32 @@ impl Daemon {
     }
 }
 
+/// Stopgap until the loop commits to the store itself.
+#[derive(Debug)]
+struct Recorder {
+    store: Arc<dyn Store>,
+    told: broadcast::Sender<Told>,
+}
+
+impl Sink for Recorder {
+    fn name(&self) -> String {
+        "store".to_owned()
+    }
+
+    async fn deliver(&mut self, change: &AlertChange) -> Result<(), SinkError> {
+        let failed = |error: StoreError| SinkError::Write(std::io::Error::other(error));
+        let (kind, alert) = (change.kind, Arc::new(change.alert.clone()));
+        let id = alert.id.clone();
+        let change = Change { kind, alert, trace_id: None, destinations: Vec::new(), silence: None };
+        let commit = Commit { changes: vec![change], ..Commit::default() };
+        self.store.commit(commit, jiff::Timestamp::now()).await.map_err(failed)?;
+        if let Some(alert) = self.store.alert(&id).await.map_err(failed)? {
+            self.told.send(Told { kind, alert: Arc::new(alert) }).map(drop).unwrap_or_default();
+        }
+        Ok(())
+    }
+}
+
 type Positions = std::collections::BTreeMap<String, String>;
 
 fn restore(config: &Config, rules: Arc<RuleSet>) -> Result<(Engine, StateFile, Positions), StartError> {
@@ -218,15 +264,10 @@ async fn serve(
     let error = |source| StartError::Listen { address: http.listen, source };
     let listener = TcpListener::bind(http.listen).await.map_err(error)?;
     let address = listener.local_addr().map_err(error)?;
-    let router = http::router(parts, http, &config.api_keys, address);
+    let tls = http.tls.as_ref().map(http::acceptor).transpose()?;
     tracing::info!(%address, "listening");
-    let stop = stop.clone();
-    tracker.spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the HTTP server failed");
-        }
-    });
+    let router = http::router(parts, http, &config.api_keys, address, (tracker, stop));
+    tracker.spawn(http::serve(listener, router, http.connections_max, tls, stop.clone()));
     Ok(Some(address))
 }
 

@@ -145,6 +145,9 @@ fn unknown() -> Response {
 
 /// What a client hears when the store did not do it; the reason, which names files, goes to the log alone.
 pub(super) fn store_failed(error: &StoreError) -> Response {
+    if matches!(error, StoreError::Token(_)) {
+        return refuse(StatusCode::BAD_REQUEST, &error.to_string());
+    }
     tracing::warn!(%error, "a request failed because of the store");
     refuse_for_now(StatusCode::SERVICE_UNAVAILABLE, "the store does not answer", STORE_WAIT)
 }

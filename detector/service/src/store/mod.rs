@@ -7,9 +7,12 @@
 
 mod alert;
 mod delivery;
+mod digest;
 mod error;
+pub mod life;
 mod silence;
 mod snapshot;
+pub mod sqlite;
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -18,6 +21,7 @@ use jiff::Timestamp;
 
 pub use alert::{AlertFilter, Change, Page, Recorded, Resolution, Revision, StoredAlert};
 pub use delivery::{Claim, DeadLetter, Destination, Settlement, Waiting};
+pub use digest::{DIGEST_BYTES, digest};
 pub use error::StoreError;
 pub use silence::Silence;
 pub use snapshot::{JournalEntry, Snapshot};
