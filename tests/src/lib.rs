@@ -3,4 +3,5 @@
 pub mod histories;
 pub mod model;
 pub mod repository;
+pub mod server;
 pub mod store_conformance;

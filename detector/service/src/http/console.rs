@@ -68,9 +68,10 @@ pub(super) async fn style() -> Response {
 fn article(stored: &StoredAlert) -> String {
     let alert = &stored.alert;
     let silenced = if stored.silence.is_some() { ", silenced" } else { "" };
-    let resolved_by = stored.resolution.as_ref().map_or_else(String::new, |by| {
-        format!("<p>Resolved by {}: {}</p>", escape(&by.author), escape(&by.reason))
-    });
+    let resolved_by = stored
+        .resolution
+        .as_ref()
+        .map_or_else(String::new, |by| format!("<p>Resolved by {}: {}</p>", escape(&by.author), escape(&by.reason)));
     let steps: Vec<String> = alert
         .remediation()
         .iter()

@@ -69,7 +69,11 @@ mod tests {
         let start = Instant::now();
         let check = |client: &str, at_ms: u64, expected: Result<(), u64>| {
             let taken = limiter.take(client, start + Duration::from_millis(at_ms));
-            assert_eq!(taken.map_err(|wait| wait.as_secs_f64().mul_add(1_000.0, 0.5) as u64), expected, "{client} {at_ms}");
+            assert_eq!(
+                taken.map_err(|wait| wait.as_secs_f64().mul_add(1_000.0, 0.5) as u64),
+                expected,
+                "{client} {at_ms}"
+            );
         };
         check("a", 0, Ok(()));
         check("a", 0, Ok(()));

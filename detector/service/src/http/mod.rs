@@ -17,8 +17,6 @@ mod serve;
 mod silences;
 mod state;
 mod stream;
-#[cfg(test)]
-mod tests;
 mod tls;
 pub mod wire;
 
@@ -172,7 +170,11 @@ fn table() -> Vec<Entry> {
         ("/v1/alerts", &["get"], get(alerts::list)),
         ("/v1/alerts/{id}", &["get"], get(alerts::show)),
         ("/v1/alerts/{id}/resolve", &["post"], post(alerts::resolve)),
-        ("/v1/silences", &["get", "post", "delete"], get(silences::list).post(silences::add).delete(silences::end_named)),
+        (
+            "/v1/silences",
+            &["get", "post", "delete"],
+            get(silences::list).post(silences::add).delete(silences::end_named),
+        ),
         ("/v1/silences/{id}", &["delete"], delete(silences::end_at)),
         ("/v1/state", &["get"], get(state::state)),
         ("/v1/stream", &["get"], get(stream::stream)),
