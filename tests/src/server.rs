@@ -11,7 +11,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use bedrock_watch_engine::alert::ChangeKind;
 use bedrock_watch_service::{
-    config::Config,
+    config::{Config, SourceConfig},
     http::{self, Nudge, Parts},
     pipeline::{Report, Told},
     routing::ActiveSilences,
@@ -23,7 +23,8 @@ use jiff::Timestamp;
 use reqwest::{Client, Method, RequestBuilder};
 use tempfile::TempDir;
 use tokio::{
-    net::TcpListener,
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
     sync::{Notify, broadcast, mpsc, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -93,7 +94,7 @@ impl Server {
         let mut address = listener.local_addr().unwrap();
         let nudge = Arc::clone(&nudged);
         let parts = Parts {
-            intake: Some(intake),
+            intake: config.sources.contains(&SourceConfig::Http).then_some(intake),
             store: Arc::clone(&store) as Arc<dyn Store>,
             told: told.clone(),
             nudge: Nudge(Arc::new(move || nudge.notify_one())),
@@ -132,6 +133,16 @@ impl Server {
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
         self.client.request(method, format!("{}://{}{path}", self.scheme, self.address))
+    }
+
+    /// Sends these bytes on a connection of their own and returns what comes back until it ends.
+    pub async fn raw(&self, request: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        let mut answer = Vec::new();
+        // A server that refuses may end the connection roughly.
+        stream.read_to_end(&mut answer).await.map(drop).unwrap_or_default();
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Sends a request, with a JSON body if there is one, and returns status and body.

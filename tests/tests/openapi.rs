@@ -131,7 +131,11 @@ async fn answers_are_as_documented() {
     let server = Server::start(OPEN).await;
     fill(&server).await;
     works(&mut checked, &server).await;
+    odd_requests(&mut checked, &server).await;
     refuses(&mut checked, &server).await;
+    server.end().await;
+    let server = Server::start(&format!("{OPEN}[[source]]\nkind = \"stdin\"\n")).await;
+    checked.check(&server, ("post", "/v1/events"), "/v1/events", "{}", 404).await;
     server.end().await;
     for (config, key, status) in [(KEYS, "", 401), (KEYS, "none-0123456789-none", 403), (SLOW, "", 429)] {
         let server = Server::start(config).await;
@@ -214,6 +218,24 @@ async fn works(checked: &mut Checked, server: &Server) {
     checked.check(server, ("delete", silences), &format!("/v1/silences?id={}", id(0)), "", 204).await;
     checked.check(server, ("delete", "/v1/silences/{id}"), &format!("/v1/silences/{}", id(1)), "", 204).await;
     checked.check(server, ("get", silences), "/v1/silences?ended=true", "", 200).await;
+}
+
+/// What no ordinary client sends.
+async fn odd_requests(checked: &mut Checked, server: &Server) {
+    let host = server.address;
+    let chunked =
+        format!("POST /v1/events HTTP/1.1\r\nhost: {host}\r\ntransfer-encoding: chunked\r\n\r\nno length\r\n");
+    let mut id =
+        format!("GET /v1/stream HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\nlast-event-id: ").into_bytes();
+    id.extend(b"\xff\r\n\r\n");
+    for (method, path, request) in [("post", "/v1/events", chunked.as_bytes()), ("get", "/v1/stream", &id)] {
+        let answer = server.raw(request).await;
+        assert!(answer.starts_with("HTTP/1.1 400 "), "{method} {path}: {answer}");
+        let body = answer.split("\r\n\r\n").nth(1).unwrap();
+        let documented = resolved(&checked.document, &checked.document["paths"][path][method]["responses"]["400"]);
+        checked.check_body(documented, Some("application/json"), body, path);
+        checked.seen.insert((path.to_owned(), method.to_owned(), "400".to_owned()));
+    }
 }
 
 async fn refuses(checked: &mut Checked, server: &Server) {
