@@ -91,7 +91,7 @@ pub(crate) struct DemoArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --config: events are accepted by POST on http://127.0.0.1:8787/v1/events, alerts go to standard output, and
-memory is kept in ./bedrock-watch.state. `bedrock-watch config example` prints every key.
+everything that must survive is kept in ./bedrock-watch.db. `bedrock-watch config example` prints every key.
 
 Examples:
   bedrock-watch run

@@ -6,7 +6,7 @@ use bedrock_watch_engine::{Limits, Settings};
 
 use super::{
     ApiKey, Config, HttpConfig, LogConfig, PipelineConfig, Problem, Right, RulesConfig, SinkConfig, SourceConfig,
-    StateConfig,
+    StoreConfig,
     read::{Document, Table},
     secret::Secret,
 };
@@ -17,7 +17,7 @@ const API_KEY_BYTES_MIN: usize = 16;
 
 /// Builds the configuration; what is wrong is added to `problems`.
 pub(super) fn build(document: &Document, problems: &mut Vec<Problem>) -> Config {
-    let (rules, state, log) = (document.table("rules"), document.table("state"), document.table("log"));
+    let (rules, store, log) = (document.table("rules"), document.table("store"), document.table("log"));
     let pipeline = document.table("pipeline");
     let api_keys: Vec<ApiKey> =
         document.tables("api_key").iter().filter_map(|table| api_key(document, table, problems)).collect();
@@ -38,9 +38,10 @@ pub(super) fn build(document: &Document, problems: &mut Vec<Problem>) -> Config 
         api_keys,
         sources,
         sinks: sinks(document, problems),
-        state: StateConfig {
-            file: state.text("file").map(PathBuf::from).unwrap_or_default(),
-            interval_s: state.number("interval_s"),
+        store: StoreConfig {
+            path: store.text("path").map(PathBuf::from).unwrap_or_default(),
+            snapshot_interval_s: store.number("snapshot_interval_s"),
+            retention_days: u32::try_from(store.number("retention_days")).unwrap_or(u32::MAX),
         },
         shutdown_grace_s: document.table("shutdown").number("grace_s"),
         log: LogConfig {

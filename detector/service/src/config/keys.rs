@@ -106,7 +106,7 @@ pub(super) const SECTIONS: &[Section] = &[
         form: Form::Kinds(SOURCES),
     },
     Section { name: "sink", doc: "Where alerts go. Without any [[sink]], standard output.", form: Form::Kinds(SINKS) },
-    Section { name: "state", doc: "Where memory is kept over restarts.", form: Form::Table(STATE) },
+    Section { name: "store", doc: "Where everything that must survive is kept.", form: Form::Table(STORE) },
     Section { name: "shutdown", doc: "What happens on SIGTERM and Ctrl-C.", form: Form::Table(SHUTDOWN) },
     Section { name: "log", doc: "The log, on standard error.", form: Form::Table(LOG) },
 ];
@@ -237,9 +237,10 @@ const SINKS: &[Variant] = &[Variant {
     }],
 }];
 
-const STATE: &[Key] = &[
-    text("file", "./bedrock-watch.state", "The file. It is replaced atomically; the daemon starts from it."),
-    number("interval_s", 30, 1, 86_400, "How often it is written, in seconds; it is written at shutdown too."),
+const STORE: &[Key] = &[
+    text("path", "./bedrock-watch.db", "The SQLite file. A snapshot of the engine's memory lies beside it."),
+    number("snapshot_interval_s", 30, 1, 86_400, "How often the engine's memory is kept, in seconds."),
+    number("retention_days", 90, 1, 3_650, "For how long alerts that are over are kept, in days."),
 ];
 
 const SHUTDOWN: &[Key] =

@@ -42,8 +42,8 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// Where alerts go.
     pub sinks: Vec<SinkConfig>,
-    /// Where memory is kept.
-    pub state: StateConfig,
+    /// Where everything that must survive is kept.
+    pub store: StoreConfig,
     /// How long shutting down may take, in seconds.
     pub shutdown_grace_s: u64,
     /// What is logged, and how.
@@ -129,13 +129,15 @@ pub enum SinkConfig {
     },
 }
 
-/// Where memory is kept.
+/// Where everything that must survive is kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateConfig {
-    /// The file.
-    pub file: PathBuf,
-    /// How often it is written, in seconds.
-    pub interval_s: u64,
+pub struct StoreConfig {
+    /// The SQLite file; a snapshot of the engine's memory lies beside it.
+    pub path: PathBuf,
+    /// How often the engine's memory is kept, in seconds.
+    pub snapshot_interval_s: u64,
+    /// For how long alerts that are over are kept, in days.
+    pub retention_days: u32,
 }
 
 /// What is logged, and how.
@@ -148,7 +150,7 @@ pub struct LogConfig {
 }
 
 impl Config {
-    /// What holds without a file: HTTP on 127.0.0.1:8787, alerts to standard output, memory in `./bedrock-watch.state`.
+    /// What holds without a file: HTTP on 127.0.0.1:8787, alerts to standard output, memory in `./bedrock-watch.db`.
     #[must_use]
     pub fn standard() -> Self {
         let document = read::read("defaults", "", &|_| None).0;

@@ -1,32 +1,50 @@
 //! Puts the service together from its configuration, and takes it down in order.
 //!
-//! Down means: sources stop, what they handed over is judged, sinks empty their queues, the memory is kept. All of it
-//! within the configured grace.
+//! Down means: sources stop, what they handed over is judged and stored, the memory is kept, and sinks have what is left
+//! of the configured grace. What is not delivered by then waits in the store for the next start.
+
+mod deliver;
+mod sources;
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
-use bedrock_watch_engine::{Engine, SnapshotError, rule::RuleSet};
+use bedrock_watch_engine::rule::RuleSet;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{
     net::TcpListener,
-    sync::{mpsc, watch},
+    sync::{broadcast, mpsc, watch},
+    time::Instant,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+use self::{
+    deliver::Deliver,
+    sources::{Attachment, repeating},
+};
 use crate::{
     config::{Config, SinkConfig, SourceConfig},
     format::{Colour, Format},
     http,
-    pipeline::{AlertView, Clock, Parts, Pipeline, Report},
-    sink::{self, SinkHandle, Stdout},
-    source::{Follow, Intake, Stdin},
-    state_file::{StateError, StateFile},
+    pipeline::{self, AlertView, Clock, Parts, Pipeline, PipelineError, Report, RestoreError, Told},
+    routing::{ActiveSilences, Router},
+    sink::Stdout,
+    source::Intake,
     status::Status,
+    store::{Store, StoreError, sqlite::SqliteStore},
 };
 
 /// Questions to the loop that may wait.
 const PINGS_MAX: usize = 16;
-/// Sources get this share of the grace, in percent; the rest is for judging, sinks and memory.
+/// Stored changes that a slow listener may lag behind before it misses some.
+const TOLD_MAX: usize = 1_024;
+/// Sources get this share of the grace, in percent; the rest is for judging, memory and sinks.
 const SOURCES_GRACE_PERCENT: u32 = 50;
+/// How often silences are read from the store, where commands may have changed them.
+const SILENCES_EVERY: Duration = Duration::from_secs(2);
+/// How often alerts that are over for long are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+/// The name of the sink on standard output.
+const STDOUT: &str = "stdout";
 
 /// What the daemon needs of its surroundings.
 pub struct Surroundings {
@@ -49,17 +67,12 @@ impl std::fmt::Debug for Surroundings {
 /// Why the daemon did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The state file cannot be used.
+    /// The store cannot be used.
     #[error(transparent)]
-    State(#[from] StateError),
-    /// The snapshot in the state file cannot be used.
-    #[error("the memory in {file} cannot be used: {source}")]
-    Snapshot {
-        /// The state file.
-        file: String,
-        /// Why.
-        source: SnapshotError,
-    },
+    Store(#[from] StoreError),
+    /// The memory cannot be used.
+    #[error(transparent)]
+    Memory(#[from] RestoreError),
     /// The address is not free.
     #[error("cannot listen on {address}: {source}; choose another `listen` in [http], port 0 for any free one")]
     Listen {
@@ -73,11 +86,11 @@ pub enum StartError {
 /// Why the daemon did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The memory was not kept at the end.
+    /// The loop failed.
     #[error(transparent)]
-    State(#[from] StateError),
+    Pipeline(#[from] PipelineError),
     /// Something took too long.
-    #[error("shutting down took longer than {0} s; what was not yet judged or delivered is lost")]
+    #[error("shutting down took longer than {0} s; what was accepted is stored, the rest was not accepted")]
     Grace(u64),
     /// A task failed.
     #[error("the loop failed: {0}")]
@@ -88,31 +101,37 @@ pub enum RunError {
 #[derive(Debug)]
 pub struct Daemon {
     pipeline: Pipeline,
-    view: AlertView,
+    store: Arc<dyn Store>,
     address: Option<SocketAddr>,
     grace: Duration,
     /// Tasks that hand over records.
     sources: TaskTracker,
-    /// Tasks that deliver alerts.
-    sinks: TaskTracker,
     stop_sources: CancellationToken,
     stop_loop: CancellationToken,
+    deliver: Vec<Deliver>,
+    /// Tasks that keep the house; nothing waits for them.
+    chores: TaskTracker,
+    stop_chores: CancellationToken,
 }
 
 impl Daemon {
-    /// Restores the memory, starts sinks and attaches sources.
+    /// Opens the store, restores the memory, starts sinks and attaches sources.
     ///
     /// # Errors
-    /// When the memory or the address cannot be used.
+    /// When the store, the memory or the address cannot be used.
     pub async fn start(config: &Config, rules: Arc<RuleSet>, surroundings: Surroundings) -> Result<Self, StartError> {
-        let (engine, state, positions) = restore(config, rules)?;
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store.path)?);
+        let restored = pipeline::restore(&*store, rules, config.engine.clone()).await?;
         let status = Status::default();
-        let (sources, sinks) = (TaskTracker::new(), TaskTracker::new());
+        let sources = TaskTracker::new();
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
-        let view = AlertView::of(&engine, config.engine.limits.alerts_max);
+        let view = AlertView::of(&restored.engine, config.engine.limits.alerts_max);
         let (reports_in, reports) = watch::channel(Report::default());
         let (pings_in, pings) = mpsc::channel(PINGS_MAX);
         let (intake, batches) = Intake::queue("http", config.pipeline.queue_batches_max);
+        let (told, _) = broadcast::channel::<Arc<Told>>(TOLD_MAX);
+        let silences = ActiveSilences::default();
+        silences.refresh(&*store, Timestamp::now()).await?;
 
         let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
@@ -123,28 +142,42 @@ impl Daemon {
             status: status.clone(),
         };
         let address = serve(config, parts, &sources, &stop_sources).await?;
-        for source in &config.sources {
-            attach(source, &intake, &positions, (&sources, &stop_sources, &status));
-        }
+        let attachment = Attachment {
+            intake: &intake,
+            positions: &restored.positions,
+            ahead: &restored.ahead,
+            tracker: &sources,
+            stop: &stop_sources,
+            status: &status,
+        };
+        config.sources.iter().for_each(|source| attachment.attach(source));
         sources.close();
+        let clock = surroundings.clock;
+        let deliver = start_sinks(config, surroundings, &store, &status);
+        let nudged = deliver.clone();
         let pipeline = Pipeline::new(Parts {
-            engine,
-            clock: surroundings.clock,
+            repeating: repeating(&config.sources, &restored.ahead),
+            restored,
+            clock,
             future_s: config.pipeline.future_s,
             intake: batches,
             pings,
-            sinks: start_sinks(config, surroundings, &sinks, &status),
-            view: view.clone(),
+            store: Arc::clone(&store),
+            router: Router::to_all(vec![STDOUT.to_owned()]),
+            silences: silences.clone(),
+            nudge: Box::new(move || nudged.iter().for_each(Deliver::nudge)),
+            told,
+            view,
             reports: reports_in,
-            state: Arc::new(state),
-            positions,
-            save_every: Duration::from_secs(config.state.interval_s),
+            snapshot_every: Duration::from_secs(config.store.snapshot_interval_s),
             status,
             stop: stop_loop.clone(),
         });
-        sinks.close();
+        let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
+        chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
+        chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));
         let grace = Duration::from_secs(config.shutdown_grace_s);
-        Ok(Self { pipeline, view, address, grace, sources, sinks, stop_sources, stop_loop })
+        Ok(Self { pipeline, store, address, grace, sources, stop_sources, stop_loop, deliver, chores, stop_chores })
     }
 
     /// Where the HTTP server listens.
@@ -153,10 +186,10 @@ impl Daemon {
         self.address
     }
 
-    /// The alerts.
+    /// The store.
     #[must_use]
-    pub fn alerts(&self) -> AlertView {
-        self.view.clone()
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
     }
 
     /// Runs until `shutdown`, or until every source has ended, and then takes everything down.
@@ -171,9 +204,10 @@ impl Daemon {
             () = shutdown => None,
         };
         tracing::info!("shutting down");
+        let began = Instant::now();
         self.stop_sources.cancel();
-        let down = async {
-            let kept = match ended {
+        let judged = async {
+            match ended {
                 Some(ended) => ended,
                 None => {
                     let patience = self.grace.saturating_mul(SOURCES_GRACE_PERCENT) / 100;
@@ -183,29 +217,40 @@ impl Daemon {
                     self.stop_loop.cancel();
                     pipeline.await
                 }
-            };
-            self.sinks.wait().await;
-            kept
+            }
         };
-        match tokio::time::timeout(self.grace, down).await {
-            Ok(kept) => Ok(kept??),
-            Err(_) => Err(RunError::Grace(self.grace.as_secs())),
+        let judged = tokio::time::timeout(self.grace, judged).await;
+        let judged = judged.map_err(|_| RunError::Grace(self.grace.as_secs()))?;
+        // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
+        let rest = self.grace.saturating_sub(began.elapsed());
+        let delivered = async {
+            for deliver in &self.deliver {
+                deliver.drain().await;
+            }
+        };
+        if tokio::time::timeout(rest, delivered).await.is_err() {
+            tracing::warn!("not everything is delivered; the rest follows after the next start");
         }
+        self.stop_chores.cancel();
+        self.chores.close();
+        Ok(judged??)
     }
 }
 
-type Positions = std::collections::BTreeMap<String, String>;
-
-fn restore(config: &Config, rules: Arc<RuleSet>) -> Result<(Engine, StateFile, Positions), StartError> {
-    let state = StateFile::claim(&config.state.file)?;
-    let Some(kept) = state.load()? else {
-        tracing::info!(file = %state.path().display(), "starting without memory; it will be kept in this file");
-        return Ok((Engine::new(rules, config.engine.clone()), state, Positions::new()));
-    };
-    let engine = Engine::restore(rules, config.engine.clone(), &kept.snapshot)
-        .map_err(|source| StartError::Snapshot { file: state.path().display().to_string(), source })?;
-    tracing::info!(file = %state.path().display(), "memory restored");
-    Ok((engine, state, kept.positions))
+/// Forgets alerts that have been over for `days`, now and every so often.
+async fn forget(store: Arc<dyn Store>, days: u32, stop: CancellationToken) {
+    let kept = SignedDuration::from_hours(i64::from(days).saturating_mul(24));
+    loop {
+        let before = Timestamp::now().checked_sub(kept).unwrap_or(Timestamp::MIN);
+        match store.forget(before).await {
+            Ok(0) => {}
+            Ok(alerts) => tracing::info!(alerts, "alerts forgotten that have been over for {days} days"),
+            Err(error) => tracing::warn!(%error, "alerts that have been over for long were not forgotten"),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(FORGET_EVERY)).await.is_none() {
+            return;
+        }
+    }
 }
 
 async fn serve(
@@ -230,47 +275,14 @@ async fn serve(
     Ok(Some(address))
 }
 
-fn attach(
-    source: &SourceConfig,
-    intake: &Intake,
-    positions: &Positions,
-    (tracker, stop, status): (&TaskTracker, &CancellationToken, &Status),
-) {
-    match source {
-        // It is a path of the HTTP server, which is there already.
-        SourceConfig::Http => {}
-        SourceConfig::Stdin => {
-            // The thread sits in a read that only the other side can end, so nothing waits for it; it leaves with the
-            // process. That is why it is not tracked.
-            Stdin::new(intake.named("stdin")).start();
-            tracing::info!("reading standard input");
-        }
-        SourceConfig::File { path, from_start, poll_ms } => {
-            let name = format!("file {}", path.display());
-            let resume = positions.get(&name).cloned();
-            tracing::info!(path = %path.display(), resumes = resume.is_some(), "following");
-            let follow = Follow {
-                path: path.clone(),
-                from_start: *from_start,
-                poll: Duration::from_millis(*poll_ms),
-                resume,
-                intake: intake.named(&name),
-                stop: stop.clone(),
-                status: status.clone(),
-            };
-            tracker.spawn_blocking(move || follow.run());
-        }
-    }
-}
-
-fn start_sinks(config: &Config, surroundings: Surroundings, tracker: &TaskTracker, status: &Status) -> Vec<SinkHandle> {
+fn start_sinks(config: &Config, surroundings: Surroundings, store: &Arc<dyn Store>, status: &Status) -> Vec<Deliver> {
     // Standard output is one stream: however often it is configured, the first one has it.
     let mut stream = Some(surroundings.stdout);
     let started = config.sinks.iter().filter_map(|sink| {
         let SinkConfig::Stdout { format } = sink;
         let format = format.unwrap_or(surroundings.format);
         let stdout = Stdout::new(stream.take()?, format, surroundings.colour);
-        Some(sink::start(stdout, tracker, status.clone()))
+        Some(Deliver::start(STDOUT.to_owned(), stdout, Arc::clone(store), status.clone()))
     });
     started.collect()
 }
