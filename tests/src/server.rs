@@ -42,7 +42,7 @@ pub struct Server {
     /// What it reads and writes.
     pub store: Arc<SqliteStore>,
     /// Where stored changes are told.
-    pub told: broadcast::Sender<Told>,
+    pub told: broadcast::Sender<Arc<Told>>,
     /// What does not work.
     pub status: Status,
     /// Notified when the sinks are woken.
@@ -162,9 +162,9 @@ impl Server {
         let destination = Destination { sink: "slack".to_owned(), not_before: None, group: None, skip_if_over: false };
         change.destinations = vec![destination];
         self.store.commit(Commit { changes: vec![change], ..Commit::default() }, Timestamp::now()).await.unwrap();
-        let alert = Arc::new(self.store.alert(id).await.unwrap().unwrap());
+        let alert = self.store.alert(id).await.unwrap().unwrap();
         // That nobody watches is no error.
-        self.told.send(Told { kind, alert }).map(drop).unwrap_or_default();
+        self.told.send(Arc::new(Told { kind, alert })).map(drop).unwrap_or_default();
     }
 
     /// Ends it and waits for its end.

@@ -127,7 +127,7 @@ fn a_damaged_memory_or_one_in_use_is_an_error_that_says_what_to_do() {
     second.wait_for("is used by another bedrock-watch");
     assert_eq!(second.wait().code(), Some(1));
     daemon.end();
-    let state = folder.path().join("bedrock-watch.state");
+    let state = folder.path().join("bedrock-watch.db.snapshot");
     let mut bytes = fs::read(&state).unwrap();
     bytes.pop();
     fs::write(&state, bytes).unwrap();

@@ -19,6 +19,7 @@ list![
     what_fails_for_good_is_a_dead_letter,
     a_later_change_revives_a_dead_letter,
     an_end_is_told_where_the_alert_went,
+    what_is_over_before_it_was_stored_is_told_once,
     a_sink_that_comes_later_hears_from_then_on,
     what_was_silenced_is_not_told_later,
     reminders,
@@ -175,8 +176,8 @@ async fn an_end_is_told_where_the_alert_went(store: Arc<dyn Store>) {
         store.settle(&told, &delivered(1, None), at(2)).await.unwrap();
         store.settle(&claim_one(&*store, "given up", 1).await, &dead(), at(2)).await.unwrap();
         let kind = if status == Status::Resolved { ChangeKind::Resolved } else { ChangeKind::Withdrawn };
-        // Under a silence, and routed to nobody.
-        let end = Change { silence: Some("s".to_owned()), ..change(kind, over(id, status), &[]) };
+        // Under a silence, and whatever the routes say by now.
+        let end = Change { silence: Some("s".to_owned()), ..change(kind, over(id, status), &["other"]) };
         commit_one(&*store, end, 3).await;
         let told = claim_one(&*store, SLACK, 3).await;
         assert_eq!((pending(&told), told.alert.alert.status), (vec![2], status), "heard of it before");
@@ -187,6 +188,12 @@ async fn an_end_is_told_where_the_alert_went(store: Arc<dyn Store>) {
         assert!(claim(&*store, "given up", 3).await.is_empty(), "never heard of it");
         assert!(claim(&*store, "other", 3).await.is_empty());
     }
+}
+
+async fn what_is_over_before_it_was_stored_is_told_once(store: Arc<dyn Store>) {
+    commit_one(&*store, resolved("a", &[SLACK]), 1).await;
+    let told = claim_one(&*store, SLACK, 1).await;
+    assert_eq!((pending(&told), told.pending[0].kind, told.delivered), (vec![1], ChangeKind::Resolved, 0));
 }
 
 async fn a_sink_that_comes_later_hears_from_then_on(store: Arc<dyn Store>) {

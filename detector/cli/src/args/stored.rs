@@ -206,7 +206,8 @@ mod tests {
 
     #[test]
     fn reads_durations() {
-        let check = |text: &str, hours: i64| assert_eq!(duration(text), Ok(SignedDuration::from_hours(hours)), "{text}");
+        let check =
+            |text: &str, hours: i64| assert_eq!(duration(text), Ok(SignedDuration::from_hours(hours)), "{text}");
         check("8h", 8);
         check("60m", 1);
         check("7d", 168);

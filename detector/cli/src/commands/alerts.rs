@@ -180,10 +180,12 @@ fn human(details: &Value) -> String {
         }
     }
     for step in items(details, "/alert/remediation") {
-        let command: Vec<String> = text(step, "/command").lines().map(|line| format!("  {}\n", visible(line))).collect();
+        let command: Vec<String> =
+            text(step, "/command").lines().map(|line| format!("  {}\n", visible(line))).collect();
         out.push_str(&format_args!("\n{}\n{}", visible(&text(step, "/title")), command.concat()).to_string());
     }
-    let cells = |item: &Value, pointers: &[&str]| pointers.iter().map(|pointer| text(item, pointer)).collect::<Vec<_>>();
+    let cells =
+        |item: &Value, pointers: &[&str]| pointers.iter().map(|pointer| text(item, pointer)).collect::<Vec<_>>();
     let history = items(details, "/history").iter();
     let history = history.map(|item| cells(item, &["/at", "/kind", "/severity", "/event_count", "/summary"]));
     out.push('\n');

@@ -53,7 +53,8 @@ fn open(file: Option<&Path>) -> Result<Arc<dyn Store>, Failure> {
 /// The form to print in.
 pub(super) fn format(place: &Place) -> ListFormat {
     use bedrock_watch_service::format::Format;
-    let default = || if crate::terminal::default_format() == Format::Human { ListFormat::Human } else { ListFormat::Json };
+    let default =
+        || if crate::terminal::default_format() == Format::Human { ListFormat::Human } else { ListFormat::Json };
     place.format.unwrap_or_else(default)
 }
 
@@ -104,6 +105,10 @@ impl Remote {
         let error = error.as_ref().and_then(|error| error.get("error")?.as_str()).unwrap_or("no explanation");
         let error: String = error.chars().take(ERROR_CHARACTERS_MAX).collect();
         let hint = if status.as_u16() == 401 { format!("; set {API_KEY}") } else { String::new() };
-        Err(anyhow!("the daemon on {} answers {status}: {}{hint}", self.base, bedrock_watch_service::format::visible(&error)))
+        Err(anyhow!(
+            "the daemon on {} answers {status}: {}{hint}",
+            self.base,
+            bedrock_watch_service::format::visible(&error)
+        ))
     }
 }

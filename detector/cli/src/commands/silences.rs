@@ -39,7 +39,10 @@ pub(super) fn run(arguments: SilencesArguments) -> Result<Outcome, Failure> {
             SilencesCommand::Add(wanted) => {
                 let silence = add(&target, wish(wanted)?).await?;
                 let silence: Value = serde_json::from_str(&silence).context("the silence is unreadable")?;
-                print(&format!("{}\n", if format == ListFormat::Json { silence.to_string() } else { text(&silence, "/id") }))?;
+                print(&format!(
+                    "{}\n",
+                    if format == ListFormat::Json { silence.to_string() } else { text(&silence, "/id") }
+                ))?;
             }
             SilencesCommand::End { id } => {
                 end(&target, &id).await?;
@@ -103,9 +106,8 @@ fn wish(wanted: SilencesAddArguments) -> Result<WishJson, Failure> {
 
 async fn add(target: &Target, wish: WishJson) -> Result<String, Failure> {
     // Checked here as well, so that a senseless wish is a wrong argument wherever it would have gone.
-    let granted = Wish::try_from(wish.clone()).and_then(|wish| {
-        wish.grant(Timestamp::now()).map_err(|problems| problems.join("; "))
-    });
+    let granted = Wish::try_from(wish.clone())
+        .and_then(|wish| wish.grant(Timestamp::now()).map_err(|problems| problems.join("; ")));
     let silence = granted.map_err(Failure::Arguments)?;
     match target {
         Target::Store(store) => {

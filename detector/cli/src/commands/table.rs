@@ -9,7 +9,8 @@ const WIDTH_MAX: usize = 60;
 /// Lays out rows under a heading; what came from events is made harmless for a terminal.
 pub(super) fn table(heading: &[&str], rows: &[Vec<String>]) -> String {
     let heading: Vec<String> = heading.iter().map(|&name| name.to_owned()).collect();
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| visible(cell).to_string()).collect()).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| visible(cell).to_string()).collect()).collect();
     let all = || std::iter::once(&heading).chain(&rows);
     let width = |column: usize| {
         let widths = all().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());

@@ -121,7 +121,7 @@ pub(super) async fn resolve(State(app): State<App>, Path(id): Path<String>, requ
 /// Wakes the sinks and those who watch the stream.
 fn tell(app: &App, stored: &StoredAlert) {
     (app.nudge.0)();
-    let told = Told { kind: ChangeKind::Resolved, alert: Arc::new(stored.clone()) };
+    let told = Arc::new(Told { kind: ChangeKind::Resolved, alert: stored.clone() });
     // That nobody watches is no error.
     app.told.send(told).map(drop).unwrap_or_default();
 }

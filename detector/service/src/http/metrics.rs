@@ -41,11 +41,13 @@ const COUNTERS: &[Counter] = &[
     ("limits_reached_total", "Anything else not kept because of a limit.", |r| r.stats.other_limits_reached),
     ("alerts_fired_total", "Alerts that fired.", |r| r.stats.alerts_fired),
     ("alert_changes_total", "Changes of alerts.", |r| r.service.changes),
-    ("changes_routed_total", "Changes that at least one sink should hear of.", |r| r.routing.routed),
-    ("changes_silenced_total", "Changes under a silence.", |r| r.routing.silenced),
-    ("changes_suppressed_total", "Changes that the configuration suppresses.", |r| r.routing.suppressed),
-    ("changes_learning_total", "Changes not paged because their facts are still learning.", |r| r.routing.learning),
-    ("changes_unrouted_total", "Changes that no route wanted.", |r| r.routing.unrouted),
+    ("changes_routed_total", "Changes that at least one sink should hear of.", |r| r.service.routing.routed),
+    ("changes_silenced_total", "Changes under a silence.", |r| r.service.routing.silenced),
+    ("changes_suppressed_total", "Changes that the configuration suppresses.", |r| r.service.routing.suppressed),
+    ("changes_learning_total", "Changes not paged because their facts are still learning.", |r| {
+        r.service.routing.learning
+    }),
+    ("changes_unrouted_total", "Changes that no route wanted.", |r| r.service.routing.unrouted),
 ];
 
 /// A gauge of each sink: its name without the prefix, what it says, and where it is found.

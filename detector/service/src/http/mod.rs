@@ -65,7 +65,7 @@ impl fmt::Debug for Nudge {
 struct App {
     intake: Option<Intake>,
     store: Arc<dyn Store>,
-    told: broadcast::Sender<Told>,
+    told: broadcast::Sender<Arc<Told>>,
     feed: stream::Feed,
     nudge: Nudge,
     silences: ActiveSilences,
@@ -92,7 +92,7 @@ pub struct Parts {
     /// Alerts, silences and what waits for sinks.
     pub store: Arc<dyn Store>,
     /// The changes that are stored; resolutions by hand are added to them here.
-    pub told: broadcast::Sender<Told>,
+    pub told: broadcast::Sender<Arc<Told>>,
     /// Wakes the sinks after a resolution by hand.
     pub nudge: Nudge,
     /// The silences as the loop sees them; read anew when one is made or ended here.

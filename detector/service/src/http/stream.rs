@@ -46,7 +46,7 @@ const RETRY: Duration = Duration::from_secs(2);
 #[derive(Debug, Clone)]
 struct Entry {
     number: u64,
-    told: Told,
+    told: Arc<Told>,
 }
 
 /// The changes since this process started, numbered.
@@ -71,7 +71,7 @@ impl Feed {
     }
 
     /// Takes over what the loop says, until it ends.
-    pub(super) async fn pump(self, mut told: broadcast::Receiver<Told>, stop: CancellationToken) {
+    pub(super) async fn pump(self, mut told: broadcast::Receiver<Arc<Told>>, stop: CancellationToken) {
         loop {
             match stop.run_until_cancelled(told.recv()).await {
                 Some(Ok(told)) => self.add(told),
@@ -82,7 +82,7 @@ impl Feed {
         }
     }
 
-    fn add(&self, told: Told) {
+    fn add(&self, told: Arc<Told>) {
         let mut remembered = self.shared.remembered.lock().unwrap_or_else(PoisonError::into_inner);
         let number = remembered.back().map_or(0, |entry| entry.number).saturating_add(1);
         let entry = Entry { number, told };

@@ -11,8 +11,6 @@ pub struct Report {
     pub stats: Stats,
     /// What the loop counted.
     pub service: ServiceCounters,
-    /// What the router counted.
-    pub routing: RoutingCounters,
     /// What time it was for the loop.
     pub now: Second,
 }
@@ -30,4 +28,8 @@ pub struct ServiceCounters {
     pub future: u64,
     /// Changes of alerts.
     pub changes: u64,
+    /// Bytes in the journal that no snapshot contains yet.
+    pub journal_bytes: u64,
+    /// What became of the changes.
+    pub routing: RoutingCounters,
 }

@@ -31,14 +31,26 @@ pub struct Next {
     pub status: Status,
     /// Whether a person's resolution of it still holds.
     pub by_hand: bool,
-    /// Whether sinks hear of it.
-    pub told: bool,
+    /// Who hears of it.
+    pub told: Told,
+}
+
+/// Who hears of a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The destinations of the change.
+    Destinations,
+    /// The sinks that have heard of the alert before, or are about to.
+    Listeners,
+    /// Nobody.
+    Nobody,
 }
 
 /// What the change of an alert to `alert`, of kind `kind`, makes of what is known; `None` when it changes nothing.
 #[must_use]
 pub fn next(known: Option<&Known>, kind: ChangeKind, alert: &Alert) -> Option<Next> {
-    let plain = |kind, status| Some(Next { kind, status, by_hand: false, told: true });
+    let next = |kind, status, told| Some(Next { kind, status, by_hand: false, told });
+    let plain = |kind, status| next(kind, status, Told::Destinations);
     let Some(known) = known else {
         return match alert.status {
             // Whatever came before was part of the same catch-up.
@@ -59,14 +71,14 @@ pub fn next(known: Option<&Known>, kind: ChangeKind, alert: &Alert) -> Option<Ne
         }
         // A person said that it is over, and this is nothing new.
         Status::Firing => {
-            Some(Next { kind: ChangeKind::Updated, status: Status::Resolved, by_hand: true, told: false })
+            Some(Next { kind: ChangeKind::Updated, status: Status::Resolved, by_hand: true, told: Told::Nobody })
         }
         Status::Resolved if known.by_hand => {
-            Some(Next { kind: ChangeKind::Resolved, status: Status::Resolved, by_hand: true, told: false })
+            Some(Next { kind: ChangeKind::Resolved, status: Status::Resolved, by_hand: true, told: Told::Nobody })
         }
-        Status::Resolved => plain(ChangeKind::Resolved, Status::Resolved),
+        Status::Resolved => next(ChangeKind::Resolved, Status::Resolved, Told::Listeners),
         Status::Withdrawn if known.status == Status::Withdrawn => None,
-        Status::Withdrawn => plain(ChangeKind::Withdrawn, Status::Withdrawn),
+        Status::Withdrawn => next(ChangeKind::Withdrawn, Status::Withdrawn, Told::Listeners),
     }
 }
 
@@ -77,6 +89,7 @@ mod tests {
 
     use ChangeKind::{Fired, Resolved as Resolves, Updated, Withdrawn as Withdraws};
     use Status::{Firing, Resolved, Withdrawn};
+    use Told::{Destinations, Listeners, Nobody};
 
     fn alert(status: Status, severity: Severity) -> Alert {
         Alert { status, severity, ..sample::alert() }
@@ -85,28 +98,28 @@ mod tests {
     #[test]
     fn a_change_becomes_a_revision_or_nothing() {
         // What the engine said last, whether a person resolved it, the change, and what comes of it:
-        // the kind, the status, whether the person's word holds, whether sinks hear of it.
-        type Row = (Option<Status>, bool, (ChangeKind, Status, Severity), Option<(ChangeKind, Status, bool, bool)>);
+        // the kind, the status, whether the person's word holds, who hears of it.
+        type Row = (Option<Status>, bool, (ChangeKind, Status, Severity), Option<(ChangeKind, Status, bool, Told)>);
         let (low, high) = (Severity::Low, Severity::High);
         let rows: &[Row] = &[
-            (None, false, (Fired, Firing, low), Some((Fired, Firing, false, true))),
-            (None, false, (Updated, Firing, low), Some((Fired, Firing, false, true))),
-            (None, false, (Resolves, Resolved, low), Some((Resolves, Resolved, false, true))),
+            (None, false, (Fired, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (None, false, (Updated, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (None, false, (Resolves, Resolved, low), Some((Resolves, Resolved, false, Destinations))),
             (None, false, (Withdraws, Withdrawn, low), None),
-            (Some(Firing), false, (Updated, Firing, low), Some((Updated, Firing, false, true))),
-            (Some(Firing), false, (Fired, Firing, low), Some((Updated, Firing, false, true))),
-            (Some(Firing), false, (Resolves, Resolved, low), Some((Resolves, Resolved, false, true))),
-            (Some(Firing), false, (Withdraws, Withdrawn, low), Some((Withdraws, Withdrawn, false, true))),
-            (Some(Resolved), false, (Fired, Firing, low), Some((Fired, Firing, false, true))),
-            (Some(Resolved), false, (Updated, Firing, low), Some((Fired, Firing, false, true))),
-            (Some(Withdrawn), false, (Fired, Firing, low), Some((Fired, Firing, false, true))),
+            (Some(Firing), false, (Updated, Firing, low), Some((Updated, Firing, false, Destinations))),
+            (Some(Firing), false, (Fired, Firing, low), Some((Updated, Firing, false, Destinations))),
+            (Some(Firing), false, (Resolves, Resolved, low), Some((Resolves, Resolved, false, Listeners))),
+            (Some(Firing), false, (Withdraws, Withdrawn, low), Some((Withdraws, Withdrawn, false, Listeners))),
+            (Some(Resolved), false, (Fired, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (Some(Resolved), false, (Updated, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (Some(Withdrawn), false, (Fired, Firing, low), Some((Fired, Firing, false, Destinations))),
             (Some(Withdrawn), false, (Withdraws, Withdrawn, low), None),
-            (Some(Firing), true, (Updated, Firing, low), Some((Updated, Resolved, true, false))),
-            (Some(Firing), true, (Updated, Firing, high), Some((Fired, Firing, false, true))),
-            (Some(Firing), true, (Fired, Firing, low), Some((Fired, Firing, false, true))),
-            (Some(Firing), true, (Resolves, Resolved, low), Some((Resolves, Resolved, true, false))),
-            (Some(Firing), true, (Withdraws, Withdrawn, low), Some((Withdraws, Withdrawn, false, true))),
-            (Some(Resolved), true, (Updated, Firing, low), Some((Fired, Firing, false, true))),
+            (Some(Firing), true, (Updated, Firing, low), Some((Updated, Resolved, true, Nobody))),
+            (Some(Firing), true, (Updated, Firing, high), Some((Fired, Firing, false, Destinations))),
+            (Some(Firing), true, (Fired, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (Some(Firing), true, (Resolves, Resolved, low), Some((Resolves, Resolved, true, Nobody))),
+            (Some(Firing), true, (Withdraws, Withdrawn, low), Some((Withdraws, Withdrawn, false, Listeners))),
+            (Some(Resolved), true, (Updated, Firing, low), Some((Fired, Firing, false, Destinations))),
         ];
         for row in rows {
             let (engine, by_hand, (kind, status, severity), expected) = *row;

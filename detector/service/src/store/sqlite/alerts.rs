@@ -14,8 +14,9 @@ use super::{
     },
 };
 use crate::store::{
-    AlertFilter, Change, Page, Recorded, Resolution, Revision, StoredAlert, digest::digest, life::Known, life::Next,
-    life::next,
+    AlertFilter, Change, Page, Recorded, Resolution, Revision, StoredAlert,
+    digest::digest,
+    life::{Known, Next, Told, next},
 };
 
 /// Revisions kept of an alert: the first, the last and what is more than an update first of all.
@@ -45,8 +46,12 @@ pub(super) fn record(connection: &Connection, change: &Change, now: Timestamp) -
     write_alert(connection, change, &next, (revision, now))?;
     let silence = change.silence.as_deref();
     write_revision(connection, (&alert.id, revision, next.kind), (&alert, silence, None), now)?;
-    if next.told {
-        deliveries::want(connection, (&alert.id, revision, next.kind, alert.severity), &change.destinations, now)?;
+    match next.told {
+        Told::Destinations => {
+            deliveries::want(connection, (&alert.id, revision, alert.severity), &change.destinations, now)?;
+        }
+        Told::Listeners => deliveries::want_again(connection, (&alert.id, revision, alert.severity), now)?,
+        Told::Nobody => {}
     }
     Ok(Recorded::Revision(revision))
 }
@@ -173,7 +178,7 @@ pub(super) fn resolve(
         )?
         .execute(params![id, revision, nanos(now), by.author, by.reason, RESOLVED_STATUS])?;
     write_revision(connection, (id, revision, ChangeKind::Resolved), (&alert, None, Some(by)), now)?;
-    deliveries::want(connection, (id, revision, ChangeKind::Resolved, alert.severity), &[], now)?;
+    deliveries::want_again(connection, (id, revision, alert.severity), now)?;
     one(connection, id)
 }
 

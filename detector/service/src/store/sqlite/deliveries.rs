@@ -4,7 +4,7 @@
 //! the one it has been told up to; `base` is where its present wait began, so that revisions which were not meant for
 //! the sink are not told later. `since` is when it first fell due and keeps the order, `due` moves with each retry.
 
-use bedrock_watch_engine::alert::{ChangeKind, Severity, Status};
+use bedrock_watch_engine::alert::{Severity, Status};
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params, params};
 
@@ -26,26 +26,14 @@ fn rows(limit: usize) -> i64 {
     i64::try_from(limit.min(ROWS_MAX)).unwrap_or(i64::MAX)
 }
 
-/// Makes sinks want a revision of an alert.
+/// Makes the destinations want a revision of an alert.
 pub(super) fn want(
     connection: &Connection,
-    (alert, revision, kind, severity): (&str, u32, ChangeKind, Severity),
+    (alert, revision, severity): (&str, u32, Severity),
     destinations: &[Destination],
     now: Timestamp,
 ) -> Result<(), Failure> {
-    if matches!(kind, ChangeKind::Resolved | ChangeKind::Withdrawn) {
-        let heard: Vec<String> = connection
-            .prepare_cached("SELECT sink FROM delivery WHERE alert = ?1 AND (delivered > 0 OR state IN (?2, ?3))")?
-            .query_map(params![alert, WAITING, CLAIMED], |row| row.get(0))?
-            .collect::<Result<_, _>>()?;
-        for sink in heard.into_iter().filter(|sink| destinations.iter().all(|other| other.sink != *sink)) {
-            want_again(connection, (&sink, alert), (revision, severity), now)?;
-        }
-    }
-    for destination in destinations {
-        want_one(connection, alert, (revision, severity), destination, now)?;
-    }
-    Ok(())
+    destinations.iter().try_for_each(|destination| want_one(connection, alert, (revision, severity), destination, now))
 }
 
 /// The part of an update that is the same for every row that wants more than before. A wait that goes on keeps its
@@ -57,19 +45,22 @@ const WANTS: &str = "wanted = :revision, severity = :severity, \
     attempts = iif(state IN (0, 3), 0, attempts), \
     dead_at = NULL, state = iif(state = 2, 2, 1)";
 
-fn want_again(
+/// Makes the sinks that have heard of an alert, or are about to, want a revision of it.
+pub(super) fn want_again(
     connection: &Connection,
-    (sink, alert): (&str, &str),
-    (revision, severity): (u32, Severity),
+    (alert, revision, severity): (&str, u32, Severity),
     now: Timestamp,
 ) -> Result<(), Failure> {
-    let sql = format!("UPDATE delivery SET {WANTS} WHERE sink = :sink AND alert = :alert");
+    let sql = format!(
+        "UPDATE delivery SET {WANTS} WHERE alert = :alert AND (delivered > 0 OR state IN (:waiting, :claimed))"
+    );
     connection.prepare_cached(&sql)?.execute(named_params! {
-        ":sink": sink,
         ":alert": alert,
         ":revision": revision,
         ":severity": severity_number(severity),
         ":due": nanos(now),
+        ":waiting": WAITING,
+        ":claimed": CLAIMED,
     })?;
     Ok(())
 }

@@ -10,31 +10,20 @@ mod journal;
 mod lane;
 mod schema;
 mod silences;
-mod snapshot_file;
 mod values;
 
-use std::{
-    collections::BTreeMap,
-    fs::{File, OpenOptions, TryLockError},
-    os::unix::fs::OpenOptionsExt as _,
-    path::Path,
-};
+use std::{collections::BTreeMap, fs::OpenOptions, os::unix::fs::OpenOptionsExt as _, path::Path, sync::Arc};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use self::{
-    lane::Lane,
-    snapshot_file::{SnapshotFile, beside},
-};
+use self::lane::Lane;
 use super::{
     AlertFilter, Claim, Commit, Committed, DeadLetter, JournalEntry, Page, Resolution, Revision, Settlement, Silence,
     Snapshot, Store, StoreError, StoredAlert, Waiting,
 };
-
-/// Files are for the service's user alone: alerts name people and addresses.
-const PRIVATE: u32 = 0o600;
+use crate::state_file::{PRIVATE, StateError, StateFile, beside};
 
 /// Why work failed, before it is known where.
 #[derive(Debug)]
@@ -75,7 +64,7 @@ impl Failure {
 #[derive(Debug)]
 pub struct SqliteStore {
     place: String,
-    snapshot: SnapshotFile,
+    snapshot: Arc<StateFile>,
     owner: bool,
     // The reading lane goes first: closing the last connection tidies the write-ahead log, which is the writer's.
     reader: Lane,
@@ -91,10 +80,10 @@ impl SqliteStore {
     /// When somebody else owns it, or it cannot be used.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let place = path.display().to_string();
-        let lock = lock(path, &place)?;
+        // Its lock is that of the whole store.
+        let snapshot = StateFile::claim(&beside(path, SNAPSHOT)).map_err(|error| at_store(error, &place))?;
         create(path, &place)?;
-        let store = Self::connect(path, &place, Some(lock))?;
-        Ok(store)
+        Self::connect(path, &place, snapshot, true)
     }
 
     /// Opens the file beside the daemon that owns it, or while no daemon runs. Snapshots cannot be kept this way.
@@ -107,13 +96,12 @@ impl SqliteStore {
             let reason = "there is no such file; a daemon creates it when it starts".to_owned();
             return Err(StoreError::Unavailable { action: "open", place, reason });
         }
-        Self::connect(path, &place, None)
+        Self::connect(path, &place, StateFile::unclaimed(&beside(path, SNAPSHOT)), false)
     }
 
-    fn connect(path: &Path, place: &str, lock: Option<File>) -> Result<Self, StoreError> {
-        let owner = lock.is_some();
+    fn connect(path: &Path, place: &str, snapshot: StateFile, owner: bool) -> Result<Self, StoreError> {
         let failed = |failure: Failure| failure.at("open", place);
-        let snapshot = SnapshotFile::new(beside(path, ".snapshot"));
+        let snapshot = Arc::new(snapshot);
         let open = |establish: bool| {
             let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
             let mut connection = Connection::open_with_flags(path, flags)?;
@@ -126,35 +114,45 @@ impl SqliteStore {
         let writing = open(true).map_err(failed)?;
         if owner {
             deliveries::void_claims(&writing).map_err(failed)?;
-            if let Some(snapshot) = snapshot.load()? {
+            if let Some(snapshot) = snapshot.load().map_err(StoreError::from)? {
                 journal::number_after(&writing, snapshot.journal).map_err(failed)?;
             }
         }
         let reading = open(false).map_err(failed)?;
         Ok(Self {
             place: place.to_owned(),
-            snapshot,
+            snapshot: Arc::clone(&snapshot),
             owner,
             reader: Lane::reading(place.to_owned(), reading),
-            writer: Lane::writing(place.to_owned(), writing, lock),
+            writer: Lane::writing(place.to_owned(), writing, snapshot),
         })
     }
 }
 
-/// Takes the lock of the owner; the operating system frees it whatever happens to the process.
-fn lock(path: &Path, place: &str) -> Result<File, StoreError> {
-    let unavailable = |error: std::io::Error| StoreError::Unavailable {
-        action: "lock",
-        place: place.to_owned(),
-        reason: error.to_string(),
-    };
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(PRIVATE);
-    let lock = options.open(beside(path, ".lock")).map_err(unavailable)?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { place: place.to_owned() }),
-        Err(TryLockError::Error(error)) => Err(unavailable(error)),
+/// What is added to the file's name for the snapshot beside it.
+const SNAPSHOT: &str = ".snapshot";
+
+impl From<StateError> for StoreError {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Io { action, path, source } => {
+                Self::Unavailable { action, place: path.display().to_string(), reason: source.to_string() }
+            }
+            StateError::InUse(path) => Self::InUse { place: path.display().to_string() },
+            StateError::Foreign(path) => Self::Foreign {
+                place: path.display().to_string(),
+                reason: "it does not begin as a snapshot does".to_owned(),
+            },
+            StateError::Damaged { path, reason } => Self::Damaged { place: path.display().to_string(), reason },
+        }
+    }
+}
+
+/// What is said of the lock is said of the store.
+fn at_store(error: StateError, place: &str) -> StoreError {
+    match StoreError::from(error) {
+        StoreError::InUse { .. } => StoreError::InUse { place: place.to_owned() },
+        other => other,
     }
 }
 
@@ -198,7 +196,7 @@ impl Store for SqliteStore {
         if !self.owner {
             return Err(unavailable("only the daemon that owns it may"));
         }
-        let (file, through) = (self.snapshot.clone(), snapshot.journal);
+        let (file, through) = (Arc::clone(&self.snapshot), snapshot.journal);
         let saved = tokio::task::spawn_blocking(move || file.save(&snapshot)).await;
         saved.map_err(|error| unavailable(&error.to_string()))??;
         // Only now, when the file is on the disk, may the journal forget what it contains.
@@ -207,13 +205,15 @@ impl Store for SqliteStore {
     }
 
     async fn load_snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
-        let file = self.snapshot.clone();
+        let file = Arc::clone(&self.snapshot);
         let loaded = tokio::task::spawn_blocking(move || file.load()).await;
-        loaded.map_err(|error| StoreError::Unavailable {
-            action: "read the snapshot beside",
-            place: self.place.clone(),
-            reason: error.to_string(),
-        })?
+        loaded
+            .map_err(|error| StoreError::Unavailable {
+                action: "read the snapshot beside",
+                place: self.place.clone(),
+                reason: error.to_string(),
+            })?
+            .map_err(StoreError::from)
     }
 
     async fn alert(&self, id: &str) -> Result<Option<StoredAlert>, StoreError> {
