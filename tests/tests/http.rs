@@ -50,7 +50,7 @@ async fn each_key_may_do_what_its_rights_say() {
             let key = format!("{name}-key-0123456789");
             for (header, value) in [("x-api-key", key.clone()), ("authorization", format!("Bearer {key}"))] {
                 let request = server.request(method, path).header("content-type", "application/json");
-                let status = request.header(header, value).body(body).send().await.unwrap().status();
+                let status = request.header(header, value).body(body.to_owned()).send().await.unwrap().status();
                 assert_eq!(status.as_u16(), expected, "{method} {path} with {name} in {header}");
             }
         }
@@ -278,7 +278,7 @@ async fn connections_have_a_limit_and_slow_ones_do_not_keep_the_end_away() {
         idle.push(stream);
     }
     // The third waits until one of them is gone.
-    let mut third = std::pin::pin!(server.ask("get", "/healthz", ""));
+    let mut third = Box::pin(server.ask("get", "/healthz", ""));
     let early = tokio::time::timeout(Duration::from_millis(100), &mut third).await;
     assert!(early.is_err(), "{early:?}");
     idle.pop();
