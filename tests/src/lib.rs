@@ -2,5 +2,6 @@
 
 pub mod histories;
 pub mod model;
+pub mod program;
 pub mod repository;
 pub mod store_conformance;
