@@ -2,6 +2,7 @@
 
 pub mod histories;
 pub mod model;
+pub mod program;
 pub mod repository;
 pub mod server;
 pub mod store_conformance;

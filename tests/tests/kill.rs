@@ -1,0 +1,236 @@
+//! `kill -9` at random moments, 50 times, under load from a file and over HTTP: afterwards every alert of an
+//! uninterrupted run is stored once, with the same final state, and was told.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::OpenOptions,
+    io::Write as _,
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use bedrock_watch_engine::{
+    Second,
+    alert::{ChangeKind, Status},
+};
+use bedrock_watch_service::store::{AlertFilter, Store, sqlite::SqliteStore};
+use bedrock_watch_tests::program::{DEADLINE, Daemon, request};
+use jiff::Timestamp;
+use rand::{Rng, SeedableRng, prelude::IndexedRandom as _, rngs::StdRng, seq::SliceRandom as _};
+use serde_json::{Value, json};
+
+const KILLS: usize = 50;
+const CONFIG: &str = "[http]\nlisten = \"127.0.0.1:0\"\n[[source]]\nkind = \"http\"\n\
+    [[source]]\nkind = \"file\"\npath = \"trail.jsonl\"\nfrom_start = true\npoll_ms = 10\n\
+    [[sink]]\nkind = \"stdout\"\nformat = \"json\"\n[store]\nsnapshot_interval_s = 1\n[log]\nlevel = \"info\"\n";
+const TRAIL: &str = "trail.jsonl";
+
+/// Events of some minutes ago, so that nothing in them changes merely because time passes while the test runs.
+struct Events {
+    now: u32,
+    made: u32,
+}
+
+impl Events {
+    fn sample(&mut self, sample: &str, account: &str, seconds_ago: u32, change: impl FnOnce(&mut Value)) -> String {
+        self.made += 1;
+        let mut event: Value = serde_json::from_str(&sample.replace("111122223333", account)).unwrap();
+        event["eventTime"] = Second(self.now - seconds_ago).to_rfc3339().into();
+        event["eventID"] = format!("00000000-0000-4000-8000-{:012}", self.made).into();
+        change(&mut event);
+        event.to_string()
+    }
+
+    /// What comes first: logging is switched off. And what then comes in any order: jobs lose their groups, models are
+    /// used unlogged, and in bursts. Counts end at powers of two, at which they are told, so that what is told last is
+    /// all there is to tell.
+    fn all(&mut self) -> (Vec<String>, Vec<String>) {
+        const JOB: &str = include_str!("../../rules/events/bedrock/CreateModelCustomizationJob.json");
+        const GROUP: &str = include_str!("../../rules/events/ec2/DeleteSecurityGroup.json");
+        const LOGGING: &str = include_str!("../../rules/events/bedrock/DeleteModelInvocationLoggingConfiguration.json");
+        const CALL: &str = include_str!("../../rules/events/bedrock/InvokeModel.json");
+        let accounts = ["222233334444", "333344445555"];
+        let first = accounts.map(|account| self.sample(LOGGING, account, 590, |_| {}));
+        let mut events = Vec::new();
+        for number in 0..60 {
+            let (group, arn) = (format!("sg-{number:017}"), format!("model/{number:012}"));
+            events.push(self.sample(JOB, "111122223333", 600, |event| {
+                event["requestParameters"]["vpcConfig"]["securityGroupIds"] = json!([group]);
+                let job = format!("arn:aws:bedrock:us-east-1:111122223333:model-customization-job/{arn}");
+                event["responseElements"]["jobArn"] = job.into();
+            }));
+            events.push(self.sample(GROUP, "111122223333", 500 - number, |event| {
+                event["requestParameters"]["groupId"] = group.clone().into();
+                event["responseElements"]["groupId"] = group.clone().into();
+            }));
+        }
+        for account in accounts {
+            events.extend((0..64).map(|number| self.sample(CALL, account, 580 - number, |_| {})).collect::<Vec<_>>());
+        }
+        for account in ["444455556666", "555566667777", "666677778888"] {
+            let calls = (0..128).map(|number| {
+                self.sample(CALL, account, 400 - number / 3, |event| {
+                    event["userIdentity"] = json!({ "type": "IAMUser", "accountId": account, "userName": "batch",
+                        "arn": format!("arn:aws:iam::{account}:user/batch"), "accessKeyId": "AKIAIOSFODNN7EXAMPLE" });
+                })
+            });
+            events.extend(calls.collect::<Vec<_>>());
+        }
+        (first.to_vec(), events)
+    }
+}
+
+fn append(folder: &Path, line: &str) {
+    let mut file = OpenOptions::new().create(true).append(true).open(folder.join(TRAIL)).unwrap();
+    file.write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+/// Waits until the file is judged to its end: its position is that of its last line.
+async fn wait_for_the_file(folder: &Path) {
+    let text = std::fs::read(folder.join(TRAIL)).unwrap();
+    let last = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let store = SqliteStore::open_beside(&folder.join("bedrock-watch.db")).unwrap();
+    let began = Instant::now();
+    loop {
+        let positions = store.positions().await.unwrap();
+        if positions.values().any(|position| position.ends_with(&format!("@{last}"))) {
+            return;
+        }
+        assert!(began.elapsed() < DEADLINE, "the file is not judged to {last}: {positions:?}");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What a run leaves: the alerts by id, as JSON, and the kinds of their revisions.
+async fn left(folder: &Path) -> BTreeMap<String, (Value, Vec<ChangeKind>)> {
+    let store = SqliteStore::open(&folder.join("bedrock-watch.db")).unwrap();
+    let mut left = BTreeMap::new();
+    for stored in store.alerts(&AlertFilter::default()).await.unwrap().alerts {
+        let history = store.history(&stored.alert.id).await.unwrap();
+        let kinds = history.iter().map(|revision| revision.kind).collect();
+        let known = left.insert(stored.alert.id.clone(), (serde_json::to_value(&*stored.alert).unwrap(), kinds));
+        assert!(known.is_none(), "an alert is there once");
+    }
+    assert_eq!(store.waiting("stdout").await.unwrap().alerts, 0, "everything was told before the end");
+    left
+}
+
+/// The states of alerts that were told, by id.
+fn told(lines: &[String]) -> BTreeMap<String, Vec<Value>> {
+    let mut told: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for line in lines {
+        // The last line before a kill may be half a line.
+        let Ok(alert) = serde_json::from_str::<Value>(line) else { continue };
+        told.entry(alert["id"].as_str().unwrap().to_owned()).or_default().push(alert);
+    }
+    told
+}
+
+/// Posts records until they are accepted; `None` when the daemon went away first.
+fn post(address: SocketAddr, records: &[String]) -> Option<()> {
+    loop {
+        let (status, answer) = request(address, "POST", "/v1/events", records.join("\n").as_bytes())?;
+        match status {
+            202 => {
+                assert!(answer.contains(&format!("\"accepted\":{}", records.len())), "{answer}");
+                return Some(());
+            }
+            429 => {}
+            // It is going away.
+            503 => return None,
+            _ => panic!("{status}: {answer}"),
+        }
+    }
+}
+
+async fn uninterrupted(folder: &Path, first: &[String], events: &[String]) -> Vec<String> {
+    let daemon = Daemon::start(folder, CONFIG);
+    let address = daemon.address();
+    post(address, first).unwrap();
+    for (place, event) in events.iter().enumerate() {
+        if place % 2 == 0 { append(folder, event) } else { post(address, std::slice::from_ref(event)).unwrap() }
+    }
+    wait_for_the_file(folder).await;
+    daemon.end()
+}
+
+async fn killed(folder: &Path, first: &[String], events: &[String], random: &mut StdRng) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut to_post: Vec<String> = Vec::new();
+    let daemon = Daemon::start(folder, CONFIG);
+    post(daemon.address(), first).unwrap();
+    daemon.kill_after(Duration::ZERO).join().unwrap();
+    lines.extend(daemon.remains());
+    for (life, slice) in events.chunks(events.len().div_ceil(KILLS - 1)).enumerate() {
+        let (for_the_file, for_http): (Vec<_>, Vec<_>) = slice.iter().partition(|_| random.random_bool(0.5));
+        to_post.extend(for_http.into_iter().cloned());
+        for_the_file.into_iter().for_each(|event| append(folder, event));
+        let daemon = Daemon::start(folder, CONFIG);
+        // A fourth of the lives ends while it starts; now and then one lasts long enough for a snapshot.
+        let early = random.random_bool(0.25).then(|| daemon.kill_after(millis(random, 1..150)));
+        let Some(address) = daemon.address_or_end() else {
+            early.expect("only a kill ends it").join().unwrap();
+            lines.extend(daemon.remains());
+            continue;
+        };
+        let span = if life % 8 == 7 { 1_100..1_500 } else { 0..100 };
+        let killer = early.unwrap_or_else(|| daemon.kill_after(millis(random, span)));
+        // Under load until it is dead: first what is new, then copies of what was sent before.
+        while let Some(()) = {
+            let some = if to_post.is_empty() { events.choose(random).cloned() } else { to_post.first().cloned() };
+            post(address, some.as_slice())
+        } {
+            to_post = to_post.split_off(to_post.len().min(1));
+        }
+        killer.join().unwrap();
+        lines.extend(daemon.remains());
+    }
+    let daemon = Daemon::start(folder, CONFIG);
+    if !to_post.is_empty() {
+        post(daemon.address(), &to_post).unwrap();
+    }
+    wait_for_the_file(folder).await;
+    lines.extend(daemon.end());
+    lines
+}
+
+fn millis(random: &mut StdRng, span: std::ops::Range<u64>) -> Duration {
+    Duration::from_millis(random.random_range(span))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_and_nothing_doubled() {
+    let seed = std::env::var("BEDROCK_WATCH_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| Timestamp::now().as_nanosecond().unsigned_abs() as u64);
+    println!("seed {seed}; repeat with BEDROCK_WATCH_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let now = u32::try_from(Timestamp::now().as_second()).unwrap();
+    let (first, mut events) = Events { now, made: 0 }.all();
+    events.shuffle(&mut random);
+    let (whole, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let told_whole = told(&uninterrupted(whole.path(), &first, &events).await);
+    let told_crashed = told(&killed(crashed.path(), &first, &events, &mut random).await);
+    let (expected, found) = (left(whole.path()).await, left(crashed.path()).await);
+    assert!(expected.len() >= 65, "{} alerts", expected.len());
+    let ids = |left: &BTreeMap<String, (Value, Vec<ChangeKind>)>| left.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(ids(&found), ids(&expected));
+    for (id, (alert, kinds)) in &expected {
+        let (again, kinds_again) = &found[id];
+        for (field, value) in alert.as_object().unwrap() {
+            assert_eq!(again.get(field), Some(value), "{field} of {id}, {}", alert["rule"]);
+        }
+        for kinds in [kinds, kinds_again] {
+            let fired = kinds.iter().filter(|kind| **kind == ChangeKind::Fired).count();
+            assert_eq!((fired, kinds.first()), (1, Some(&ChangeKind::Fired)), "{id} fired once: {kinds:?}");
+        }
+        // What was told last is how it stands.
+        for told in [&told_whole, &told_crashed] {
+            let told = told.get(id).unwrap_or_else(|| panic!("{id} was never told"));
+            assert_eq!(told.last().unwrap()["event_count"], alert["event_count"], "{id}");
+        }
+    }
+    let firing = expected.values().filter(|(alert, _)| alert["status"] == json!(Status::Firing)).count();
+    println!("{} alerts, {firing} of them firing; {KILLS} kills", expected.len());
+    assert!(told_crashed.keys().all(|id| expected.contains_key(id)), "nothing else was told");
+}
