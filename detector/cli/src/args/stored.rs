@@ -196,7 +196,7 @@ fn status(text: &str) -> Result<Status, String> {
 fn duration(text: &str) -> Result<SignedDuration, String> {
     let span: Result<jiff::Span, _> = text.parse();
     let lasts = span.and_then(|span| span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()));
-    let lasts = lasts.ok().filter(jiff::SignedDuration::is_positive);
+    let lasts = lasts.ok().filter(SignedDuration::is_positive);
     lasts.ok_or_else(|| "use a duration such as 90m, 8h or 7d".to_owned())
 }
 

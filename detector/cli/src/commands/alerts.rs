@@ -4,7 +4,7 @@ use anyhow::{Context, anyhow};
 use bedrock_watch_service::{
     format::visible,
     http::wire,
-    store::{AlertFilter, DeadLetter, Resolution, Store},
+    store::{AlertFilter, DeadLetter, Resolution},
 };
 use jiff::Timestamp;
 use reqwest::Method;

@@ -5,7 +5,6 @@ use bedrock_watch_service::{
     format::visible,
     http::wire::{SilenceJson, WishJson},
     routing::Wish,
-    store::Store,
 };
 use jiff::Timestamp;
 use reqwest::Method;
