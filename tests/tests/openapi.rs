@@ -110,8 +110,7 @@ async fn the_server_takes_exactly_the_documented_methods() {
     for path in operations.iter().map(|(path, _)| path).collect::<BTreeSet<_>>() {
         for method in ["get", "post", "put", "patch", "delete"] {
             let documented = operations.contains(&(path.clone(), method.to_owned()));
-            let request = server.request(method, &path.replace("{id}", "x")).header("content-type", "application/json");
-            let status = request.body("{}").send().await.unwrap().status().as_u16();
+            let status = server.request(method, &path.replace("{id}", "x")).send().await.unwrap().status().as_u16();
             assert_eq!(status == 405, !documented, "{method} {path}: {status}");
         }
     }

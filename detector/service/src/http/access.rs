@@ -23,7 +23,7 @@ use crate::{
 
 /// Paths that anybody may ask: they tell nothing but whether the service works.
 const OPEN_PATHS: [&str; 2] = ["/healthz", "/readyz"];
-/// The path of records: a `POST` to it needs no JSON and the right of its own.
+/// The path of records: a `POST` to it needs a right of its own.
 const EVENTS_PATH: &str = "/v1/events";
 /// Characters of a path in the log.
 const PATH_LOGGED_MAX: usize = 200;
@@ -32,7 +32,7 @@ const PATH_LOGGED_MAX: usize = 200;
 #[derive(Debug, Clone, Copy)]
 pub struct Peer(pub SocketAddr);
 
-/// Lets a request through, or answers 401, 403, 415 or 429; logs it either way.
+/// Lets a request through, or answers 401, 403 or 429; logs it either way.
 pub(super) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
@@ -86,7 +86,7 @@ fn admit(app: &App, request: &Request, now: Instant) -> Result<String, (String, 
         let response = refuse_for_now(StatusCode::TOO_MANY_REQUESTS, "too many requests of this client", wait);
         return Err((client, Box::new(response)));
     }
-    match verdict.and_then(|()| has_json(request)) {
+    match verdict {
         Ok(()) => Ok(client),
         Err((status, message)) => Err((client, Box::new(refuse(status, message)))),
     }
@@ -131,19 +131,6 @@ fn key(headers: &HeaderMap) -> Option<&[u8]> {
         Some((scheme, key)) if scheme.eq_ignore_ascii_case(b"bearer ") => Some(key),
         _ => Some(authorization),
     }
-}
-
-/// What changes something is told in JSON and says so: a form on a web page can send neither that nor `DELETE`.
-fn has_json(request: &Request) -> Verdict {
-    if request.method() != Method::POST || request.uri().path() == EVENTS_PATH {
-        return Ok(());
-    }
-    let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let media_type = given.split(';').next().unwrap_or_default().trim();
-    if media_type.eq_ignore_ascii_case("application/json") {
-        return Ok(());
-    }
-    Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body must be JSON, with `content-type: application/json`"))
 }
 
 /// A browser can be made to connect to loopback by any web page; such requests name another host, or an origin.

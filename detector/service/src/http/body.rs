@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::{
     body::{Body, Bytes, to_bytes},
     extract::{FromRequestParts, Query, Request},
-    http::{StatusCode, request::Parts},
+    http::{StatusCode, header, request::Parts},
     response::Response,
 };
 use serde::de::DeserializeOwned;
@@ -27,8 +27,15 @@ pub(super) async fn bytes(body: Body, bytes_max: usize) -> Result<Bytes, Respons
     }
 }
 
-/// Reads a JSON body.
+/// Reads a JSON body that says that it is one. A form on a web page cannot say so without being asked first, so no page
+/// can change anything on a machine where the server trusts everybody.
 pub(super) async fn json<T: DeserializeOwned>(request: Request) -> Result<T, Response> {
+    let given = request.headers().get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = given.split(';').next().unwrap_or_default().trim();
+    if !media_type.eq_ignore_ascii_case("application/json") {
+        let message = "the body must be JSON, with `content-type: application/json`";
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
+    }
     let body = bytes(request.into_body(), JSON_BYTES_MAX).await?;
     serde_json::from_slice(&body).map_err(|error| refuse(StatusCode::BAD_REQUEST, &format!("the body: {error}")))
 }
