@@ -172,8 +172,7 @@ impl Pipeline {
             tracing::warn!(sources, "not caught up in time; what is still repeated may be told again");
         }
         self.status.clear(CATCHING_UP);
-        let mut changes: Vec<AlertChange> = catch_up.into_changes().collect();
-        changes.sort_by(|a, b| (a.alert.first_event_time, &a.alert.id).cmp(&(b.alert.first_event_time, &b.alert.id)));
+        let changes = catch_up.into_changes(self.engine.alerts());
         self.route(changes, judged);
         // Time did not pass meanwhile.
         let changes = self.engine.tick(self.clock.now());
