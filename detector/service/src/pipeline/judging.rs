@@ -94,7 +94,7 @@ impl Pipeline {
 
     /// What the journal keeps of a batch that cannot be read again.
     fn journal(&mut self, source: &str, records: Records) -> Option<JournalEntry> {
-        if records.len() == 0 {
+        if records.is_empty() {
             return None;
         }
         let (records, ends) = records.into_parts();
