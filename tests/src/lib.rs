@@ -4,4 +4,5 @@ pub mod histories;
 pub mod model;
 pub mod program;
 pub mod repository;
+pub mod server;
 pub mod store_conformance;

@@ -15,6 +15,7 @@ use tokio::{
     sync::{broadcast, mpsc, watch},
     time::Instant,
 };
+use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::{
@@ -22,7 +23,7 @@ use self::{
     sources::{Attachment, repeating},
 };
 use crate::{
-    config::{Config, SinkConfig, SourceConfig},
+    config::{Config, SinkKind, SourceConfig},
     format::{Colour, Format},
     http,
     pipeline::{self, AlertView, Clock, Parts, Pipeline, PipelineError, Report, RestoreError, Told},
@@ -43,8 +44,6 @@ const SOURCES_GRACE_PERCENT: u32 = 50;
 const SILENCES_EVERY: Duration = Duration::from_secs(2);
 /// How often alerts that are over for long are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
-/// The name of the sink on standard output.
-const STDOUT: &str = "stdout";
 
 /// What the daemon needs of its surroundings.
 pub struct Surroundings {
@@ -73,6 +72,9 @@ pub enum StartError {
     /// The memory cannot be used.
     #[error(transparent)]
     Memory(#[from] RestoreError),
+    /// HTTPS is not possible.
+    #[error(transparent)]
+    Tls(#[from] http::TlsError),
     /// The address is not free.
     #[error("cannot listen on {address}: {source}; choose another `listen` in [http], port 0 for any free one")]
     Listen {
@@ -133,15 +135,26 @@ impl Daemon {
         let silences = ActiveSilences::default();
         silences.refresh(&*store, Timestamp::now()).await?;
 
+        // What can fail comes first: nothing must be told by a daemon that does not start.
+        let bound = bind(config).await?;
+        let address = bound.as_ref().map(|bound| bound.address);
+        let clock = surroundings.clock;
+        let deliver = start_sinks(config, surroundings, &store, &status);
+        let (nudged, nudged_by_http) = (deliver.clone(), deliver.clone());
+
         let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
             intake: has_http_source.then(|| intake.clone()),
-            view: view.clone(),
+            store: Arc::clone(&store),
+            told: told.clone(),
+            nudge: http::Nudge(Arc::new(move || nudged_by_http.iter().for_each(Deliver::nudge))),
+            silences: silences.clone(),
             reports,
             pings: pings_in,
             status: status.clone(),
+            sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
         };
-        let address = serve(config, parts, &sources, &stop_sources).await?;
+        serve(config, bound, parts, (&sources, &stop_sources));
         let attachment = Attachment {
             intake: &intake,
             positions: &restored.positions,
@@ -152,9 +165,6 @@ impl Daemon {
         };
         config.sources.iter().for_each(|source| attachment.attach(source));
         sources.close();
-        let clock = surroundings.clock;
-        let deliver = start_sinks(config, surroundings, &store, &status);
-        let nudged = deliver.clone();
         let pipeline = Pipeline::new(Parts {
             repeating: repeating(&config.sources, &restored.ahead),
             restored,
@@ -163,7 +173,7 @@ impl Daemon {
             intake: batches,
             pings,
             store: Arc::clone(&store),
-            router: Router::to_all(vec![STDOUT.to_owned()]),
+            router: Router::new(&config.routing, &config.sinks),
             silences: silences.clone(),
             nudge: Box::new(move || nudged.iter().for_each(Deliver::nudge)),
             told,
@@ -253,36 +263,42 @@ async fn forget(store: Arc<dyn Store>, days: u32, stop: CancellationToken) {
     }
 }
 
-async fn serve(
-    config: &Config,
-    parts: http::Parts,
-    tracker: &TaskTracker,
-    stop: &CancellationToken,
-) -> Result<Option<SocketAddr>, StartError> {
+/// The HTTP server before it serves.
+struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+}
+
+async fn bind(config: &Config) -> Result<Option<Bound>, StartError> {
     let Some(http) = &config.http else { return Ok(None) };
+    let tls = http.tls.as_ref().map(http::acceptor).transpose()?;
     let error = |source| StartError::Listen { address: http.listen, source };
     let listener = TcpListener::bind(http.listen).await.map_err(error)?;
     let address = listener.local_addr().map_err(error)?;
-    let router = http::router(parts, http, &config.api_keys, address);
-    tracing::info!(%address, "listening");
-    let stop = stop.clone();
-    tracker.spawn(async move {
-        let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-        if let Err(error) = served {
-            tracing::error!(%error, "the HTTP server failed");
-        }
-    });
-    Ok(Some(address))
+    Ok(Some(Bound { listener, address, tls }))
+}
+
+fn serve(
+    config: &Config,
+    bound: Option<Bound>,
+    parts: http::Parts,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) {
+    let (Some(http), Some(Bound { listener, address, tls })) = (&config.http, bound) else { return };
+    let router = http::router(parts, http, &config.api_keys, address, (tracker, stop));
+    tracing::info!(tls = tls.is_some(), %address, "listening");
+    tracker.spawn(http::serve(listener, router, http.connections_max, tls, stop.clone()));
 }
 
 fn start_sinks(config: &Config, surroundings: Surroundings, store: &Arc<dyn Store>, status: &Status) -> Vec<Deliver> {
     // Standard output is one stream: however often it is configured, the first one has it.
     let mut stream = Some(surroundings.stdout);
     let started = config.sinks.iter().filter_map(|sink| {
-        let SinkConfig::Stdout { format } = sink;
+        let SinkKind::Stdout { format } = sink.kind else { return None };
         let format = format.unwrap_or(surroundings.format);
         let stdout = Stdout::new(stream.take()?, format, surroundings.colour);
-        Some(Deliver::start(STDOUT.to_owned(), stdout, Arc::clone(store), status.clone()))
+        Some(Deliver::start(sink.name.clone(), stdout, Arc::clone(store), status.clone()))
     });
     started.collect()
 }

@@ -144,6 +144,12 @@ impl Pipeline {
             self.counters.changes = self.counters.changes.saturating_add(1);
             let routed = self.router.route(&alert, routed_as(kind, &alert), &silences, now);
             self.counters.routing.count(&routed);
+            if let Some(silence) = &routed.silence {
+                tracing::info!(alert = alert.id, rule = alert.rule, silence, "not told: silenced");
+            }
+            if let Some(reason) = &routed.suppressed {
+                tracing::debug!(alert = alert.id, rule = alert.rule, reason, "not told: suppressed");
+            }
             alert.severity = routed.severity;
             judged.commit.changes.push(Change {
                 kind,
