@@ -2,4 +2,5 @@
 
 pub mod histories;
 pub mod model;
+pub mod receivers;
 pub mod repository;
