@@ -5,3 +5,4 @@ pub mod fake;
 pub mod memory_store;
 pub mod peers;
 pub mod server;
+pub mod strict;

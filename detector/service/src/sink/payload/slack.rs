@@ -86,7 +86,7 @@ pub fn digest(claims: &[Claim], context: &Context, repeat: bool) -> Message {
             "{} *{}*  {}\n{}\n{}",
             meaning::sign(alert.severity, false),
             words(&alert.title, 150),
-            words(&context.account_label(alert), 120),
+            code(&context.account_label(alert), 120),
             words(&alert.summary, 280),
             code(&alert.id, NAME_MAX),
         );
@@ -202,9 +202,9 @@ fn who(alert: &Alert) -> String {
 
 fn place(alert: &Alert, context: &Context) -> String {
     let region = alert.region.as_deref().unwrap_or("several regions");
-    let mut lines = vec![format!("*Where*\n{}", words(&context.account_label(alert), NAME_MAX)), words(region, 60)];
+    let mut lines = vec![format!("*Where*\n{}", code(&context.account_label(alert), NAME_MAX)), words(region, 60)];
     if let Some(account) = context.account(alert) {
-        lines.extend(account.owner.as_deref().map(|owner| format!("owner {}", words(owner, 150))));
+        lines.extend(account.owner.as_deref().map(|owner| format!("owner {}", code(owner, 150))));
         lines.extend(account.group.as_deref().map(|group| format!("group {}", words(group, 60))));
     }
     lines.join("\n")

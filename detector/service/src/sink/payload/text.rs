@@ -61,11 +61,12 @@ pub fn command(command: &str, max: usize) -> Option<String> {
     if hidden || command.contains("```") || command.len() > max.saturating_mul(4) {
         return None;
     }
-    let mut block = "```".to_owned();
+    // On lines of its own, so that a command that begins or ends with a backtick is not taken for part of the fence.
+    let mut block = "```\n".to_owned();
     for character in command.chars() {
         escape(character, &mut block);
     }
-    block.push_str("```");
+    block.push_str("\n```");
     (units(&block) <= max).then_some(block)
 }
 
@@ -133,10 +134,11 @@ mod tests {
     #[test]
     fn a_command_is_exact_or_left_out() {
         let check = |text: &str, expected: Option<&str>| assert_eq!(command(text, 60).as_deref(), expected, "{text}");
-        check("aws a \\\n\t--b 'c' > d", Some("```aws a \\\n\t--b 'c' &gt; d```"));
+        check("aws a \\\n\t--b 'c' > d", Some("```\naws a \\\n\t--b 'c' &gt; d\n```"));
         check("echo ```", None);
         check("echo \u{202e}x", None);
         check("echo \u{1b}[2J", None);
-        check(&"a".repeat(55), None);
+        check("`", Some("```\n`\n```"));
+        check(&"a".repeat(53), None);
     }
 }
