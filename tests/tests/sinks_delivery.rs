@@ -107,7 +107,8 @@ async fn a_sink_that_is_down_for_hours_gets_everything_in_order_when_it_recovers
     assert!(fake.busiest() <= 8 && fake.taken().is_empty());
     let reasons = bench.status.reasons();
     assert!(reasons.get("sink fake").is_some_and(|reason| reason.contains("down")), "{reasons:?}");
-    let tried: std::collections::BTreeSet<_> = fake.calls().iter().filter_map(|call| call.alerts.first().cloned()).collect();
+    let tried: std::collections::BTreeSet<_> =
+        fake.calls().iter().filter_map(|call| call.alerts.first().cloned()).collect();
     assert!(tried.len() > 20, "it is not always the same alert that finds out: {}", tried.len());
 
     bench.settled(HOUR * 2).await;

@@ -76,7 +76,9 @@ async fn hostile_strings_stay_strings() {
             lines.push('\n');
         }
         for one in &claims {
-            for event in [pagerduty::trigger(KEY, &one.alert.alert, &context), pagerduty::resolve(KEY, &one.alert.alert)] {
+            for event in
+                [pagerduty::trigger(KEY, &one.alert.alert, &context), pagerduty::resolve(KEY, &one.alert.alert)]
+            {
                 let wrong = strict::pagerduty(&event, event.to_string().len());
                 assert!(wrong.is_empty(), "seed {seed}: {wrong:?}");
             }
@@ -180,7 +182,9 @@ fn hostile_strings_are_hostile() {
     for hostile in HOSTILE {
         assert!(texts.iter().any(|text| text.contains(hostile)), "{hostile:?}");
     }
-    let events = |summary: &str| pagerduty::trigger(KEY, &Alert { summary: summary.to_owned(), ..alert("a") }, &Context::default());
+    let events = |summary: &str| {
+        pagerduty::trigger(KEY, &Alert { summary: summary.to_owned(), ..alert("a") }, &Context::default())
+    };
     let (one, other) = (events("1 call"), events("2 calls"));
     assert_eq!(one["payload"]["summary"], other["payload"]["summary"], "an incident keeps its name");
 }

@@ -103,7 +103,8 @@ async fn a_bot_keeps_one_message_for_an_alert_and_tells_its_story_in_the_thread(
     bench.store.resolve("two", &by, jiff::Timestamp::now()).await.unwrap();
     bench.settled().await;
 
-    let read = peers::script(&python, "read_slack.py", &[&format!("{}/api/", slack_app.url), "general"], "").await.unwrap();
+    let read =
+        peers::script(&python, "read_slack.py", &[&format!("{}/api/", slack_app.url), "general"], "").await.unwrap();
     let threads: Vec<Value> = read.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let ours: Vec<&Value> = threads.iter().filter(|one| words(&one["message"]).contains("rule `")).collect();
     assert_eq!(ours.len(), 2, "one message for each alert: {read}");
@@ -129,14 +130,18 @@ async fn an_incoming_webhook_posts_each_transition_and_no_count() {
     }
     bench.tell(ChangeKind::Updated, &alert("one")).await;
     bench.tell(ChangeKind::Resolved, &resolved(&alert("one"))).await;
-    let read = peers::script(&python, "read_slack.py", &[&format!("{}/api/", slack_app.url), "general"], "").await.unwrap();
+    let read =
+        peers::script(&python, "read_slack.py", &[&format!("{}/api/", slack_app.url), "general"], "").await.unwrap();
     let texts: Vec<String> = read
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap()["message"].clone())
         .filter(|message| words(message).contains("rule `"))
         .map(|message| message["text"].as_str().unwrap().chars().take(12).collect())
         .collect();
-    assert_eq!(texts, ["🟠 HIGH: Secu", "🔴 CRITICAL: ", "✅ resolved (c"].map(|text| text.chars().take(12).collect::<String>()));
+    assert_eq!(
+        texts,
+        ["🟠 HIGH: Secu", "🔴 CRITICAL: ", "✅ resolved (c"].map(|text| text.chars().take(12).collect::<String>())
+    );
 }
 
 #[tokio::test]
@@ -210,7 +215,12 @@ async fn what_slack_says_is_understood() {
         assert_eq!(receiver.requests().len(), requests);
         assert_eq!(receiver.requests()[0].header("authorization"), Some("Bearer xoxb-0-s3cret"));
     };
-    check(|_, _| (200, r#"{"ok":false,"error":"channel_not_found"}"#.to_owned()), Some("Slack said channel_not_found"), 1).await;
+    check(
+        |_, _| (200, r#"{"ok":false,"error":"channel_not_found"}"#.to_owned()),
+        Some("Slack said channel_not_found"),
+        1,
+    )
+    .await;
     check(|_, _| (200, r#"{"ok":false,"error":"invalid_auth"}"#.to_owned()), Some("Slack said invalid_auth"), 1).await;
     check(|_, number| refused_once(number, "ratelimited"), None, 2).await;
     check(|_, number| refused_once(number, "internal_error"), None, 2).await;

@@ -135,7 +135,7 @@ pub fn clock() -> Now {
     let began = Instant::now();
     Arc::new(move || {
         let passed = jiff::SignedDuration::try_from(began.elapsed()).unwrap_or_default();
-        at(0).checked_add(passed).unwrap_or(at(0))
+        at(0).checked_add(passed).unwrap_or_else(|_| at(0))
     })
 }
 

@@ -28,6 +28,7 @@ pub struct MemoryStore {
 struct State {
     alerts: BTreeMap<String, Kept>,
     deliveries: BTreeMap<(String, String), Delivery>,
+    errors: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -79,6 +80,12 @@ impl MemoryStore {
         state.deliveries.get(&(sink.to_owned(), alert.to_owned())).and_then(|delivery| delivery.memo.clone())
     }
 
+    /// Every error with which a delivery was settled.
+    #[must_use]
+    pub fn errors(&self) -> Vec<String> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).errors.clone()
+    }
+
     fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
         if self.failing.load(Ordering::SeqCst) {
             let (place, reason) = ("memory".to_owned(), "the test says so".to_owned());
@@ -95,7 +102,8 @@ impl State {
             return Recorded::Known;
         }
         let revision = known.saturating_add(1);
-        let history = Revision { revision, at: now, kind: change.kind, alert: Arc::clone(&change.alert), resolution: None };
+        let history =
+            Revision { revision, at: now, kind: change.kind, alert: Arc::clone(&change.alert), resolution: None };
         let stored = StoredAlert {
             alert: Arc::clone(&change.alert),
             revision,
@@ -215,7 +223,7 @@ impl Store for MemoryStore {
         let mut state = self.state()?;
         let mut claims = Vec::new();
         for (_, _, id) in state.due(sink, now).into_iter().take(limit) {
-            let State { alerts, deliveries } = &mut *state;
+            let State { alerts, deliveries, .. } = &mut *state;
             let Some(delivery) = deliveries.get_mut(&(sink.to_owned(), id.clone())) else { continue };
             let Some(kept) = alerts.get(&id) else { continue };
             delivery.fence = delivery.fence.saturating_add(1);
@@ -241,6 +249,9 @@ impl Store for MemoryStore {
 
     async fn settle(&self, claim: &Claim, settlement: &Settlement, now: Timestamp) -> Result<bool, StoreError> {
         let mut state = self.state()?;
+        if let Settlement::Retry { error, .. } | Settlement::Dead { error } = settlement {
+            state.errors.push(error.clone());
+        }
         let key = (claim.sink.clone(), claim.alert.alert.id.clone());
         let Some(delivery) = state.deliveries.get_mut(&key) else { return Ok(false) };
         if delivery.fence != claim.fence || delivery.held_until.is_none_or(|until| until <= now) {
@@ -250,7 +261,7 @@ impl Store for MemoryStore {
         match settlement {
             Settlement::Delivered { through, memo } => {
                 delivery.delivered = *through;
-                delivery.memo = memo.clone().or(delivery.memo.take());
+                delivery.memo = memo.clone().or_else(|| delivery.memo.take());
                 delivery.told_at = Some(now);
                 (delivery.attempts, delivery.unsettled, delivery.reminder) = (0, false, false);
             }
@@ -295,7 +306,7 @@ impl Store for MemoryStore {
 
     async fn remind(&self, sink: &str, told_before: Timestamp, now: Timestamp) -> Result<u64, StoreError> {
         let mut state = self.state()?;
-        let State { alerts, deliveries } = &mut *state;
+        let State { alerts, deliveries, .. } = &mut *state;
         let mut reminded = 0;
         for ((of, alert), delivery) in deliveries {
             let fires = alerts.get(alert).is_some_and(|kept| kept.stored.alert.status == Status::Firing);

@@ -46,7 +46,9 @@ pub fn python(scratch: &str) -> Result<PathBuf, String> {
 pub fn node(scratch: &str, program: &str) -> Result<PathBuf, String> {
     let hint = "this test needs node 20 with npm, and the npm registry";
     let folder = installed(scratch, "node", &["package.json", "package-lock.json"], hint, |folder| {
-        run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"]).current_dir(folder))
+        run(Command::new("npm")
+            .args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--silent"])
+            .current_dir(folder))
     })?;
     Ok(folder.join("node_modules/.bin").join(program))
 }

@@ -54,6 +54,8 @@ pub struct Request {
     pub body: Value,
     /// Whether the receiver said that it took it.
     pub taken: bool,
+    /// Whether the receiver said that it did not take it, so that nobody can think it did.
+    pub refused: bool,
 }
 
 impl Request {
@@ -144,13 +146,15 @@ impl State {
         let number = {
             let mut requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
             request.taken = mood == Mood::Well;
+            request.refused = matches!(mood, Mood::Status(429 | 503, _));
             requests.push(request.clone());
             requests.len()
         };
         let answer = match mood {
             Mood::Well => {
                 let (status, body) = (self.answer)(&request, number);
-                response(status, "", &body)
+                let elsewhere = if (300..400).contains(&status) { "location: /elsewhere\r\n" } else { "" };
+                response(status, elsewhere, &body)
             }
             Mood::Status(status, None) => response(status, "", "busy"),
             Mood::Status(status, Some(after)) => response(status, &format!("retry-after: {after}\r\n"), "busy"),
@@ -160,9 +164,8 @@ impl State {
             Mood::Hangup => String::new(),
             Mood::Silence => {
                 // Until the client gives up.
-                let mut rest = [0_u8; 1];
-                stream.read(&mut rest).await?;
-                return Ok(());
+                let mut rest = Vec::new();
+                return stream.read_to_end(&mut rest).await.map(|_| ());
             }
         };
         stream.write_all(answer.as_bytes()).await?;
@@ -176,7 +179,7 @@ fn response(status: u16, headers: &str, body: &str) -> String {
 
 async fn read_request(stream: &mut TcpStream) -> io::Result<Option<Request>> {
     let mut bytes = Vec::new();
-    let mut chunk = [0_u8; 16_384];
+    let mut chunk = vec![0_u8; 16_384];
     loop {
         if let Some(request) = parse(&bytes) {
             return Ok(Some(request));
@@ -204,5 +207,5 @@ fn parse(bytes: &[u8]) -> Option<Request> {
     }
     let raw = String::from_utf8_lossy(body).into_owned();
     let body = serde_json::from_str(&raw).unwrap_or_default();
-    Some(Request { path, headers, raw, body, taken: false })
+    Some(Request { path, headers, raw, body, taken: false, refused: false })
 }

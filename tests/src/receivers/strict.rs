@@ -29,7 +29,8 @@ pub fn slack(message: &Value) -> Vec<String> {
 }
 
 fn slack_block(block: &Value, wrong: &mut Vec<String>) {
-    let length = |pointer: &str| block.pointer(pointer).and_then(Value::as_str).map_or(0, |text| text.encode_utf16().count());
+    let length =
+        |pointer: &str| block.pointer(pointer).and_then(Value::as_str).map_or(0, |text| text.encode_utf16().count());
     let mut within = |what: &str, found: usize, least: usize, most: usize| {
         if found < least || found > most {
             wrong.push(format!("{what}: {found} is not within {least} and {most}"));
@@ -96,7 +97,7 @@ fn slack_markup(value: &Value, wrong: &mut Vec<String>) {
     let text = value.get("text").and_then(Value::as_str).unwrap_or_default();
     let parts: Vec<&str> = text.split("```").collect();
     let open = parts.iter().step_by(2).any(|outside| outside.matches('`').count() % 2 != 0);
-    if open || parts.len() % 2 == 0 {
+    if open || parts.len().is_multiple_of(2) {
         wrong.push(format!("an open code span in {:?}", text.chars().take(200).collect::<String>()));
     }
 }
