@@ -154,6 +154,26 @@ async fn trouble_of_one_alert_is_no_trouble_of_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_met_the_trouble_lets_others_find_out_whether_it_is_over() {
+    for _ in 0..10 {
+        let mut bench = Bench::new();
+        let fake = Fake::new(Duration::ZERO, false, |telling, _| match telling.claims[0].alert.alert.id.as_str() {
+            "poison" => Err(SinkError::sink("500", true)),
+            _ => Ok(Told { requests: 1, ..Told::default() }),
+        });
+        bench.start(&fake, BRISK);
+        bench.fire(&alert("poison")).await;
+        tokio::time::sleep(SECOND / 10).await;
+        for number in 0..20 {
+            bench.fire(&severe(&format!("a{number}"), Severity::High)).await;
+        }
+        // The first pause is a second and a quarter at most.
+        tokio::time::sleep(SECOND * 3 / 2).await;
+        assert_eq!(fake.taken().len(), 20, "though the worst alert is the one that fails");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_permanent_error_is_given_up_at_once_and_redriven() {
     let mut bench = Bench::new();
     let refuse = Arc::new(AtomicBool::new(true));

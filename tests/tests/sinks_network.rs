@@ -267,6 +267,21 @@ async fn a_refused_tls_handshake_is_waited_out() {
 }
 
 #[tokio::test]
+async fn a_webhook_goes_on_where_it_broke_off() {
+    let receiver = Receiver::start(|_, number| (if number == 3 { 500 } else { 200 }, String::new())).await.unwrap();
+    let web: Vec<SinkConfig> = sinks(&receiver.url("")).into_iter().filter(|config| config.name == "web").collect();
+    let bench = Bench::start(&web);
+    let changes =
+        (1..=12).map(|event_count| change(ChangeKind::Updated, &Alert { event_count, ..alert("a") }, &["web"]));
+    bench.commit(changes.collect()).await;
+    bench.settled().await;
+    let ids: Vec<String> =
+        receiver.requests().iter().map(|request| request.header("webhook-id").unwrap().to_owned()).collect();
+    let expected = [1, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12].map(|revision| format!("a.{revision}"));
+    assert_eq!(ids, expected, "only what failed is sent again, under its id");
+}
+
+#[tokio::test]
 async fn redirects_are_not_followed() {
     let receiver = Receiver::start(|_, _| (307, String::new())).await.unwrap();
     let bench = Bench::start(&sinks(&receiver.url("")));
