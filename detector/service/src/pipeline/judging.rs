@@ -119,10 +119,6 @@ impl Pipeline {
 
     /// Takes what the engine says: to be stored, or to be held back while catching up.
     fn take(&mut self, changes: Vec<AlertChange>, judged: &mut Judged) {
-        for change in &changes {
-            self.view.apply(change);
-        }
-        self.view.prune(&self.engine);
         match &mut self.catch_up {
             Some(catch_up) => changes.into_iter().for_each(|change| catch_up.hold(change)),
             None => self.route(changes, judged),
