@@ -3,7 +3,6 @@
 //! Down means: sources stop, what they handed over is judged and stored, the memory is kept, and sinks have what is left
 //! of the configured grace. What is not delivered by then waits in the store for the next start.
 
-mod deliver;
 mod sources;
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
@@ -18,17 +17,14 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::{
-    deliver::Deliver,
-    sources::{Attachment, repeating},
-};
+use self::sources::{Attachment, repeating};
 use crate::{
-    config::{Config, SinkKind, SourceConfig},
+    config::{Config, SourceConfig},
     format::{Colour, Format},
     http,
-    pipeline::{self, AlertView, Clock, Parts, Pipeline, PipelineError, Report, RestoreError, Told},
+    pipeline::{self, Clock, Parts, Pipeline, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
-    sink::Stdout,
+    sink::{self, Workers},
     source::Intake,
     status::Status,
     store::{Store, StoreError, sqlite::SqliteStore},
@@ -72,6 +68,9 @@ pub enum StartError {
     /// The memory cannot be used.
     #[error(transparent)]
     Memory(#[from] RestoreError),
+    /// A sink cannot be told.
+    #[error(transparent)]
+    Sink(#[from] sink::StartError),
     /// HTTPS is not possible.
     #[error(transparent)]
     Tls(#[from] http::TlsError),
@@ -110,7 +109,7 @@ pub struct Daemon {
     sources: TaskTracker,
     stop_sources: CancellationToken,
     stop_loop: CancellationToken,
-    deliver: Vec<Deliver>,
+    workers: Workers,
     /// Tasks that keep the house; nothing waits for them.
     chores: TaskTracker,
     stop_chores: CancellationToken,
@@ -127,7 +126,6 @@ impl Daemon {
         let status = Status::default();
         let sources = TaskTracker::new();
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
-        let view = AlertView::of(&restored.engine, config.engine.limits.alerts_max);
         let (reports_in, reports) = watch::channel(Report::default());
         let (pings_in, pings) = mpsc::channel(PINGS_MAX);
         let (intake, batches) = Intake::queue("http", config.pipeline.queue_batches_max);
@@ -139,15 +137,17 @@ impl Daemon {
         let bound = bind(config).await?;
         let address = bound.as_ref().map(|bound| bound.address);
         let clock = surroundings.clock;
-        let deliver = start_sinks(config, surroundings, &store, &status);
-        let (nudged, nudged_by_http) = (deliver.clone(), deliver.clone());
+        let Surroundings { stdout, format, colour, .. } = surroundings;
+        let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
+        let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
+        let (nudged, nudged_by_http) = (workers.clone(), workers.clone());
 
         let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
             intake: has_http_source.then(|| intake.clone()),
             store: Arc::clone(&store),
             told: told.clone(),
-            nudge: http::Nudge(Arc::new(move || nudged_by_http.iter().for_each(Deliver::nudge))),
+            nudge: http::Nudge(Arc::new(move || nudged_by_http.nudge())),
             silences: silences.clone(),
             reports,
             pings: pings_in,
@@ -175,9 +175,8 @@ impl Daemon {
             store: Arc::clone(&store),
             router: Router::new(&config.routing, &config.sinks),
             silences: silences.clone(),
-            nudge: Box::new(move || nudged.iter().for_each(Deliver::nudge)),
+            nudge: Box::new(move || nudged.nudge()),
             told,
-            view,
             reports: reports_in,
             snapshot_every: Duration::from_secs(config.store.snapshot_interval_s),
             status,
@@ -187,7 +186,7 @@ impl Daemon {
         chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
         chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));
         let grace = Duration::from_secs(config.shutdown_grace_s);
-        Ok(Self { pipeline, store, address, grace, sources, stop_sources, stop_loop, deliver, chores, stop_chores })
+        Ok(Self { pipeline, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
     }
 
     /// Where the HTTP server listens.
@@ -233,14 +232,7 @@ impl Daemon {
         let judged = judged.map_err(|_| RunError::Grace(self.grace.as_secs()))?;
         // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
         let rest = self.grace.saturating_sub(began.elapsed());
-        let delivered = async {
-            for deliver in &self.deliver {
-                deliver.drain().await;
-            }
-        };
-        if tokio::time::timeout(rest, delivered).await.is_err() {
-            tracing::warn!("not everything is delivered; the rest follows after the next start");
-        }
+        self.workers.drain(rest).await;
         self.stop_chores.cancel();
         self.chores.close();
         Ok(judged??)
@@ -289,16 +281,4 @@ fn serve(
     let router = http::router(parts, http, &config.api_keys, address, (tracker, stop));
     tracing::info!(tls = tls.is_some(), %address, "listening");
     tracker.spawn(http::serve(listener, router, http.connections_max, tls, stop.clone()));
-}
-
-fn start_sinks(config: &Config, surroundings: Surroundings, store: &Arc<dyn Store>, status: &Status) -> Vec<Deliver> {
-    // Standard output is one stream: however often it is configured, the first one has it.
-    let mut stream = Some(surroundings.stdout);
-    let started = config.sinks.iter().filter_map(|sink| {
-        let SinkKind::Stdout { format } = sink.kind else { return None };
-        let format = format.unwrap_or(surroundings.format);
-        let stdout = Stdout::new(stream.take()?, format, surroundings.colour);
-        Some(Deliver::start(sink.name.clone(), stdout, Arc::clone(store), status.clone()))
-    });
-    started.collect()
 }

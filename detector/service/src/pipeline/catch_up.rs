@@ -1,9 +1,9 @@
 //! Catching up after a crash: what was judged before is judged again, so that the engine remembers it, and not told
 //! again.
 //!
-//! Meanwhile changes are held back, the last one of each alert. When every source is past what it had been committed
-//! at, they are stored like any other; those that the store knows vanish there. What a crash kept from being stored is
-//! among them and is told then. A source that takes too long is no longer waited for.
+//! Meanwhile changes are held back. When every source is past what it had been committed at, the alerts that changed are
+//! stored as they stand; those that the store knows just so vanish there. What a crash kept from being stored is among
+//! them and is told then. A source that takes too long is no longer waited for.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -11,7 +11,11 @@ use std::{
     time::Duration,
 };
 
-use bedrock_watch_engine::{Engine, SnapshotError, alert::AlertChange, rule::RuleSet};
+use bedrock_watch_engine::{
+    Engine, SnapshotError,
+    alert::{Alert, AlertChange, ChangeKind, Status},
+    rule::RuleSet,
+};
 use jiff::Timestamp;
 use tokio::time::Instant;
 
@@ -138,8 +142,24 @@ impl CatchUp {
         &self.behind
     }
 
-    /// What was held back, by alert.
-    pub(super) fn into_changes(self) -> impl Iterator<Item = AlertChange> {
-        self.held.into_values()
+    /// What was held back, as it stands now: `present` are the engine's alerts. What was told last on the way here need
+    /// not be what was told before the restart, because growth is told at powers of two and records came in another
+    /// order; the present is the same.
+    pub(super) fn into_changes(self, present: Vec<Alert>) -> Vec<AlertChange> {
+        let mut held = self.held;
+        let mut changes = Vec::new();
+        for alert in present {
+            let Some(change) = held.remove(&alert.id) else { continue };
+            let kind = match (alert.status, change.kind) {
+                (Status::Firing, ChangeKind::Fired) => ChangeKind::Fired,
+                (Status::Firing, _) => ChangeKind::Updated,
+                (Status::Resolved, _) => ChangeKind::Resolved,
+                (Status::Withdrawn, _) => ChangeKind::Withdrawn,
+            };
+            changes.push(AlertChange { kind, alert });
+        }
+        // The engine no longer has what was withdrawn.
+        changes.extend(held.into_values());
+        changes
     }
 }

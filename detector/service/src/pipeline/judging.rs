@@ -94,7 +94,7 @@ impl Pipeline {
 
     /// What the journal keeps of a batch that cannot be read again.
     fn journal(&mut self, source: &str, records: Records) -> Option<JournalEntry> {
-        if records.len() == 0 {
+        if records.is_empty() {
             return None;
         }
         let (records, ends) = records.into_parts();
@@ -119,10 +119,6 @@ impl Pipeline {
 
     /// Takes what the engine says: to be stored, or to be held back while catching up.
     fn take(&mut self, changes: Vec<AlertChange>, judged: &mut Judged) {
-        for change in &changes {
-            self.view.apply(change);
-        }
-        self.view.prune(&self.engine);
         match &mut self.catch_up {
             Some(catch_up) => changes.into_iter().for_each(|change| catch_up.hold(change)),
             None => self.route(changes, judged),
@@ -178,8 +174,7 @@ impl Pipeline {
             tracing::warn!(sources, "not caught up in time; what is still repeated may be told again");
         }
         self.status.clear(CATCHING_UP);
-        let mut changes: Vec<AlertChange> = catch_up.into_changes().collect();
-        changes.sort_by(|a, b| (a.alert.first_event_time, &a.alert.id).cmp(&(b.alert.first_event_time, &b.alert.id)));
+        let changes = catch_up.into_changes(self.engine.alerts());
         self.route(changes, judged);
         // Time did not pass meanwhile.
         let changes = self.engine.tick(self.clock.now());

@@ -9,7 +9,6 @@ mod clock;
 mod judging;
 mod report;
 mod snapshots;
-mod view;
 mod writer;
 
 use std::{
@@ -34,7 +33,6 @@ use self::{
 pub use catch_up::{RestoreError, Restored, restore};
 pub use clock::Clock;
 pub use report::{Report, ServiceCounters};
-pub use view::AlertView;
 pub use writer::Told;
 
 use crate::{
@@ -73,8 +71,6 @@ pub struct Parts {
     pub nudge: Box<dyn Fn() + Send + Sync>,
     /// Where stored changes are told.
     pub told: broadcast::Sender<Arc<Told>>,
-    /// What others see of the alerts.
-    pub view: AlertView,
     /// Where counters are published.
     pub reports: watch::Sender<Report>,
     /// How often memory is kept.
@@ -118,7 +114,6 @@ pub struct Pipeline {
     pings: mpsc::Receiver<oneshot::Sender<()>>,
     router: Router,
     silences: ActiveSilences,
-    view: AlertView,
     reports: watch::Sender<Report>,
     status: Status,
     stop: CancellationToken,
@@ -166,7 +161,6 @@ impl Pipeline {
             pings: parts.pings,
             router: parts.router,
             silences: parts.silences,
-            view: parts.view,
             reports: parts.reports,
             status: parts.status,
             stop: parts.stop,
