@@ -15,6 +15,7 @@ use bedrock_watch_service::{
     http::{self, Nudge, Parts},
     pipeline::{Report, Told},
     routing::ActiveSilences,
+    sink::{Counted, SinkReport},
     source::{Intake, Outcome},
     status::Status,
     store::{Commit, Destination, Store, sqlite::SqliteStore},
@@ -103,6 +104,10 @@ impl Server {
             pings: pings_in,
             status: status.clone(),
             sinks: vec!["slack".to_owned()],
+            sink_reports: http::SinkReports(Arc::new(|| {
+                let counted = Counted { told: 7, ..Counted::default() };
+                vec![SinkReport { name: "slack".to_owned(), kind: "slack", counted }]
+            })),
         };
         let router = http::router(parts, &http, &config.api_keys, address, (&tracker, &stop));
         let tls = http.tls.as_ref().map(http::acceptor).transpose().unwrap();

@@ -258,7 +258,12 @@ async fn lists_page_by_page_and_by_filter() {
     assert_eq!(ids(&list("?rule=nothing").await).len(), 0);
     assert_eq!(ids(&list("?status=resolved").await).len(), 0);
     let (_, metrics) = server.ask("get", "/metrics", "").await;
-    for line in ["alerts_firing{severity=\"critical\"} 3", "sink_waiting_alerts{sink=\"slack\"} 5", "ready 1"] {
+    for line in [
+        "alerts_firing{severity=\"critical\"} 3",
+        "sink_waiting_alerts{sink=\"slack\"} 5",
+        "sink_told_total{sink=\"slack\"} 7",
+        "ready 1",
+    ] {
         assert!(metrics.contains(&format!("bedrock_watch_{line}\n")), "{line}: {metrics}");
     }
     server.end().await;

@@ -140,7 +140,7 @@ impl Daemon {
         let Surroundings { stdout, format, colour, .. } = surroundings;
         let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
-        let (nudged, nudged_by_http) = (workers.clone(), workers.clone());
+        let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
         let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
@@ -153,6 +153,7 @@ impl Daemon {
             pings: pings_in,
             status: status.clone(),
             sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
+            sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
         serve(config, bound, parts, (&sources, &stop_sources));
         let attachment = Attachment {

@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::{App, alerts::store_failed};
 use crate::{
     pipeline::Report,
+    sink::Counted,
     store::{StoreError, Waiting},
 };
 
@@ -50,6 +51,21 @@ const COUNTERS: &[Counter] = &[
     ("changes_unrouted_total", "Changes that no route wanted.", |r| r.service.routing.unrouted),
 ];
 
+/// A counter or gauge of each sink's worker: its name without the prefix, its type, what it says, and where it is found.
+type WorkerMetric = (&'static str, &'static str, &'static str, fn(&Counted) -> u64);
+
+/// Every metric of workers.
+const WORKER_METRICS: &[WorkerMetric] = &[
+    ("sink_told_total", "counter", "Deliveries that reached the sink.", |c| c.told),
+    ("sink_requests_total", "counter", "Requests, or lines, that these took.", |c| c.requests),
+    ("sink_failed_total", "counter", "Attempts in vain.", |c| c.failed),
+    ("sink_throttled_total", "counter", "Attempts the sink refused because there were too many.", |c| c.throttled),
+    ("sink_given_up_total", "counter", "Deliveries that became dead letters.", |c| c.dead),
+    ("sink_fenced_total", "counter", "Deliveries that another worker had taken over.", |c| c.fenced),
+    ("sink_in_flight", "gauge", "Deliveries being made now.", |c| c.in_flight),
+    ("sink_failing", "gauge", "Failures of the whole sink in a row; 0 when it works.", |c| c.failing),
+];
+
 /// A gauge of each sink: its name without the prefix, what it says, and where it is found.
 type SinkGauge = (&'static str, &'static str, fn(&Waiting, Timestamp) -> u64);
 
@@ -84,6 +100,11 @@ async fn render(app: &App) -> Result<String, StoreError> {
     };
     let firing: Vec<(String, u64)> = Severity::ALL.into_iter().map(firing).collect();
     sample(&mut text, "bedrock_watch_alerts_firing", "gauge", "Alerts that fire now.", &firing);
+    let workers = (app.sink_reports.0)();
+    for (name, kind, help, value) in WORKER_METRICS {
+        let values = workers.iter().map(|sink| (format!("{{sink=\"{}\"}}", sink.name), value(&sink.counted)));
+        sample(&mut text, &format!("bedrock_watch_{name}"), kind, help, &values.collect::<Vec<_>>());
+    }
     let mut sinks = Vec::new();
     for sink in app.sinks.iter() {
         // Names are checked when the configuration is read, so that nothing in them needs quoting.

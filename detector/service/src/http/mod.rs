@@ -40,6 +40,7 @@ use crate::{
     config::{ApiKey, HttpConfig},
     pipeline::{Report, Told},
     routing::ActiveSilences,
+    sink::SinkReport,
     source::Intake,
     status::Status,
     store::Store,
@@ -60,6 +61,16 @@ impl fmt::Debug for Nudge {
     }
 }
 
+/// Reads what the sinks have done.
+#[derive(Clone)]
+pub struct SinkReports(pub Arc<dyn Fn() -> Vec<SinkReport> + Send + Sync>);
+
+impl fmt::Debug for SinkReports {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SinkReports")
+    }
+}
+
 /// What the handlers share.
 #[derive(Debug, Clone)]
 struct App {
@@ -73,6 +84,7 @@ struct App {
     pings: mpsc::Sender<oneshot::Sender<()>>,
     status: Status,
     sinks: Arc<[String]>,
+    sink_reports: SinkReports,
     firing: firing::Firing,
     api_keys: Arc<[ApiKey]>,
     /// Whether only this machine can connect.
@@ -105,6 +117,8 @@ pub struct Parts {
     pub status: Status,
     /// The names of the sinks.
     pub sinks: Vec<String>,
+    /// What the sinks have done.
+    pub sink_reports: SinkReports,
 }
 
 /// The server's paths, for a server that listens on `address`. What feeds the stream runs on `tracker` until `stop`,
@@ -129,6 +143,7 @@ pub fn router(
         pings: parts.pings,
         status: parts.status,
         sinks: Arc::from(parts.sinks),
+        sink_reports: parts.sink_reports,
         firing: firing::Firing::default(),
         api_keys: Arc::from(api_keys),
         loopback: address.ip().is_loopback(),
