@@ -39,7 +39,7 @@ pub fn binary() -> &'static Path {
         assert!(output.status.success(), "the program does not build");
         let messages = String::from_utf8_lossy(&output.stdout).into_owned();
         let executable = messages.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let executable = executable.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).last();
+        let executable = executable.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
         executable.expect("cargo names the program it built")
     })
 }

@@ -134,7 +134,6 @@ impl Server {
     }
 
     /// A request to it.
-    #[must_use]
     pub fn request(&self, method: &str, path: &str) -> RequestBuilder {
         let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
         self.client.request(method, format!("{}://{}{path}", self.scheme, self.address))

@@ -1,5 +1,12 @@
 //! What the HTTP server does beyond answering: keys and rights, web pages, rates, TLS, the stream, and its end.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::string_slice,
+    reason = "a helper that fails fails its test"
+)]
+
 use std::{fs, time::Duration};
 
 use bedrock_watch_engine::alert::{ChangeKind, Severity};

@@ -10,6 +10,14 @@
 //! curl -s http://127.0.0.1:8787/metrics | grep -E 'records_(total|duplicate_total)'
 //! ```
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a helper that fails fails its test"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
