@@ -156,7 +156,7 @@ fn a_slack_message_says_everything_a_responder_needs() {
         "`198.51.100.7` public internet\\nthrough `api_key`",
         "`aws-cli/2.31.4",
         "known for less than 7 days",
-        "1 Bedrock customization job depends on it",
+        "1 Bedrock customization job depends on it. Training may fail",
         "`support-tone` InProgress",
         "1. Recreate the group and its rules\\n```\\naws ec2 create-security-group --region eu-west-1 \\\\\\n",
         "&gt; /dev/null &amp;&amp; echo done\\n```",
