@@ -1,6 +1,6 @@
 //! Slack messages: one that shows an alert as it stands, one that lists several, and notes for its thread.
 
-use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status, SubjectKind};
+use bedrock_watch_engine::alert::{Alert, ChangeKind, Status, SubjectKind};
 use serde_json::{Value, json};
 
 use super::{
@@ -8,7 +8,10 @@ use super::{
     slack_blocks::{Blocks, FIELD_MAX},
     text::{code, command, plain, words},
 };
-use crate::store::{Claim, Revision};
+use crate::{
+    sink::Heard,
+    store::{Claim, Revision},
+};
 
 /// Jobs that are named.
 const JOBS_SHOWN_MAX: usize = 5;
@@ -109,12 +112,12 @@ pub fn digest(claims: &[Claim], context: &Context, repeat: bool) -> Message {
     Message { text, blocks: blocks.into_value() }
 }
 
-/// A note for the thread: what became of the alert since `told`. `named` says which alert, where the thread is about
+/// A note for the thread: what became of the alert since it was `heard` of. `named` says which alert, where the thread is about
 /// several.
 #[must_use]
-pub fn note(claim: &Claim, told: Option<Severity>, named: bool) -> Message {
+pub fn note(claim: &Claim, heard: Option<Heard>, named: bool) -> Message {
     let alert = claim.alert.alert.as_ref();
-    let mut markup = match claim.transition(told) {
+    let mut markup = match claim.transition(heard) {
         _ if claim.is_over() => ending(claim),
         Some(Revision { kind: ChangeKind::Fired, .. }) => "*Firing again.*".to_owned(),
         Some(_) => format!("*Now {}.*", alert.severity.as_str()),
