@@ -7,7 +7,10 @@ use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
 use bedrock_watch_service::{
     config::delivery::{AccountConfig, RoutingConfig},
     format::Format,
-    sink::payload::{Context, pagerduty, slack, webhook},
+    sink::{
+        Heard,
+        payload::{Context, pagerduty, slack, webhook},
+    },
     store::{Claim, Resolution},
 };
 use bedrock_watch_tests::receivers::{
@@ -52,7 +55,7 @@ fn claims(random: &mut StdRng) -> Vec<Claim> {
 /// Every kind of Slack message about these claims.
 fn slack_messages(claims: &[Claim], context: &Context) -> Vec<Value> {
     let each = claims.iter().flat_map(|claim| {
-        let told = Some(Severity::Low);
+        let told = Some(Heard { severity: Severity::Low, over: false });
         [slack::alert(claim, context, true), slack::note(claim, told, true), slack::note(claim, None, false)]
     });
     let many: Vec<Claim> = claims.iter().cycle().take(40).cloned().collect();
@@ -156,7 +159,7 @@ fn a_slack_message_says_everything_a_responder_needs() {
         "`198.51.100.7` public internet\\nthrough `api_key`",
         "`aws-cli/2.31.4",
         "known for less than 7 days",
-        "1 Bedrock customization job depends on it",
+        "1 Bedrock customization job depends on it. Training may fail",
         "`support-tone` InProgress",
         "1. Recreate the group and its rules\\n```\\naws ec2 create-security-group --region eu-west-1 \\\\\\n",
         "&gt; /dev/null &amp;&amp; echo done\\n```",

@@ -99,6 +99,8 @@ async fn a_bot_keeps_one_message_for_an_alert_and_tells_its_story_in_the_thread(
     bench.tell(ChangeKind::Updated, &worse).await;
     bench.tell(ChangeKind::Fired, &alert("two")).await;
     bench.tell(ChangeKind::Resolved, &resolved(&worse)).await;
+    // Counted on after its end, which is no news.
+    bench.tell(ChangeKind::Resolved, &resolved(&Alert { event_count: 9, ..worse })).await;
     let by = Resolution { author: "ada".to_owned(), reason: "a planned `migration`".to_owned() };
     bench.store.resolve("two", &by, jiff::Timestamp::now()).await.unwrap();
     bench.settled().await;
@@ -110,7 +112,7 @@ async fn a_bot_keeps_one_message_for_an_alert_and_tells_its_story_in_the_thread(
     assert_eq!(ours.len(), 2, "one message for each alert: {read}");
     let (first, second) = (&ours[0]["message"], &ours[1]["message"]);
     assert!(first["text"].as_str().unwrap().starts_with("✅ resolved (critical)"), "{first}");
-    assert!(words(first).contains("*Resolved.*") && words(first).contains("4 events"), "it was edited: {first}");
+    assert!(words(first).contains("*Resolved.*") && words(first).contains("9 events"), "it was edited: {first}");
     assert!(words(second).contains("*Resolved* by `ada`: `a planned ˋmigrationˋ`"), "{second}");
     let notes = |thread: &Value| thread["thread"].as_array().unwrap().iter().map(words).collect::<Vec<_>>();
     let (one, two) = (notes(ours[0]), notes(ours[1]));
@@ -130,6 +132,7 @@ async fn an_incoming_webhook_posts_each_transition_and_no_count() {
     }
     bench.tell(ChangeKind::Updated, &alert("one")).await;
     bench.tell(ChangeKind::Resolved, &resolved(&alert("one"))).await;
+    bench.tell(ChangeKind::Resolved, &resolved(&Alert { event_count: 9, ..alert("one") })).await;
     let read =
         peers::script(&python, "read_slack.py", &[&format!("{}/api/", slack_app.url), "general"], "").await.unwrap();
     let texts: Vec<String> = read

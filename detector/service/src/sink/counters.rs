@@ -24,7 +24,7 @@ pub struct Counted {
     pub requests: u64,
     /// Attempts in vain.
     pub failed: u64,
-    /// Of these, those to which the sink answered that there were too many.
+    /// Of these, those to which the sink answered that it wants to be left alone for a time.
     pub throttled: u64,
     /// Deliveries that became dead letters.
     pub dead: u64,

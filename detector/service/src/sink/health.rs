@@ -19,6 +19,8 @@ const STATUS_AFTER: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(super) struct Health {
     name: String,
+    /// What the status calls it.
+    what: String,
     backoff: Backoff,
     status: Status,
     state: Mutex<State>,
@@ -40,7 +42,7 @@ pub(super) struct Seen(u32);
 
 impl Health {
     pub(super) fn new(name: &str, backoff: Backoff, status: Status) -> Self {
-        Self { name: format!("sink {name}"), backoff, status, state: Mutex::default() }
+        Self { name: name.to_owned(), what: format!("sink {name}"), backoff, status, state: Mutex::default() }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -84,7 +86,7 @@ impl Health {
         }
         let failing_for = now.saturating_duration_since(since);
         if failing_for >= STATUS_AFTER {
-            self.status.set(&self.name, &format!("has not worked for {} s: {error}", failing_for.as_secs()));
+            self.status.set(&self.what, &format!("has not worked for {} s: {error}", failing_for.as_secs()));
         }
         resume
     }
@@ -102,7 +104,7 @@ impl Health {
             tracing::info!(sink = self.name, "a sink works again");
         }
         if clear {
-            self.status.clear(&self.name);
+            self.status.clear(&self.what);
         }
     }
 
@@ -111,13 +113,13 @@ impl Health {
         self.answered();
         let gave_up = std::mem::take(&mut self.state().gave_up);
         if gave_up {
-            self.status.clear(&self.name);
+            self.status.clear(&self.what);
         }
     }
 
     /// A delivery became a dead letter. People must know at once: the alert will not be told unless they act.
     pub(super) fn gave_up(&self, error: &str) {
         self.state().gave_up = true;
-        self.status.set(&self.name, &format!("gave up an alert; see `alerts redrive`: {error}"));
+        self.status.set(&self.what, &format!("gave up an alert; see `alerts redrive`: {error}"));
     }
 }

@@ -26,7 +26,7 @@ mod worker;
 pub use counters::Counted;
 pub use once::{Delivered, OnceError, deliver_all};
 pub use start::{SinkReport, StartError, Surroundings, Workers, start_all, start_sinks};
-pub use telling::{Fault, Scope, Sink, SinkError, Telling, Told};
+pub use telling::{Fault, Heard, Scope, Sink, SinkError, Telling, Told};
 pub use worker::{Now, Parts};
 
 pub mod payload;

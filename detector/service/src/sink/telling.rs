@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use async_trait::async_trait;
 use bedrock_watch_engine::alert::{ChangeKind, Severity, Status};
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 use crate::store::{Claim, Revision};
 
@@ -49,6 +50,15 @@ pub struct Telling {
     pub claims: Vec<Claim>,
     /// What time it is.
     pub now: Timestamp,
+}
+
+/// How an alert stood when a sink heard of it last; part of what Slack remembers of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Heard {
+    /// How bad it was.
+    pub severity: Severity,
+    /// Whether it was over.
+    pub over: bool,
 }
 
 /// How far a sink was told.
@@ -159,19 +169,32 @@ impl Claim {
         unheard && self.is_over() && (self.skip_if_over || self.alert.alert.status == Status::Withdrawn)
     }
 
-    /// The latest pending revision that people should notice: it fired, is over, or became worse than `told`, the
-    /// severity the sink heard of last. `None` when only numbers grew.
+    /// The latest pending revision that people should notice: it fired, is over, or became worse than when the sink
+    /// heard of it last. `None` when only numbers changed.
     #[must_use]
-    pub fn transition(&self, told: Option<Severity>) -> Option<&Revision> {
-        let mut worst = told;
+    pub fn transition(&self, heard: Option<Heard>) -> Option<&Revision> {
+        let (mut worst, mut over) = (heard.map(|heard| heard.severity), heard.is_some_and(|heard| heard.over));
         let mut latest = None;
         for revision in &self.pending {
+            let is_over = revision.alert.status != Status::Firing;
             let rose = worst.is_some_and(|worst| revision.alert.severity > worst);
-            if revision.kind != ChangeKind::Updated || rose {
+            let notable = match revision.kind {
+                ChangeKind::Fired => true,
+                // What is over already may still be counted on.
+                ChangeKind::Resolved | ChangeKind::Withdrawn => !over,
+                ChangeKind::Updated => rose && !is_over,
+            };
+            if notable {
                 latest = Some(revision);
             }
-            worst = worst.max(Some(revision.alert.severity));
+            (worst, over) = (worst.max(Some(revision.alert.severity)), is_over);
         }
         latest
+    }
+
+    /// How the alert stands, for the sink to remember.
+    #[must_use]
+    pub fn heard(&self) -> Heard {
+        Heard { severity: self.alert.alert.severity, over: self.is_over() }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use bedrock_watch_engine::alert::{Alert, Severity, SubjectKind};
+use bedrock_watch_engine::alert::{Alert, Severity, Status, SubjectKind};
 use serde_json::Value;
 
 /// A sign that is seen in a list of messages.
@@ -28,33 +28,43 @@ pub(super) fn consequence(alert: &Alert) -> String {
     match alert.subject_kind {
         SubjectKind::CustomizationJobDependency => {
             let jobs = alert.facts.get("jobs").and_then(Value::as_array).map_or(0, Vec::len);
-            let (jobs, depend) = match jobs {
-                0 => ("Bedrock customization jobs".to_owned(), "depend"),
-                1 => ("1 Bedrock customization job".to_owned(), "depends"),
-                more => (format!("{more} Bedrock customization jobs"), "depend"),
+            let (jobs, depend, they) = match jobs {
+                0 => ("Bedrock customization jobs".to_owned(), "depend", "they"),
+                1 => ("1 Bedrock customization job".to_owned(), "depends", "it"),
+                more => (format!("{more} Bedrock customization jobs"), "depend", "they"),
             };
             match alert.rule.as_str() {
                 "customization-job-security-group-delete-refused" => format!(
                     "{jobs} {depend} on it. AWS refused this time; whoever tried may try again once nothing holds it."
                 ),
                 _ => format!(
-                    "{jobs} {depend} on it, and may fail or hang, or lose the network isolation they were given. \
-                     What they have trained since may have to be repeated."
+                    "{jobs} {depend} on it. Training may fail or hang, or lose the network isolation or access that \
+                     {they} had, and what was trained since may have to be repeated."
                 ),
             }
         }
-        SubjectKind::InvocationLogging => match count(alert, "blind_invocations") {
-            Some(0) => "Prompts and answers are not recorded in this region. Nothing was invoked meanwhile.".to_owned(),
-            Some(1) => "Prompts and answers are not recorded in this region. 1 call was made unseen.".to_owned(),
-            Some(calls) => {
-                format!("Prompts and answers are not recorded in this region. {calls} calls were made unseen.")
-            }
-            None => "Some prompts and answers are no longer recorded where they were before.".to_owned(),
-        },
+        SubjectKind::InvocationLogging => unrecorded(alert),
         SubjectKind::Principal => "Whoever holds these credentials uses models at your cost, and may see what they \
                                    return. Customization jobs are not affected."
             .to_owned(),
         SubjectKind::Event => "No running customization job is known to be affected by it.".to_owned(),
+    }
+}
+
+/// What was not recorded.
+fn unrecorded(alert: &Alert) -> String {
+    let Some(calls) = count(alert, "blind_invocations") else {
+        return "Some prompts and answers are no longer recorded where they were before.".to_owned();
+    };
+    let calls = match calls {
+        0 => "Nothing was invoked meanwhile.".to_owned(),
+        1 => "1 call was made unseen.".to_owned(),
+        more => format!("{more} calls were made unseen."),
+    };
+    match (alert.status, count(alert, "blind_seconds")) {
+        (Status::Firing, _) => format!("Prompts and answers are not recorded in this region. {calls}"),
+        (_, Some(seconds)) => format!("Prompts and answers were not recorded in this region for {seconds} s. {calls}"),
+        (_, None) => format!("Prompts and answers were not recorded in this region. {calls}"),
     }
 }
 

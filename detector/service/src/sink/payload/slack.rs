@@ -1,6 +1,6 @@
 //! Slack messages: one that shows an alert as it stands, one that lists several, and notes for its thread.
 
-use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
+use bedrock_watch_engine::alert::{Alert, ChangeKind, Status, SubjectKind};
 use serde_json::{Value, json};
 
 use super::{
@@ -8,7 +8,10 @@ use super::{
     slack_blocks::{Blocks, FIELD_MAX},
     text::{code, command, plain, words},
 };
-use crate::store::{Claim, Revision};
+use crate::{
+    sink::Heard,
+    store::{Claim, Revision},
+};
 
 /// Jobs that are named.
 const JOBS_SHOWN_MAX: usize = 5;
@@ -64,10 +67,11 @@ pub fn alert(claim: &Claim, context: &Context, repeat: bool) -> Message {
     blocks.fields(&fields(alert, context));
     blocks.markup(&format!("*What it means*\n{}", words(&meaning::consequence(alert), 600)), 0);
     blocks.markup(&jobs(alert), STEPS_RESERVE);
-    if !over {
+    // Above the commands, because Slack folds long messages.
+    blocks.buttons(&buttons(alert, context));
+    if wants_steps(claim) {
         first_steps(&mut blocks, alert);
     }
-    blocks.buttons(&buttons(alert, context));
     blocks.context(&small_print(alert, repeat));
     Message { text: notification(alert), blocks: blocks.into_value() }
 }
@@ -108,12 +112,12 @@ pub fn digest(claims: &[Claim], context: &Context, repeat: bool) -> Message {
     Message { text, blocks: blocks.into_value() }
 }
 
-/// A note for the thread: what became of the alert since `told`. `named` says which alert, where the thread is about
+/// A note for the thread: what became of the alert since it was `heard` of. `named` says which alert, where the thread is about
 /// several.
 #[must_use]
-pub fn note(claim: &Claim, told: Option<Severity>, named: bool) -> Message {
+pub fn note(claim: &Claim, heard: Option<Heard>, named: bool) -> Message {
     let alert = claim.alert.alert.as_ref();
-    let mut markup = match claim.transition(told) {
+    let mut markup = match claim.transition(heard) {
         _ if claim.is_over() => ending(claim),
         Some(Revision { kind: ChangeKind::Fired, .. }) => "*Firing again.*".to_owned(),
         Some(_) => format!("*Now {}.*", alert.severity.as_str()),
@@ -175,9 +179,9 @@ fn fields(alert: &Alert, context: &Context) -> Vec<String> {
     let mut fields = vec![who(alert), place(alert, context), since(alert), source(alert)];
     let client = actor.user_agent.as_deref().filter(|agent| !agent.is_empty());
     if let Some(agent) = client {
-        fields.push(format!("*Client*\n{}", code(agent, 200)));
+        fields.push(format!("*Client*\n{}", code(agent, 120)));
     }
-    let novelty = meaning::novelty(alert).unwrap_or_else(|| "this rule does not look at that".to_owned());
+    let novelty = meaning::novelty(alert).unwrap_or_else(|| "not judged by this rule".to_owned());
     fields.push(format!("*New for the principal?*\n{}", words(&novelty, 500)));
     fields.push(format!(
         "*About*\n{} {}",
@@ -246,6 +250,18 @@ fn jobs(alert: &Alert) -> String {
         lines.push(format!("and {} more", jobs.len().saturating_sub(JOBS_SHOWN_MAX)));
     }
     lines.join("\n")
+}
+
+/// Whether there is something to do: what was lost is back when it is resolved, but a stolen key that is quiet is
+/// still a stolen key, unless somebody said that it is dealt with.
+fn wants_steps(claim: &Claim) -> bool {
+    let alert = claim.alert.alert.as_ref();
+    let of_credentials = matches!(alert.subject_kind, SubjectKind::Principal | SubjectKind::Event);
+    match alert.status {
+        Status::Firing => true,
+        Status::Resolved => of_credentials && claim.alert.resolution.is_none(),
+        Status::Withdrawn => false,
+    }
 }
 
 fn first_steps(blocks: &mut Blocks, alert: &Alert) {

@@ -7,13 +7,13 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bedrock_watch_engine::alert::{ChangeKind, Severity};
+use bedrock_watch_engine::alert::ChangeKind;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::{
-    Fault, Scope, Sink, SinkError, StartError, Telling, Told,
+    Fault, Heard, Scope, Sink, SinkError, StartError, Telling, Told,
     http::{Address, Client},
     payload::{
         Context,
@@ -42,9 +42,8 @@ struct Memo {
     /// The message lists several alerts, so it is not edited for one of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     digest: bool,
-    /// How bad the alert was when it was told last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    severity: Option<Severity>,
+    /// How the alert stood when it was told last.
+    heard: Option<Heard>,
 }
 
 /// What the Web API answers.
@@ -137,7 +136,7 @@ impl Bot {
         match outcome {
             Outcome::Done(Reply { ts: Some(ts), channel, .. }) => {
                 let channel = channel.unwrap_or_else(|| self.channel.clone());
-                let memo = Memo { channel, ts, digest: claims.len() > 1, severity: least_severe(claims) };
+                let memo = Memo { channel, ts, digest: claims.len() > 1, heard: least_severe(claims) };
                 Ok(Told { through: None, memo: serde_json::to_string(&memo).ok(), requests })
             }
             Outcome::Done(_) => Err(SinkError::sink("Slack did not say which message it created", true)),
@@ -164,27 +163,26 @@ impl Bot {
                 return Ok(Told { requests: requests.saturating_add(told.requests), ..told });
             }
         }
-        let transition = claim.transition(memo.severity);
+        let transition = claim.transition(memo.heard);
         if transition.is_some() || claim.reminder {
             let again = transition.is_some_and(|revision| revision.kind == ChangeKind::Fired);
             // A thread is easily overlooked: what asks for attention again is shown in the channel too.
             let broadcast = !claim.is_over() && (claim.reminder || again);
             let place = json!({ "channel": memo.channel, "thread_ts": memo.ts, "reply_broadcast": broadcast });
-            let (outcome, made) =
-                self.send(&self.post, &place, &slack::note(claim, memo.severity, memo.digest)).await?;
+            let (outcome, made) = self.send(&self.post, &place, &slack::note(claim, memo.heard, memo.digest)).await?;
             requests = requests.saturating_add(made);
             if let Outcome::Refused(error) = outcome {
                 return Err(SinkError::permanent(&format!("Slack said {error}")));
             }
         }
-        let memo = Memo { severity: Some(claim.alert.alert.severity), ..memo.clone() };
+        let memo = Memo { heard: Some(claim.heard()), ..memo.clone() };
         Ok(Told { through: None, memo: serde_json::to_string(&memo).ok(), requests })
     }
 }
 
 /// What a message about several alerts counts as having said of each.
-fn least_severe(claims: &[Claim]) -> Option<Severity> {
-    claims.iter().map(|claim| claim.alert.alert.severity).min()
+fn least_severe(claims: &[Claim]) -> Option<Heard> {
+    claims.iter().map(Claim::heard).min_by_key(|heard| heard.severity)
 }
 
 #[async_trait]

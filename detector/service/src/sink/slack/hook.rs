@@ -4,12 +4,11 @@
 use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use bedrock_watch_engine::alert::Severity;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
 use super::super::{
-    Sink, SinkError, StartError, Telling, Told,
+    Heard, Sink, SinkError, StartError, Telling, Told,
     http::{Address, Client},
     payload::{
         Context,
@@ -78,20 +77,20 @@ impl Sink for Hook {
         let repeat = telling.claims.iter().any(|claim| claim.unsettled);
         let message = match telling.claims.as_slice() {
             [claim] if claim.is_moot() => return Ok(Told::default()),
-            [claim] if claim.is_first() || claim.reminder || claim.transition(told(claim)).is_some() => {
+            [claim] if claim.is_first() || claim.reminder || claim.transition(heard(claim)).is_some() => {
                 slack::alert(claim, &self.context, repeat)
             }
             [_] => return Ok(Told::default()),
             several => slack::digest(several, &self.context, repeat),
         };
         let requests = self.post_message(&message).await?;
-        let severity = telling.claims.iter().map(|claim| claim.alert.alert.severity).min();
-        let memo = severity.and_then(|severity| serde_json::to_string(&severity).ok());
+        let heard = telling.claims.iter().map(Claim::heard).min_by_key(|heard| heard.severity);
+        let memo = heard.and_then(|heard| serde_json::to_string(&heard).ok());
         Ok(Told { requests, memo, ..Told::default() })
     }
 }
 
-/// How bad the alert was when it was told last.
-fn told(claim: &Claim) -> Option<Severity> {
+/// How the alert stood when it was told last.
+fn heard(claim: &Claim) -> Option<Heard> {
     claim.memo.as_deref().and_then(|memo| serde_json::from_str(memo).ok())
 }
