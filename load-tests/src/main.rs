@@ -1,6 +1,8 @@
-//! Measures the engine beside its peers: `throughput` and `disorder`; memory is measured by the binary `principals`.
+//! Measures the engine beside its peers: `throughput` and `disorder`; and the daemon: `latency`. Memory is measured by
+//! the binary `principals`.
 
 mod disorder;
+mod latency;
 mod throughput;
 
 use clap::{Parser, Subcommand};
@@ -32,6 +34,12 @@ enum Measurement {
         #[arg(long)]
         principals: Option<u32>,
     },
+    /// Time from the POST of a record to the receipt of its alert by a webhook
+    Latency {
+        /// How long each run lasts, in seconds; the scenario's number unless given
+        #[arg(long)]
+        seconds: Option<u32>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -40,5 +48,6 @@ fn main() -> anyhow::Result<()> {
     match arguments.measurement {
         Measurement::Throughput { records } => throughput::run(&rules, records, arguments.check),
         Measurement::Disorder { principals } => disorder::run(&rules, principals, arguments.check),
+        Measurement::Latency { seconds } => latency::run(&rules, seconds, arguments.check),
     }
 }

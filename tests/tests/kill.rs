@@ -1,5 +1,6 @@
 //! `kill -9` at random moments, 50 times, under load from a file and over HTTP: afterwards every alert of an
-//! uninterrupted run is stored once, with the same final state, and was told.
+//! uninterrupted run is stored once, with the same final state, and was told: to PagerDuty at least once, and to Slack
+//! with one message, or with others that say that they may be repeats.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,18 +16,70 @@ use bedrock_watch_engine::{
     alert::{ChangeKind, Status},
 };
 use bedrock_watch_service::store::{AlertFilter, Store, sqlite::SqliteStore};
-use bedrock_watch_tests::program::{DEADLINE, Daemon, request};
+use bedrock_watch_tests::{
+    program::{DEADLINE, Daemon, request},
+    receivers::server::{Receiver, Request},
+};
 use jiff::Timestamp;
 use rand::{Rng, SeedableRng, prelude::IndexedRandom as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::{Value, json};
 
 const KILLS: usize = 50;
-const CONFIG: &str = "[http]\nlisten = \"127.0.0.1:0\"\n[[source]]\nkind = \"http\"\n\
-    [[source]]\nkind = \"file\"\npath = \"trail.jsonl\"\nfrom_start = true\npoll_ms = 10\n\
-    [[sink]]\nkind = \"stdout\"\nformat = \"json\"\n[store]\nsnapshot_interval_s = 1\n[log]\nlevel = \"info\"\n";
+const SINKS: [&str; 3] = ["stdout", "slack", "pagerduty"];
 const TRAIL: &str = "trail.jsonl";
 /// What marks events that only the file has: what they cause is judged again from the file alone.
 const ONLY_IN_THE_FILE: &str = "DependencyViolation";
+
+/// The configuration, with Slack and PagerDuty at `receiver`.
+fn config(receiver: &Receiver) -> String {
+    let (slack, pagerduty) = (receiver.url("/api/"), receiver.url("/v2/enqueue"));
+    format!(
+        r#"
+        [http]
+        listen = "127.0.0.1:0"
+        [store]
+        snapshot_interval_s = 1
+        [[source]]
+        kind = "http"
+        [[source]]
+        kind = "file"
+        path = "{TRAIL}"
+        from_start = true
+        poll_ms = 10
+        [[sink]]
+        kind = "stdout"
+        name = "stdout"
+        format = "json"
+        [[sink]]
+        kind = "slack"
+        name = "slack"
+        token = "xoxb-0123456789"
+        channel = "C0123456789"
+        api_url = "{slack}"
+        per_minute = 60000
+        [[sink]]
+        kind = "pagerduty"
+        name = "pagerduty"
+        routing_key = "0123456789abcdef0123456789abcdef"
+        url = "{pagerduty}"
+        per_minute = 60000
+        # The principals are new, and still everybody is to hear of them.
+        [[route]]
+        sinks = ["stdout", "slack", "pagerduty"]
+        learning = "told"
+        "#
+    )
+}
+
+/// What Slack and PagerDuty say.
+fn answer(request: &Request, number: usize) -> (u16, String) {
+    match request.path.as_str() {
+        "/v2/enqueue" => (202, json!({ "status": "success", "dedup_key": request.body["dedup_key"] }).to_string()),
+        _ => {
+            (200, json!({ "ok": true, "channel": "C0123456789", "ts": format!("1795000000.{number:06}") }).to_string())
+        }
+    }
+}
 
 /// Events of some minutes ago, so that nothing in them changes merely because time passes while the test runs.
 struct Events {
@@ -102,18 +155,23 @@ fn append(folder: &Path, line: &str) {
     file.write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
-/// Waits until the file is judged to its end: its position is that of its last line.
-async fn wait_for_the_file(folder: &Path) {
+/// Waits until the file is judged to its end (its position is that of its last line), and everybody was told.
+async fn wait_until_all_is_told(folder: &Path) {
     let text = std::fs::read(folder.join(TRAIL)).unwrap();
     let last = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     let store = SqliteStore::open_beside(&folder.join("bedrock-watch.db")).unwrap();
     let began = Instant::now();
     loop {
         let positions = store.positions().await.unwrap();
-        if positions.values().any(|position| position.ends_with(&format!("@{last}"))) {
+        let is_judged = positions.values().any(|position| position.ends_with(&format!("@{last}")));
+        let mut waiting = 0;
+        for sink in SINKS {
+            waiting += store.waiting(sink).await.unwrap().alerts;
+        }
+        if is_judged && waiting == 0 {
             return;
         }
-        assert!(began.elapsed() < DEADLINE, "the file is not judged to {last}: {positions:?}");
+        assert!(began.elapsed() < DEADLINE, "the file is not judged to {last}: {positions:?}; {waiting} not told");
         tokio::task::yield_now().await;
     }
 }
@@ -130,7 +188,7 @@ async fn left(folder: &Path) -> BTreeMap<String, (Value, Vec<ChangeKind>)> {
         let known = left.insert(stored.alert.id.clone(), (serde_json::to_value(&*stored.alert).unwrap(), kinds));
         assert!(known.is_none(), "an alert is there once");
     }
-    assert_eq!(store.waiting("stdout").await.unwrap().alerts, 0, "everything was told before the end");
+    assert_eq!(store.dead_letters(10).await.unwrap(), [], "nothing was given up");
     left
 }
 
@@ -162,21 +220,26 @@ fn post(address: SocketAddr, records: &[String]) -> Option<()> {
     }
 }
 
-async fn uninterrupted(folder: &Path, first: &[String], events: &[String]) -> Vec<String> {
-    let daemon = Daemon::start(folder, CONFIG);
+async fn uninterrupted(folder: &Path, config: &str, (first, events): (&[String], &[String])) -> Vec<String> {
+    let daemon = Daemon::start(folder, config);
     let address = daemon.address();
     post(address, first).unwrap();
     for (place, event) in events.iter().enumerate() {
         if place % 2 == 0 { append(folder, event) } else { post(address, std::slice::from_ref(event)).unwrap() }
     }
-    wait_for_the_file(folder).await;
+    wait_until_all_is_told(folder).await;
     daemon.end()
 }
 
-async fn killed(folder: &Path, first: &[String], events: &[String], random: &mut StdRng) -> Vec<String> {
+async fn killed(
+    folder: &Path,
+    config: &str,
+    (first, events): (&[String], &[String]),
+    random: &mut StdRng,
+) -> Vec<String> {
     let mut lines = Vec::new();
     let (mut to_post, mut posted): (Vec<String>, Vec<String>) = (Vec::new(), first.to_vec());
-    let daemon = Daemon::start(folder, CONFIG);
+    let daemon = Daemon::start(folder, config);
     post(daemon.address(), first).unwrap();
     daemon.kill_after(Duration::ZERO).join().unwrap();
     lines.extend(daemon.remains());
@@ -186,7 +249,7 @@ async fn killed(folder: &Path, first: &[String], events: &[String], random: &mut
         for_the_file.iter().for_each(|event| append(folder, event));
         to_post.extend(for_http.iter().cloned());
         posted.extend(for_http);
-        let daemon = Daemon::start(folder, CONFIG);
+        let daemon = Daemon::start(folder, config);
         // A fourth of the lives ends while it starts; now and then one lasts long enough for a snapshot.
         let early = random.random_bool(0.25).then(|| daemon.kill_after(millis(random, 1..150)));
         let Some(address) = daemon.address_or_end() else {
@@ -206,12 +269,12 @@ async fn killed(folder: &Path, first: &[String], events: &[String], random: &mut
         killer.join().unwrap();
         lines.extend(daemon.remains());
     }
-    let daemon = Daemon::start(folder, CONFIG);
+    let daemon = Daemon::start(folder, config);
     let address = daemon.address();
     if !to_post.is_empty() {
         post(address, &to_post).unwrap();
     }
-    wait_for_the_file(folder).await;
+    wait_until_all_is_told(folder).await;
     lines.extend(daemon.end());
     lines
 }
@@ -230,8 +293,10 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let (first, mut events) = Events { now, made: 0 }.all();
     events.shuffle(&mut random);
     let (whole, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let told_whole = told(&uninterrupted(whole.path(), &first, &events).await);
-    let told_crashed = told(&killed(crashed.path(), &first, &events, &mut random).await);
+    let receivers = [Receiver::start(answer).await.unwrap(), Receiver::start(answer).await.unwrap()];
+    let configs = receivers.each_ref().map(config);
+    let told_whole = told(&uninterrupted(whole.path(), &configs[0], (&first, &events)).await);
+    let told_crashed = told(&killed(crashed.path(), &configs[1], (&first, &events), &mut random).await);
     let (expected, found) = (left(whole.path()).await, left(crashed.path()).await);
     assert!(expected.len() >= 69, "{} alerts", expected.len());
     let ids = |left: &BTreeMap<String, (Value, Vec<ChangeKind>)>| left.keys().cloned().collect::<BTreeSet<_>>();
@@ -254,4 +319,31 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let firing = expected.values().filter(|(alert, _)| alert["status"] == json!(Status::Firing)).count();
     println!("{} alerts, {firing} of them firing; {KILLS} kills", expected.len());
     assert!(told_crashed.keys().all(|id| expected.contains_key(id)), "nothing else was told");
+    let repeats = receivers.each_ref().map(|receiver| paged_and_posted(receiver, &ids(&expected)));
+    assert_eq!(repeats[0], 0, "nothing is a possible repeat where nothing was interrupted");
+    println!("{} Slack messages marked as possible repeats", repeats[1]);
+}
+
+/// Checks that PagerDuty and Slack heard of every alert and that Slack has one message of each, but for those that say
+/// that they may be repeats; returns how many do.
+fn paged_and_posted(receiver: &Receiver, expected: &BTreeSet<String>) -> usize {
+    let (mut paged, mut posted) = (BTreeSet::new(), BTreeMap::<String, Vec<bool>>::new());
+    for request in receiver.requests() {
+        let body = &request.body;
+        if request.path == "/v2/enqueue" {
+            paged.insert(body["dedup_key"].as_str().unwrap().to_owned());
+        } else if request.path.ends_with("chat.postMessage") && body.get("thread_ts").is_none() {
+            let is_repeat = body.to_string().contains("ossible repeat");
+            for id in body["metadata"]["event_payload"]["alert_ids"].as_array().unwrap() {
+                posted.entry(id.as_str().unwrap().to_owned()).or_default().push(is_repeat);
+            }
+        }
+    }
+    assert_eq!(paged, *expected, "PagerDuty heard of every alert and of no other");
+    assert_eq!(posted.keys().cloned().collect::<BTreeSet<_>>(), *expected, "and so did Slack");
+    for (id, messages) in &posted {
+        let certain = messages.iter().filter(|is_repeat| !**is_repeat).count();
+        assert!(certain <= 1, "{id} has {} messages, {certain} of them without saying so", messages.len());
+    }
+    posted.values().flatten().filter(|is_repeat| **is_repeat).count()
 }

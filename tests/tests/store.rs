@@ -136,7 +136,7 @@ async fn what_cannot_be_used_says_why() {
     check(&|path| rusqlite::Connection::open(path).unwrap().execute_batch(foreign).unwrap(), "of another program");
     check(&|path| sql(path, "PRAGMA user_version = 99"), "its format is 99");
     check(&|path| fs::create_dir(path).unwrap(), "cannot open");
-    check(&|path| fs::create_dir(format!("{}.lock", path.display())).unwrap(), "cannot lock");
+    check(&|path| fs::create_dir(format!("{}.snapshot.lock", path.display())).unwrap(), "cannot lock");
     check(&|path| fs::write(format!("{}.snapshot", path.display()), "rubbish").unwrap(), "is no store");
     let damage = |path: &Path| {
         let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) \
