@@ -139,7 +139,7 @@ Everything that is named must match; * stands for any text in rules, principals 
 Examples:
   bedrock-watch silences add --account 111122223333 --severity-max medium --for 8h --reason \"change 42\"
   bedrock-watch silences add --alert 7d1c2f --until 2026-11-30T08:00:00Z --reason \"known, being repaired\"")]
-    Add(SilencesAddArguments),
+    Add(Box<SilencesAddArguments>),
     /// End a silence now
     #[command(after_help = "Example:\n  bedrock-watch silences end s-1f09ac")]
     End {

@@ -36,7 +36,7 @@ pub(super) fn run(arguments: SilencesArguments) -> Result<Outcome, Failure> {
                 print(&if format == ListFormat::Json { list + "\n" } else { human(&list)? })?;
             }
             SilencesCommand::Add(wanted) => {
-                let silence = add(&target, wish(wanted)?).await?;
+                let silence = add(&target, wish(*wanted)?).await?;
                 let silence: Value = serde_json::from_str(&silence).context("the silence is unreadable")?;
                 print(&format!(
                     "{}\n",
