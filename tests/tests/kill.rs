@@ -2,6 +2,15 @@
 //! uninterrupted run is stored once, with the same final state, and was told: to PagerDuty at least once, and to Slack
 //! with one message, or with others that say that they may be repeats.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "all of it is a test, its helpers too"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::OpenOptions,

@@ -1,5 +1,7 @@
 //! The SQLite store: the cases every store must pass, and what only a file can do.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "all of it is a test; a failing case says its name")]
+
 use std::{fs, path::Path, sync::Arc};
 
 use bedrock_watch_engine::alert::ChangeKind;
