@@ -1,6 +1,8 @@
-//! Measures the engine beside its peers: `throughput` and `disorder`; memory is measured by the binary `principals`.
+//! Measures the engine beside its peers: `throughput` and `disorder`; and the daemon: `latency`. Memory is measured by
+//! the binary `principals`.
 
 mod disorder;
+mod latency;
 mod throughput;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +40,12 @@ enum Measurement {
         #[arg(long)]
         principals: Option<u32>,
     },
+    /// Time from the POST of a record to the receipt of its alert by a webhook
+    Latency {
+        /// How long each run lasts, in seconds; the scenario's number unless given
+        #[arg(long)]
+        seconds: Option<u32>,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
@@ -48,5 +56,6 @@ fn main() -> anyhow::Result<()> {
             throughput::run(&rules, throughput::Wanted { records, engine_only, stream }, arguments.check)
         }
         Measurement::Disorder { principals } => disorder::run(&rules, principals, arguments.check),
+        Measurement::Latency { seconds } => latency::run(&rules, seconds, arguments.check),
     }
 }

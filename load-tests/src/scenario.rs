@@ -53,6 +53,26 @@ pub struct Disorder {
     pub false_alarms_max: usize,
 }
 
+/// Time from a record to the receipt of its alert.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// Seed of the generator.
+    pub seed: u64,
+    /// Callers, picked by Zipf's law.
+    pub principals: u32,
+    /// Records posted a second, one run for each.
+    pub rates: Vec<u32>,
+    /// How long a run lasts, in seconds.
+    pub seconds: u32,
+    /// Records in one request.
+    pub batch: u32,
+    /// Alerts caused a second.
+    pub alerts_per_second: u32,
+    /// The 99th percentile at most, at the first rate, in milliseconds.
+    pub p99_ms_max: f64,
+}
+
 /// Reads a scenario file.
 ///
 /// # Errors

@@ -2,4 +2,8 @@
 
 pub mod histories;
 pub mod model;
+pub mod program;
+pub mod receivers;
 pub mod repository;
+pub mod server;
+pub mod store_conformance;

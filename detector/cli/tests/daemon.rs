@@ -21,7 +21,7 @@ fn judges_what_is_posted_and_ends_in_order() {
 
     let get = |path: &str| request(address, "GET", path, "", b"");
     let (status, answer) = get("/v1/alerts");
-    assert!(status == 200 && answer.contains(RULE) && answer.contains("\"total\":1"), "{answer}");
+    assert!(status == 200 && answer.contains(RULE) && answer.contains("\"next\":null"), "{answer}");
     let id = alert["id"].as_str().unwrap();
     assert!(get(&format!("/v1/alerts/{id}")).1.contains(&format!("{{\"id\":\"{id}\"")));
     assert_eq!(get("/v1/alerts/unknown").0, 404);
@@ -112,7 +112,7 @@ fn remembers_over_a_restart() {
     // The alert is still there, and a copy of its event raises nothing.
     let mut daemon = Daemon::configured(folder.path(), "");
     let address = daemon.address();
-    assert!(request(address, "GET", "/v1/alerts", "", b"").1.contains("\"total\":1"));
+    assert_eq!(request(address, "GET", "/v1/alerts", "", b"").1.matches("\"event_ids\"").count(), 1);
     assert_eq!(post(address, &delete_group()).0, 202);
     daemon.end();
     assert_eq!(daemon.stdout.iter().count(), 0);
@@ -127,7 +127,7 @@ fn a_damaged_memory_or_one_in_use_is_an_error_that_says_what_to_do() {
     second.wait_for("is used by another bedrock-watch");
     assert_eq!(second.wait().code(), Some(1));
     daemon.end();
-    let state = folder.path().join("bedrock-watch.state");
+    let state = folder.path().join("bedrock-watch.db.snapshot");
     let mut bytes = fs::read(&state).unwrap();
     bytes.pop();
     fs::write(&state, bytes).unwrap();

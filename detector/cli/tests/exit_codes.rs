@@ -65,6 +65,12 @@ fn bad_configuration_is_64_with_every_problem() {
             assert!(stderr(&output).contains(part), "{part}: {}", stderr(&output));
         }
     }
+    let route = "[[route]]\nsinks = [\"stdout\"]\nrules = [\"invocation-brust\"]\n";
+    fs::write(folder.path().join("route.toml"), route).unwrap();
+    let output = run(folder.path(), &["config", "check", "route.toml"]);
+    assert_eq!(output.status.code(), Some(64), "{}", stderr(&output));
+    let expected = "route.toml:3:9: there is no rule `invocation-brust`; did you mean `invocation-burst`?";
+    assert!(stderr(&output).contains(expected), "{}", stderr(&output));
     check(&["run", "--config", "missing.toml"], "", 64, "missing.toml: cannot read it");
     check(&["replay", "--rules", "missing", "-"], "", 64, "missing");
     fs::create_dir(folder.path().join("rules")).unwrap();

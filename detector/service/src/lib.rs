@@ -1,10 +1,9 @@
-//! The async shell: sources, the loop, sinks, formats.
+//! The async shell: sources, the loop, the store, sinks, formats.
 //!
 //! ```text
-//! source/ or http/ -> queue -> pipeline/ (owns the engine) -> sink/
-//!                                  |  ^
-//!                                  v  |
-//!                              state_file
+//! source/ or http/ -> queue -> pipeline/ (owns the engine) -> queue -> its writer -> store/ -> sink/
+//!        ^                                                                |
+//!        +------------------- accepted, once it is stored ----------------+
 //! ```
 //!
 //! `daemon` puts these together; `replay` does without them and judges recorded events on one thread. `input` is how
@@ -20,6 +19,7 @@ pub mod http;
 pub mod input;
 pub mod pipeline;
 pub mod replay;
+pub mod routing;
 pub mod sink;
 pub mod source;
 pub mod state_file;

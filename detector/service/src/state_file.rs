@@ -1,29 +1,28 @@
-//! The file that carries memory over restarts: the engine's snapshot and the sources' positions, which belong together.
+//! The file that carries memory over restarts: the engine's snapshot and what it contains, which belong together. The
+//! daemon's lies beside its database; `replay` can write one and start from it.
 //!
-//! It is replaced atomically, and a digest tells a damaged file from a whole one. Deliberately no history of files: the
-//! stream can be read again from the positions in the one that is whole.
+//! It is replaced atomically, and a digest tells a damaged file from a whole one. A file and not a row of the database,
+//! because it may be large and is always written whole. Deliberately no history of files: what comes after the one that
+//! is whole is in the journal, or can be read again from its positions.
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, TryLockError},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{ErrorKind, Write},
+    os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use crate::store::Snapshot;
+
 /// The first line of every state file; the number is the format of this container.
 const MAGIC: &[u8] = b"bedrock-watch state 1\n";
 
-/// What a state file holds.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct State {
-    /// Up to where each source has been judged.
-    pub positions: BTreeMap<String, String>,
-    /// The engine's snapshot.
-    pub snapshot: Vec<u8>,
-}
+/// The file is for the service's user alone: it knows who does what.
+pub(crate) const PRIVATE: u32 = 0o600;
 
 /// Why a state file cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,10 +38,10 @@ pub enum StateError {
         source: std::io::Error,
     },
     /// Another process uses it.
-    #[error("the state file {} is used by another bedrock-watch; stop it, or choose another [state] file", .0.display())]
+    #[error("the state file {} is used by another bedrock-watch; stop it, or choose another one", .0.display())]
     InUse(PathBuf),
     /// It is something else.
-    #[error("{} is no state file of this version of bedrock-watch; choose another [state] file, or move it away", .0.display())]
+    #[error("{} is no state file of this version of bedrock-watch; choose another one, or move it away", .0.display())]
     Foreign(PathBuf),
     /// It is not whole.
     #[error(
@@ -60,28 +59,39 @@ pub enum StateError {
 #[derive(Serialize, Deserialize)]
 struct Header {
     positions: BTreeMap<String, String>,
+    // Files of before there was a journal have none.
+    #[serde(default)]
+    journal: u64,
     snapshot_bytes: usize,
     snapshot_sha256: String,
 }
 
-/// A state file that this process alone uses.
+/// A state file.
 #[derive(Debug)]
 pub struct StateFile {
     path: PathBuf,
     // Held so that the lock is; the operating system frees it whatever happens to the process.
-    _lock: File,
+    _lock: Option<File>,
 }
 
 impl StateFile {
-    /// Claims the file; it need not exist.
+    /// The file, only to look at: somebody else may be writing it.
+    #[must_use]
+    pub fn unclaimed(path: &Path) -> Self {
+        Self { path: path.to_owned(), _lock: None }
+    }
+
+    /// Claims the file for this process alone; it need not exist.
     ///
     /// # Errors
     /// When another process uses it, or its folder cannot be written.
     pub fn claim(path: &Path) -> Result<Self, StateError> {
         let io = |source| StateError::Io { action: "lock", path: path.to_owned(), source };
-        let lock = File::create(beside(path, ".lock")).map_err(io)?;
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false).mode(PRIVATE);
+        let lock = options.open(beside(path, ".lock")).map_err(io)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { path: path.to_owned(), _lock: lock }),
+            Ok(()) => Ok(Self { path: path.to_owned(), _lock: Some(lock) }),
             Err(TryLockError::WouldBlock) => Err(StateError::InUse(path.to_owned())),
             Err(TryLockError::Error(source)) => Err(io(source)),
         }
@@ -97,7 +107,7 @@ impl StateFile {
     ///
     /// # Errors
     /// When it cannot be read, is something else or is damaged.
-    pub fn load(&self) -> Result<Option<State>, StateError> {
+    pub fn load(&self) -> Result<Option<Snapshot>, StateError> {
         match fs::read(&self.path) {
             Ok(bytes) => self.parse(&bytes).map(Some),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -105,7 +115,7 @@ impl StateFile {
         }
     }
 
-    fn parse(&self, bytes: &[u8]) -> Result<State, StateError> {
+    fn parse(&self, bytes: &[u8]) -> Result<Snapshot, StateError> {
         let damaged = |reason: &str| StateError::Damaged { path: self.path.clone(), reason: reason.to_owned() };
         let rest = bytes.strip_prefix(MAGIC).ok_or_else(|| StateError::Foreign(self.path.clone()))?;
         let end = memchr::memchr(b'\n', rest).ok_or_else(|| damaged("it ends within its header"))?;
@@ -118,24 +128,27 @@ impl StateFile {
         if digest(snapshot) != header.snapshot_sha256 {
             return Err(damaged("its digest does not fit"));
         }
-        Ok(State { positions: header.positions, snapshot: snapshot.to_vec() })
+        Ok(Snapshot { positions: header.positions, journal: header.journal, bytes: snapshot.to_vec() })
     }
 
     /// Replaces it atomically: at every moment there is either the old file or the new one, whole.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn save(&self, state: &State) -> Result<(), StateError> {
+    pub fn save(&self, state: &Snapshot) -> Result<(), StateError> {
         let io = |source| StateError::Io { action: "write", path: self.path.clone(), source };
         let header = Header {
             positions: state.positions.clone(),
-            snapshot_bytes: state.snapshot.len(),
-            snapshot_sha256: digest(&state.snapshot),
+            journal: state.journal,
+            snapshot_bytes: state.bytes.len(),
+            snapshot_sha256: digest(&state.bytes),
         };
         let header = serde_json::to_vec(&header).map_err(|error| io(error.into()))?;
         let temporary = beside(&self.path, ".new");
-        let mut file = File::create(&temporary).map_err(io)?;
-        for part in [MAGIC, &header, b"\n", &state.snapshot] {
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true).mode(PRIVATE);
+        let mut file = options.open(&temporary).map_err(io)?;
+        for part in [MAGIC, &header, b"\n", &state.bytes] {
             file.write_all(part).map_err(io)?;
         }
         file.sync_all().map_err(io)?;
@@ -150,7 +163,8 @@ impl StateFile {
     }
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+/// The path with something added to its name.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     PathBuf::from(name)
@@ -176,8 +190,8 @@ mod tests {
         let file = StateFile::claim(&path).unwrap();
         assert_eq!(file.load().unwrap(), None);
         let positions = BTreeMap::from([("file a".to_owned(), "12".to_owned())]);
-        let state = State { positions, snapshot: b"line\nline\n\x00".to_vec() };
-        file.save(&State::default()).unwrap();
+        let state = Snapshot { positions, journal: 7, bytes: b"line\nline\n\x00".to_vec() };
+        file.save(&Snapshot::default()).unwrap();
         file.save(&state).unwrap();
         assert_eq!(file.load().unwrap(), Some(state));
 
@@ -194,6 +208,10 @@ mod tests {
         let mut flipped = whole.clone();
         *flipped.last_mut().unwrap() ^= 1;
         check(&flipped, "digest does not fit");
+        // As they were before there was a journal.
+        let text = String::from_utf8(whole).unwrap().replace("\"journal\":7,", "");
+        fs::write(&path, text).unwrap();
+        assert_eq!(file.load().unwrap().map(|state| state.journal), Some(0));
     }
 
     #[test]

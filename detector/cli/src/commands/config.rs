@@ -27,6 +27,9 @@ pub(super) fn run(command: ConfigCommand) -> Result<Outcome, Failure> {
 fn check(file: &Path) -> Result<Outcome, Failure> {
     let config = load(Some(file))?;
     rules(&config, None)?;
+    for warning in &config.warnings {
+        terminal::say(&format!("warning: {warning}"));
+    }
     terminal::say(&format!("{}: fine", file.display()));
     Ok(Outcome::Fine)
 }
@@ -55,5 +58,12 @@ pub(super) fn rules(
             return Err(Failure::Configuration(vec![message]));
         }
     };
-    builtin::compile(&pack, &config.rules.disabled)
+    let rules = builtin::compile(&pack, &config.rules.disabled)?;
+    // A route for a rule that was left out is as empty as one for a rule that never was.
+    let ids = pack.rule_ids();
+    let unknown = config.unknown_rules(ids.iter().map(String::as_str));
+    if !unknown.is_empty() {
+        return Err(Failure::Configuration(unknown.iter().map(ToString::to_string).collect()));
+    }
+    Ok(rules)
 }

@@ -27,7 +27,7 @@ const PORTS: std::ops::Range<u16> = 8787..8807;
 pub(super) fn run(arguments: &DemoArguments) -> Result<Outcome, Failure> {
     let folder = tempfile::Builder::new().prefix("bedrock-watch-demo-").tempdir()?;
     let mut config = Config::standard();
-    config.state.file = folder.path().join("bedrock-watch.state");
+    config.store.path = folder.path().join("bedrock-watch.db");
     "warn".clone_into(&mut config.log.level);
     let rules = config::rules(&config, None)?;
     logging::start(&config.log);

@@ -1,11 +1,15 @@
 //! One module for each command. A command returns what came of it; `main` turns that into an exit code.
 
+mod alerts;
 mod config;
 mod demo;
 mod health;
+mod place;
 mod replay;
 mod rules;
 mod run;
+mod silences;
+mod table;
 
 use std::io::{ErrorKind, Write};
 
@@ -56,6 +60,8 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
         Command::Rules(arguments) => rules::run(arguments.command),
+        Command::Alerts(arguments) => alerts::run(arguments),
+        Command::Silences(arguments) => silences::run(arguments),
         Command::Config(arguments) => config::run(arguments.command),
         Command::Health(arguments) => health::run(&arguments),
         Command::Version => {

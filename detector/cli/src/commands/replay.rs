@@ -16,7 +16,8 @@ use bedrock_watch_service::{
     format::{Colour, Format},
     input::{Merge, Records, Sorted, walk},
     replay::{Span, Summary, Watcher, replay},
-    state_file::{State, StateFile},
+    state_file::StateFile,
+    store::Snapshot,
 };
 
 use super::{Failure, Outcome};
@@ -53,11 +54,12 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
         }
     }
     if arguments.teach
-        && let Some(memory) = memory
+        && let Some((memory, known)) = memory
     {
         engine.set_teaching(false);
-        let state = State { positions: Default::default(), snapshot: engine.snapshot() };
-        memory.save(&state).map_err(anyhow::Error::from)?;
+        // What else the file knows, as that of a daemon that is stopped does, still holds.
+        let snapshot = Snapshot { bytes: engine.snapshot(), ..known };
+        memory.save(&snapshot).map_err(anyhow::Error::from)?;
     }
     report(&engine, &summary, began.elapsed().as_secs_f64(), arguments);
     if nothing_to_read {
@@ -67,12 +69,16 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
     Ok(if arguments.fail_on.is_some_and(found) { Outcome::FoundSomething } else { Outcome::Fine })
 }
 
-fn restore(arguments: &ReplayArguments, rules: Arc<RuleSet>) -> Result<(Engine, Option<StateFile>), Failure> {
+/// A file with memory, and what was in it.
+type Memory = (StateFile, Snapshot);
+
+fn restore(arguments: &ReplayArguments, rules: Arc<RuleSet>) -> Result<(Engine, Option<Memory>), Failure> {
     let settings = Settings::standard();
     let Some(path) = &arguments.state else { return Ok((Engine::new(rules, settings), None)) };
     let file = StateFile::claim(path).map_err(anyhow::Error::from)?;
-    let engine = match file.load().map_err(anyhow::Error::from)? {
-        Some(state) => Engine::restore(rules, settings, &state.snapshot)
+    let known = file.load().map_err(anyhow::Error::from)?;
+    let engine = match &known {
+        Some(known) => Engine::restore(rules, settings, &known.bytes)
             .with_context(|| format!("the memory in {} cannot be used", path.display()))?,
         None if arguments.teach => Engine::new(rules, settings),
         None => {
@@ -80,7 +86,7 @@ fn restore(arguments: &ReplayArguments, rules: Arc<RuleSet>) -> Result<(Engine, 
             return Err(anyhow::Error::msg(message).into());
         }
     };
-    Ok((engine, Some(file)))
+    Ok((engine, Some((file, known.unwrap_or_default()))))
 }
 
 struct Printer {

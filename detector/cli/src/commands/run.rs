@@ -14,6 +14,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
     let config = config::load(arguments.config.as_deref())?;
     let rules = config::rules(&config, arguments.rules.as_deref())?;
     logging::start(&config.log);
+    for warning in &config.warnings {
+        tracing::warn!(place = %warning, "configuration");
+    }
     let runtime = runtime()?;
     let ran = runtime.block_on(async {
         // Listening first, so that a signal during a slow start is not lost.

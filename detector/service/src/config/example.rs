@@ -57,12 +57,15 @@ fn explanation(key: &Key) -> String {
 fn value(key: &Key) -> (String, bool) {
     match &key.kind {
         Kind::Number { default, .. } => (default.to_string(), true),
+        Kind::Signed { default, .. } => (default.to_string(), true),
         Kind::Flag { default } => (default.to_string(), true),
         Kind::Text { default } | Kind::Choice { default, .. } => match default {
             Some(default) => (format!("\"{default}\""), true),
             None => (format!("\"{}\"", key.sample), false),
         },
+        Kind::Texts { .. } if key.required => (key.sample.to_owned(), false),
         Kind::Texts { default, .. } => (format!("{default:?}"), true),
         Kind::Secret => (format!("\"{}\"", key.sample), false),
+        Kind::Secrets => (key.sample.to_owned(), false),
     }
 }

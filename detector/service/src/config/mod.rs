@@ -18,12 +18,15 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use bedrock_watch_engine::Settings;
 
+pub use delivery::{
+    AccountConfig, GroupConfig, Pace, Route, RoutingConfig, SinkConfig, SinkKind, SlackAccess, Suppression,
+};
 pub use example::example;
 pub use problem::Problem;
 pub use schema::schema;
 pub use secret::Secret;
 
-use crate::format::Format;
+use crate::routing::glob;
 
 /// Everything the daemon is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +45,26 @@ pub struct Config {
     pub sources: Vec<SourceConfig>,
     /// Where alerts go.
     pub sinks: Vec<SinkConfig>,
-    /// Where memory is kept.
-    pub state: StateConfig,
+    /// Which alerts go where.
+    pub routing: RoutingConfig,
+    /// Where alerts and memory are kept.
+    pub store: StoreConfig,
     /// How long shutting down may take, in seconds.
     pub shutdown_grace_s: u64,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// What is allowed and probably not meant.
+    pub warnings: Vec<Problem>,
+    /// Where rules are named; see [`Config::unknown_rules`].
+    mentions: Vec<Mention>,
+}
+
+/// A rule that is named somewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Mention {
+    rule: String,
+    /// The place, without a message.
+    place: Problem,
 }
 
 /// The loop between sources and sinks.
@@ -79,6 +96,21 @@ pub struct HttpConfig {
     pub body_bytes_max: usize,
     /// Request bodies being read and judged at once.
     pub requests_max: usize,
+    /// Requests a second of one client.
+    pub requests_per_s: u32,
+    /// Connections at once.
+    pub connections_max: usize,
+    /// HTTPS instead of HTTP.
+    pub tls: Option<TlsConfig>,
+}
+
+/// The files of HTTPS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The certificates, PEM, the server's own first.
+    pub cert: PathBuf,
+    /// The private key, PEM.
+    pub key: PathBuf,
 }
 
 /// A key for the HTTP server.
@@ -99,6 +131,23 @@ pub enum Right {
     Events,
     /// Read alerts, state and metrics.
     Read,
+    /// Resolve alerts, and make and end silences.
+    Write,
+}
+
+impl Right {
+    /// Every right.
+    pub const ALL: [Self; 3] = [Self::Events, Self::Read, Self::Write];
+
+    /// The name in the configuration.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Events => "events",
+            Self::Read => "read",
+            Self::Write => "write",
+        }
+    }
 }
 
 /// Where records come from.
@@ -119,23 +168,15 @@ pub enum SourceConfig {
     },
 }
 
-/// Where alerts go.
+/// Where alerts and memory are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SinkConfig {
-    /// Standard output.
-    Stdout {
-        /// The form; `None` is human on a terminal and JSON otherwise.
-        format: Option<Format>,
-    },
-}
-
-/// Where memory is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StateConfig {
-    /// The file.
-    pub file: PathBuf,
-    /// How often it is written, in seconds.
-    pub interval_s: u64,
+pub struct StoreConfig {
+    /// The SQLite file.
+    pub path: PathBuf,
+    /// How often the engine's memory is written, in seconds.
+    pub snapshot_interval_s: u64,
+    /// How long alerts that are over are kept, in days.
+    pub retention_days: u32,
 }
 
 /// What is logged, and how.
@@ -148,11 +189,11 @@ pub struct LogConfig {
 }
 
 impl Config {
-    /// What holds without a file: HTTP on 127.0.0.1:8787, alerts to standard output, memory in `./bedrock-watch.state`.
+    /// What holds without a file: HTTP on 127.0.0.1:8787, alerts to standard output, SQLite in `./bedrock-watch.db`.
     #[must_use]
     pub fn standard() -> Self {
         let document = read::read("defaults", "", &|_| None).0;
-        build::build(&document, &mut Vec::new())
+        build::build(&document, &mut build::Findings::default())
     }
 
     /// Reads a configuration; `environment` answers `${NAME}`.
@@ -161,10 +202,24 @@ impl Config {
     /// With every problem of the text, in the order of the text.
     pub fn load(file: &str, text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
         let (document, mut problems) = read::read(file, text, environment);
-        let config = build::build(&document, &mut problems);
+        let mut found = build::Findings::default();
+        let config = build::build(&document, &mut found);
+        problems.append(&mut found.problems);
         problems.sort_by_key(|problem| (problem.line, problem.column));
         problems.dedup();
         if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// The places where a rule is named that is not among `known`; a name with `*` must fit at least one.
+    #[must_use]
+    pub fn unknown_rules<'a>(&self, known: impl IntoIterator<Item = &'a str>) -> Vec<Problem> {
+        let known: Vec<&str> = known.into_iter().collect();
+        let unknown = self.mentions.iter().filter(|mention| !known.iter().any(|id| glob(&mention.rule, id)));
+        let problem = |mention: &Mention| Problem {
+            message: format!("there is no rule `{}`{}", mention.rule, problem::suggestion(&mention.rule, &known)),
+            ..mention.place.clone()
+        };
+        unknown.map(problem).collect()
     }
 }
 

@@ -20,10 +20,12 @@ use super::{
 #[derive(Debug)]
 pub(super) enum Given {
     Number(u64),
+    Signed(i64),
     Flag(bool),
     Text(String),
     Texts(Vec<String>),
     Secret(Secret),
+    Secrets(BTreeMap<String, Secret>),
 }
 
 /// The values of one table.
@@ -33,6 +35,8 @@ pub(super) struct Table {
     pub(super) kind: &'static str,
     keys: &'static [Key],
     given: BTreeMap<&'static str, (Given, Range<usize>)>,
+    /// Keys that were written, readable or not.
+    written: Vec<&'static str>,
     span: Range<usize>,
 }
 
@@ -52,9 +56,10 @@ impl Document {
             Some(Form::Table(keys)) => *keys,
             _ => &[],
         };
-        let mut merged = Table { kind: "", keys, given: BTreeMap::new(), span: 0..0 };
+        let mut merged = Table { kind: "", keys, given: BTreeMap::new(), written: Vec::new(), span: 0..0 };
         for table in self.tables(name) {
             merged.span = table.span.clone();
+            merged.written.extend(&table.written);
             for (key, (given, span)) in &table.given {
                 merged.given.insert(key, (given.copy(), span.clone()));
             }
@@ -79,21 +84,38 @@ impl Given {
     fn copy(&self) -> Self {
         match self {
             Self::Number(number) => Self::Number(*number),
+            Self::Signed(number) => Self::Signed(*number),
             Self::Flag(flag) => Self::Flag(*flag),
             Self::Text(text) => Self::Text(text.clone()),
             Self::Texts(texts) => Self::Texts(texts.clone()),
             Self::Secret(secret) => Self::Secret(secret.clone()),
+            Self::Secrets(secrets) => Self::Secrets(secrets.clone()),
         }
     }
 }
 
 impl Table {
+    /// A table of that kind in which nothing was given.
+    pub(super) fn of_kind(section: &str, kind: &'static str) -> Self {
+        let section = SECTIONS.iter().find(|candidate| candidate.name == section);
+        let keys = match section.map(|section| &section.form) {
+            Some(Form::Kinds(variants)) => variants.iter().find(|variant| variant.kind == kind).map(|found| found.keys),
+            _ => None,
+        };
+        Self { kind, keys: keys.unwrap_or_default(), given: BTreeMap::new(), written: Vec::new(), span: 0..0 }
+    }
+
     fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
     }
 
     pub(super) fn has(&self, name: &str) -> bool {
         self.given.contains_key(name)
+    }
+
+    /// Whether the key is in the text, even if its value could not be read.
+    pub(super) fn was_written(&self, name: &str) -> bool {
+        self.written.contains(&name)
     }
 
     pub(super) fn number(&self, name: &str) -> u64 {
@@ -110,6 +132,14 @@ impl Table {
 
     pub(super) fn number_usize(&self, name: &str) -> usize {
         usize::try_from(self.number(name)).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn signed(&self, name: &str) -> i64 {
+        match (self.given.get(name), self.key(name).map(|key| &key.kind)) {
+            (Some((Given::Signed(number), _)), _) => *number,
+            (_, Some(Kind::Signed { default, .. })) => *default,
+            _ => 0,
+        }
     }
 
     pub(super) fn flag(&self, name: &str) -> bool {
@@ -140,6 +170,13 @@ impl Table {
         match self.given.get(name) {
             Some((Given::Secret(secret), _)) => Some(secret.clone()),
             _ => None,
+        }
+    }
+
+    pub(super) fn secrets(&self, name: &str) -> BTreeMap<String, Secret> {
+        match self.given.get(name) {
+            Some((Given::Secrets(secrets), _)) => secrets.clone(),
+            _ => BTreeMap::new(),
         }
     }
 }
@@ -224,7 +261,7 @@ impl Reader<'_> {
     }
 
     fn table(&mut self, keys: &'static [Key], kind: &'static str, span: Range<usize>, table: &DeTable<'_>) -> Table {
-        let mut given = BTreeMap::new();
+        let (mut given, mut written) = (BTreeMap::new(), Vec::new());
         for (name, value) in table {
             if name.get_ref() == "kind" && !kind.is_empty() {
                 continue;
@@ -234,6 +271,7 @@ impl Reader<'_> {
                 self.unknown("key", name.get_ref(), name.span(), &valid);
                 continue;
             };
+            written.push(key.name);
             if let Some(read) = self.value(key, value) {
                 given.insert(key.name, (read, value.span()));
             }
@@ -241,7 +279,7 @@ impl Reader<'_> {
         for key in keys.iter().filter(|key| key.required && !table.contains_key(key.name)) {
             self.problem(span.start, format!("`{}` is missing", key.name));
         }
-        Table { kind, keys, given, span }
+        Table { kind, keys, given, written, span }
     }
 
     fn value(&mut self, key: &Key, value: &Spanned<DeValue<'_>>) -> Option<Given> {
@@ -253,6 +291,14 @@ impl Reader<'_> {
             (Kind::Text { .. }, DeValue::String(_)) => self.expanded(value).map(Given::Text),
             (Kind::Secret, DeValue::String(_)) => self.expanded(value).map(|text| Given::Secret(Secret::new(text))),
             (Kind::Choice { choices, .. }, DeValue::String(_)) => self.choice(key, value, choices).map(Given::Text),
+            (Kind::Signed { min, max, .. }, DeValue::Integer(integer)) => {
+                let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
+                let number = number.filter(|number| (min..=max).contains(&number));
+                if number.is_none() {
+                    self.not_as_wanted(key, value);
+                }
+                number.map(Given::Signed)
+            }
             (Kind::Texts { choices, .. }, DeValue::Array(items)) => {
                 let mut texts = Vec::new();
                 for item in items {
@@ -266,18 +312,35 @@ impl Reader<'_> {
                 }
                 Some(Given::Texts(texts))
             }
+            (Kind::Secrets, DeValue::Table(table)) => {
+                let mut secrets = BTreeMap::new();
+                for (name, item) in table {
+                    if item.get_ref().as_str().is_none() {
+                        self.problem(item.span().start, format!("a value in `{}` is a text in quotes", key.name));
+                    } else if let Some(text) = self.expanded(item) {
+                        secrets.insert(name.get_ref().to_string(), Secret::new(text));
+                    }
+                }
+                Some(Given::Secrets(secrets))
+            }
             _ => {
-                let wanted = match &key.kind {
-                    Kind::Number { min, max, .. } => format!("a whole number from {min} to {max}"),
-                    Kind::Flag { .. } => "true or false".to_owned(),
-                    Kind::Text { .. } | Kind::Secret => "a text in quotes".to_owned(),
-                    Kind::Choice { choices, .. } => format!("one of {}", listed(choices)),
-                    Kind::Texts { .. } => "a list of texts, [\"like\", \"this\"]".to_owned(),
-                };
-                self.problem(value.span().start, format!("`{}` must be {wanted}", key.name));
+                self.not_as_wanted(key, value);
                 None
             }
         }
+    }
+
+    fn not_as_wanted(&mut self, key: &Key, value: &Spanned<DeValue<'_>>) {
+        let wanted = match &key.kind {
+            Kind::Number { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Kind::Signed { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Kind::Flag { .. } => "true or false".to_owned(),
+            Kind::Text { .. } | Kind::Secret => "a text in quotes".to_owned(),
+            Kind::Choice { choices, .. } => format!("one of {}", listed(choices)),
+            Kind::Texts { .. } => "a list of texts, [\"like\", \"this\"]".to_owned(),
+            Kind::Secrets => "a table of texts, { name = \"value\" }".to_owned(),
+        };
+        self.problem(value.span().start, format!("`{}` must be {wanted}", key.name));
     }
 
     fn number(&mut self, key: &Key, value: &Spanned<DeValue<'_>>, min: u64, max: u64) -> Option<u64> {

@@ -53,6 +53,9 @@ fn key_schema(key: &Key) -> Value {
                 { "type": "string", "pattern": "\\$\\{[^}]+\\}" },
             ],
         }),
+        Kind::Signed { default, min, max } => {
+            json!({ "type": "integer", "default": default, "minimum": min, "maximum": max })
+        }
         Kind::Flag { default } => json!({ "type": "boolean", "default": default }),
         Kind::Text { default } => json!({ "type": "string", "default": default }),
         Kind::Choice { default, choices } => json!({ "type": "string", "enum": choices, "default": default }),
@@ -63,6 +66,9 @@ fn key_schema(key: &Key) -> Value {
             json!({ "type": "array", "items": { "type": "string", "enum": choices }, "default": default })
         }
         Kind::Secret => json!({ "type": "string", "writeOnly": true }),
+        Kind::Secrets => json!({
+            "type": "object", "additionalProperties": { "type": "string" }, "writeOnly": true,
+        }),
     };
     if let Some(fields) = schema.as_object_mut() {
         fields.retain(|name, value| name != "default" || !value.is_null());

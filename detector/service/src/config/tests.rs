@@ -1,14 +1,16 @@
 //! Tests of the configuration as a whole.
 
+use bedrock_watch_engine::alert::Severity;
+
 use super::*;
 
 const SECRET: &str = "correct-horse-battery";
 
 fn environment(name: &str) -> Option<String> {
     match name {
-        "BEDROCK_WATCH_API_KEY" => Some(SECRET.to_owned()),
+        "UNSET_LEVEL" => None,
         "PORT_LIMIT" => Some("4096".to_owned()),
-        _ => None,
+        _ => Some(SECRET.to_owned()),
     }
 }
 
@@ -65,6 +67,117 @@ fn checks_what_concerns_several_keys() {
     check("source = 1", "write [[source]]");
     check("log = 1", "write [log]");
     check("[[source]]\n", "needs `kind`");
+    check("[http]\ntls_cert = \"a\"", "give both `tls_cert` and `tls_key`");
+    let key = "[[api_key]]\nname = \"a\"\nkey = \"${A}\"\n";
+    check(&key.repeat(2), "another API key is called `a`");
+    check(&key.repeat(2), "the same key as another one");
+}
+
+#[test]
+fn checks_sinks() {
+    let check = |text: &str, expected: &str| {
+        let problems = load(text).expect_err(text);
+        assert!(problems.iter().any(|problem| problem.contains(expected)), "{text}: {problems:#?}");
+    };
+    let slack = "[[sink]]\nkind = \"slack\"\n";
+    check(slack, "give exactly one of `token`, `token_file`, `webhook_url` and `webhook_url_file`");
+    check(&format!("{slack}token = \"${{T}}\""), "needs a `channel`");
+    check(&format!("{slack}token = \"${{T}}\"\nwebhook_url = \"https://x.example\""), "exactly one of");
+    check(&format!("{slack}webhook_url = \"${{T}}\""), "must be an address that begins with https://");
+    check(&format!("{slack}token = \"\"\nchannel = \"c\""), "`token` is empty");
+    check("[[sink]]\nkind = \"pagerduty\"", "c.toml:1:1: give exactly one of `routing_key` and `routing_key_file`");
+    check("[[sink]]\nkind = \"pagerduty\"\nrouting_key = \"${UNSET_LEVEL}\"", "UNSET_LEVEL is not set");
+    check("[[sink]]\nkind = \"webhook\"\nurl_file = \"/nonexistent\"", "cannot read `/nonexistent`");
+    check("[[sink]]\nkind = \"webhook\"\nurl = \"https://x.example\"\nformat = \"human\"", "valid: json, ocsf");
+    check("[[sink]]\nkind = \"webhook\"\nurl = \"https://x.example\"\nheaders = { a = 1 }", "a text in quotes");
+    check("[[sink]]\nkind = \"file\"\npath = \"a\"\nname = \"a b\"", "letters, digits");
+    let file = "[[sink]]\nkind = \"file\"\npath = \"a\"\n";
+    check(&file.repeat(2), "another sink is called `file`");
+    check(&format!("{file}{file}name = \"b\"\n"), "another sink writes to this file");
+    check("[[sink]]\nkind = \"kafka\"", "valid: stdout, file, slack, pagerduty, webhook");
+}
+
+#[test]
+fn checks_routes_and_accounts() {
+    let check = |text: &str, expected: &str| {
+        let problems = load(text).expect_err(text);
+        assert!(problems.iter().any(|problem| problem.contains(expected)), "{text}: {problems:#?}");
+    };
+    check("[[route]]\nsinks = [\"stdot\"]", "unknown sink `stdot`; did you mean `stdout`?; valid: stdout");
+    check("[[route]]\n", "`sinks` is missing");
+    check("[[route]]\nsinks = []", "at least one sink");
+    let all = "[[route]]\nsinks = [\"stdout\"]\n";
+    check(&all.repeat(2), "c.toml:4:9: no alert can reach this route");
+    check(&format!("{all}groups = [\"prod\"]"), "unknown group of an [[account]] `prod`; there is none");
+    check(&format!("{all}severity_min = \"huge\""), "valid: informational, low");
+    check(&format!("{all}accounts = [\"12\"]"), "has 12 digits, `12` is none");
+    check(&format!("{all}group_by = [\"day\"]"), "valid: rule, account, region, principal");
+    let account = "[[account]]\nid = \"111122223333\"\n";
+    check(&account.repeat(2), "account 111122223333 is there already");
+    check("[[account_group]]\nname = \"a\"\n[[account_group]]\nname = \"a\"", "the group `a` is there already");
+    check("[[account_group]]\nname = \"a\"\nseverity_shift = 9", "a whole number from -4 to 4");
+    check("[[suppress]]\nprincipals = [\"*\"]\nreason = \"x\"", "everything from everybody");
+    check("[[suppress]]\nprincipals = [\"a\"]\nreason = \" \"", "say why");
+    check("[[suppress]]\nreason = \"x\"", "`principals` is missing");
+    check("[links]\nrunbook_url = \"runbooks\"", "must be an address");
+}
+
+#[test]
+fn warns_of_what_is_probably_not_meant() {
+    let check = |text: &str, expected: &[&str]| {
+        let warnings = load(text).expect(text).warnings;
+        assert_eq!(warnings.len(), expected.len(), "{text}: {warnings:#?}");
+        for (warning, expected) in warnings.iter().zip(expected) {
+            assert!(warning.to_string().contains(expected), "{text}: {warning}");
+        }
+    };
+    let all = "[[route]]\nsinks = [\"stdout\"]\n";
+    check(all, &[]);
+    check(&format!("{all}continue = true\n{all}"), &[]);
+    check(&format!("{all}rules = [\"a\"]\n"), &["alerts that no route matches"]);
+    check(&format!("{all}learning = \"left_out\"\n"), &["alerts that no route matches"]);
+    let file = "[[sink]]\nkind = \"stdout\"\n[[sink]]\nkind = \"file\"\npath = \"a\"\n";
+    check(&format!("{file}{all}"), &["c.toml:3:1: no [[route]] names the sink `file`"]);
+    check("[[account_group]]\nname = \"a\"", &["no [[account]] belongs to the group `a`"]);
+    check("[[sink]]\nkind = \"webhook\"\nurl = \"http://collector:9/\"", &["can be read on its way"]);
+    check("[[sink]]\nkind = \"webhook\"\nurl = \"http://127.0.0.1:9/\"", &[]);
+}
+
+#[test]
+fn names_of_rules_are_compared_with_those_there_are() {
+    let text = "[[route]]\nsinks = [\"stdout\"]\nrules = [\"invocation-*\", \"invocation-brust\"]\n\
+                [[suppress]]\nprincipals = [\"a\"]\nreason = \"x\"\nrules = [\"guard*\"]\n";
+    let unknown = load(text).unwrap().unknown_rules(["invocation-burst", "invocation-probing"]);
+    let unknown: Vec<String> = unknown.iter().map(ToString::to_string).collect();
+    let expected = [
+        "c.toml:3:9: there is no rule `invocation-brust`; did you mean `invocation-burst`?",
+        "c.toml:7:9: there is no rule `guard*`",
+    ];
+    assert_eq!(unknown, expected);
+}
+
+#[test]
+fn reads_sinks_and_routing() {
+    let text = "[[sink]]\nkind = \"slack\"\ntoken = \"${T}\"\nchannel = \"C1\"\napi_url = \"http://127.0.0.1:1/api\"\n\
+                repeat_s = 60\n[[sink]]\nkind = \"webhook\"\nname = \"siem\"\nurl = \"https://x.example/${T}\"\n\
+                headers = { x-a = \"${T}\" }\n\
+                [[route]]\nsinks = [\"siem\"]\nlearning = \"told\"\nseverity_min = \"high\"\ncontinue = true\n\
+                [[account]]\nid = \"111122223333\"\ngroup = \"sandbox\"\n\
+                [[account_group]]\nname = \"sandbox\"\nseverity_shift = -2\nseverity_max = \"low\"\n";
+    let config = load(text).unwrap();
+    assert!(!format!("{config:?}").contains(SECRET));
+    let [slack, siem] = &config.sinks[..] else { panic!("{:?}", config.sinks) };
+    let pace = Pace { per_minute: 60, timeout_ms: 10_000, backoff_max_s: 60, give_up_s: 86_400, repeat_s: Some(60) };
+    assert_eq!((slack.name.as_str(), slack.pace), ("slack", pace));
+    let SinkKind::Slack { access: SlackAccess::Bot { token, channel, api_url } } = &slack.kind else { panic!() };
+    assert_eq!((token.expose(), channel.as_str(), api_url.as_str()), (SECRET, "C1", "http://127.0.0.1:1/api/"));
+    let SinkKind::Webhook { url, headers, signing_secret: None, .. } = &siem.kind else { panic!("{:?}", siem.kind) };
+    assert_eq!((url.expose(), headers["x-a"].expose()), (format!("https://x.example/{SECRET}").as_str(), SECRET));
+    assert_eq!((siem.pace.per_minute, siem.pace.repeat_s), (600, None));
+    let route = &config.routing.routes[0];
+    assert_eq!((route.learning, route.severity_min, route.r#continue), (Some(true), Some(Severity::High), true));
+    let group = GroupConfig { severity_shift: -2, severity_max: Some(Severity::Low) };
+    assert_eq!(config.routing.groups["sandbox"], group);
 }
 
 #[test]
@@ -98,70 +211,40 @@ fn full_example() -> String {
         Some(rest) if rest.starts_with("[[") || key(rest) => rest.to_owned(),
         _ => line.to_owned(),
     };
-    example().lines().map(line).collect::<Vec<_>>().join("\n").replace("key_file = ", "# key_file = ")
+    example()
+        .lines()
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
+        .replace("key_file = ", "# key_file = ")
+        .replace("token_file = ", "# token_file = ")
+        .replace("webhook_url", "# webhook_url")
+        .replace("routing_# key_file", "# routing_key_file")
+        .replace("url_file = ", "# url_file = ")
+        .replace("signing_secret_file = ", "# signing_secret_file = ")
 }
 
 #[test]
 fn every_possibility_of_the_example_loads() {
     let config = load(&full_example()).unwrap();
-    assert_eq!((config.sources.len(), config.sinks.len(), config.api_keys.len()), (3, 1, 1));
+    assert_eq!((config.sources.len(), config.sinks.len(), config.api_keys.len()), (3, 5, 1));
+    assert_eq!((config.routing.routes.len(), config.routing.accounts.len(), config.routing.groups.len()), (1, 1, 1));
 }
 
 #[test]
 fn the_schema_covers_exactly_the_keys() {
-    let schema = schema();
+    let validator = jsonschema::validator_for(&schema()).unwrap();
     let document: toml::Table = full_example().parse().unwrap();
     let value = serde_json::to_value(document).unwrap();
-    assert_eq!(violations(&schema, &value, ""), Vec::<String>::new());
-    for (pointer, wrong) in [("/engine/lateness_s", "x"), ("/log/level", "loud"), ("/source/1/kind", "kafka")] {
+    let violations: Vec<String> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+    assert_eq!(violations, Vec::<String>::new());
+    let places = ["/engine/lateness_s", "/log/level", "/source/1/kind", "/sink/2/per_minute", "/route/0/learning"];
+    for place in places {
         let mut broken = value.clone();
-        *broken.pointer_mut(pointer).unwrap() = serde_json::Value::from(wrong);
-        assert!(!violations(&schema, &broken, "").is_empty(), "{pointer}");
+        *broken.pointer_mut(place).unwrap() = serde_json::Value::from("x");
+        assert!(!validator.is_valid(&broken), "{place}");
     }
     let mut broken = value;
     broken["http"]["lissten"] = serde_json::Value::from(1);
-    assert!(!violations(&schema, &broken, "").is_empty());
-}
-
-/// What of a JSON Schema the schema here uses, checked.
-fn violations(schema: &serde_json::Value, value: &serde_json::Value, at: &str) -> Vec<String> {
-    use serde_json::Value;
-    let mut found = Vec::new();
-    for alternatives in ["oneOf", "anyOf"].iter().filter_map(|name| schema[*name].as_array()) {
-        if !alternatives.iter().any(|alternative| violations(alternative, value, at).is_empty()) {
-            found.push(format!("{at}: no alternative fits"));
-        }
-    }
-    let fits = match (schema["type"].as_str(), value) {
-        (None, _)
-        | (Some("object"), Value::Object(_))
-        | (Some("array"), Value::Array(_))
-        | (Some("string"), Value::String(_))
-        | (Some("boolean"), Value::Bool(_)) => true,
-        (Some("integer"), number) => number.as_u64().is_some_and(|number| {
-            schema["minimum"].as_u64().unwrap() <= number && number <= schema["maximum"].as_u64().unwrap()
-        }),
-        _ => false,
-    };
-    let allowed = |list: &Value| list.as_array().is_none_or(|list| list.contains(value));
-    let pattern = schema["pattern"].is_null() || value.as_str().is_some_and(|text| text.contains("${"));
-    if !fits || !pattern || !allowed(&schema["enum"]) || (!schema["const"].is_null() && schema["const"] != *value) {
-        found.push(format!("{at}: {value} does not fit {schema}"));
-    }
-    for (name, value) in value.as_object().into_iter().flatten() {
-        match schema["properties"].get(name) {
-            Some(property) => found.extend(violations(property, value, &format!("{at}/{name}"))),
-            None if schema["properties"].is_null() => {}
-            None => found.push(format!("{at}: {name} is not in the schema")),
-        }
-    }
-    for required in schema["required"].as_array().into_iter().flatten() {
-        if value.get(required.as_str().unwrap()).is_none() {
-            found.push(format!("{at}: {required} is missing"));
-        }
-    }
-    for item in value.as_array().into_iter().flatten() {
-        found.extend(violations(&schema["items"], item, &format!("{at}[]")));
-    }
-    found
+    assert!(!validator.is_valid(&broken));
 }

@@ -27,6 +27,10 @@ fn is_hidden(character: char) -> bool {
     character.is_control()
         || matches!(character,
             '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
+        // Marks of direction and joints outside that block, letters that show as nothing, and tags.
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}'
+            | '\u{3164}' | '\u{ffa0}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -40,6 +44,7 @@ mod tests {
         check("a\u{1b}[2Jb", "a\\u{1b}[2Jb");
         check("a\r\nb\tc", "a\\u{d}\\u{a}b\\u{9}c");
         check("user\u{202e}gpj.exe", "user\\u{202e}gpj.exe");
+        check("a\u{ad}b\u{61c}\u{3164}\u{e0041}", "a\\u{ad}b\\u{61c}\\u{3164}\\u{e0041}");
         check("\u{9b}31m\u{7f}", "\\u{9b}31m\\u{7f}");
     }
 }

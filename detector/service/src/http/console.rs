@@ -8,10 +8,12 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use bedrock_watch_engine::alert::Alert;
 
-use super::App;
-use crate::format::visible;
+use super::{App, alerts::store_failed};
+use crate::{
+    format::visible,
+    store::{AlertFilter, StoredAlert},
+};
 
 /// Alerts on the page.
 const ALERTS_MAX: usize = 200;
@@ -28,19 +30,24 @@ pre{overflow-x:auto;background:#8882;padding:.5rem}small{opacity:.75}";
 
 /// The page.
 pub(super) async fn page(State(app): State<App>) -> Response {
-    let alerts = app.view.all();
+    let filter = AlertFilter { limit: ALERTS_MAX, ..AlertFilter::default() };
+    let alerts = match app.store.alerts(&filter).await {
+        Ok(page) => page.alerts,
+        Err(error) => return store_failed(&error),
+    };
     let report = app.reports.borrow().clone();
     let mut html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>bedrock-watch</title>\
          <meta http-equiv=\"refresh\" content=\"5\"><link rel=\"stylesheet\" href=\"/console.css\"></head><body>\
-         <h1>bedrock-watch</h1><p>{} alerts; {} records, {} of them judged; {}</p>",
+         <h1>bedrock-watch</h1><p>{} alerts{}; {} records, {} of them judged; {}</p>",
         alerts.len(),
+        if alerts.len() < ALERTS_MAX { "" } else { ", the newest" },
         report.stats.records,
         report.stats.judged,
         if app.status.reasons().is_empty() { "everything works" } else { "something does not work, see /readyz" },
     );
-    for alert in alerts.iter().rev().take(ALERTS_MAX) {
-        html.push_str(&article(alert));
+    for stored in &alerts {
+        html.push_str(&article(stored));
     }
     html.push_str("</body></html>\n");
     let headers = [
@@ -58,7 +65,13 @@ pub(super) async fn style() -> Response {
     ([(header::CONTENT_TYPE, "text/css"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], STYLE).into_response()
 }
 
-fn article(alert: &Alert) -> String {
+fn article(stored: &StoredAlert) -> String {
+    let alert = &stored.alert;
+    let silenced = if stored.silence.is_some() { ", silenced" } else { "" };
+    let resolved_by = stored
+        .resolution
+        .as_ref()
+        .map_or_else(String::new, |by| format!("<p>Resolved by {}: {}</p>", escape(&by.author), escape(&by.reason)));
     let steps: Vec<String> = alert
         .remediation()
         .iter()
@@ -70,9 +83,9 @@ fn article(alert: &Alert) -> String {
         format!("<details><summary>First steps</summary>{}</details>", steps.join(""))
     };
     format!(
-        "<article class=\"{severity} {status}\"><h2>{severity} {status}: {title}</h2><p>{summary}</p>\
+        "<article class=\"{severity} {status}\"><h2>{severity} {status}{silenced}: {title}</h2><p>{summary}</p>\
          <p><small>{first} to {last}, {count} events, account {account}, {region}; {rule}; \
-         <a href=\"/v1/alerts/{id}\">JSON</a></small></p>{steps}</article>",
+         <a href=\"/v1/alerts/{id}\">JSON</a></small></p>{resolved_by}{steps}</article>",
         severity = alert.severity.as_str(),
         status = alert.status.as_str(),
         title = escape(&alert.title),
@@ -108,15 +121,34 @@ fn escape(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+
     use super::article;
-    use crate::format::sample;
+    use crate::{
+        format::sample,
+        store::{Resolution, StoredAlert},
+    };
 
     #[test]
     fn nothing_in_an_alert_becomes_markup() {
         let mut alert = sample::alert();
         alert.summary = "<script>alert('x')</script>\" onload=\u{1b}".to_owned();
         alert.id = "\"><img src=x>".to_owned();
-        let html = article(&alert);
-        assert!(!html.contains("<script") && !html.contains("<img") && !html.contains('\u{1b}'), "{html}");
+        let by = Resolution { author: "<b>ana".to_owned(), reason: "</article><img>".to_owned() };
+        let html = article(&StoredAlert {
+            alert: Arc::new(alert),
+            revision: 1,
+            created_at: Timestamp::UNIX_EPOCH,
+            changed_at: Timestamp::UNIX_EPOCH,
+            trace_id: None,
+            silence: None,
+            resolution: Some(by),
+        });
+        for markup in ["<script", "<img", "<b>", "\u{1b}"] {
+            assert!(!html.contains(markup), "{html}");
+        }
+        assert_eq!(html.matches("</article>").count(), 1);
     }
 }

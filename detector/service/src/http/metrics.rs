@@ -7,10 +7,15 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use bedrock_watch_engine::alert::{Severity, Status};
+use bedrock_watch_engine::alert::Severity;
+use jiff::Timestamp;
 
-use super::App;
-use crate::pipeline::Report;
+use super::{App, alerts::store_failed};
+use crate::{
+    pipeline::Report,
+    sink::Counted,
+    store::{StoreError, Waiting},
+};
 
 /// A counter: its name without the prefix, what it counts, and where it is found.
 type Counter = (&'static str, &'static str, fn(&Report) -> u64);
@@ -36,26 +41,83 @@ const COUNTERS: &[Counter] = &[
     ("event_ids_evicted_total", "Event ids forgotten because of a limit.", |r| r.stats.event_ids_evicted),
     ("limits_reached_total", "Anything else not kept because of a limit.", |r| r.stats.other_limits_reached),
     ("alerts_fired_total", "Alerts that fired.", |r| r.stats.alerts_fired),
-    ("alert_changes_total", "Changes of alerts told to sinks.", |r| r.service.changes),
+    ("alert_changes_total", "Changes of alerts.", |r| r.service.changes),
+    ("changes_routed_total", "Changes that at least one sink should hear of.", |r| r.service.routing.routed),
+    ("changes_silenced_total", "Changes under a silence.", |r| r.service.routing.silenced),
+    ("changes_suppressed_total", "Changes that the configuration suppresses.", |r| r.service.routing.suppressed),
+    ("changes_learning_total", "Changes not paged because their facts are still learning.", |r| {
+        r.service.routing.learning
+    }),
+    ("changes_unrouted_total", "Changes that no route wanted.", |r| r.service.routing.unrouted),
 ];
 
-/// The counters, and the alerts that fire now by severity.
+/// A counter or gauge of each sink's worker: its name without the prefix, its type, what it says, and where it is found.
+type WorkerMetric = (&'static str, &'static str, &'static str, fn(&Counted) -> u64);
+
+/// Every metric of workers.
+const WORKER_METRICS: &[WorkerMetric] = &[
+    ("sink_told_total", "counter", "Deliveries that reached the sink.", |c| c.told),
+    ("sink_requests_total", "counter", "Requests, or lines, that these took.", |c| c.requests),
+    ("sink_failed_total", "counter", "Attempts in vain.", |c| c.failed),
+    ("sink_throttled_total", "counter", "Attempts the sink refused because there were too many.", |c| c.throttled),
+    ("sink_given_up_total", "counter", "Deliveries that became dead letters.", |c| c.dead),
+    ("sink_fenced_total", "counter", "Deliveries that another worker had taken over.", |c| c.fenced),
+    ("sink_in_flight", "gauge", "Deliveries being made now.", |c| c.in_flight),
+    ("sink_failing", "gauge", "Failures of the whole sink in a row; 0 when it works.", |c| c.failing),
+];
+
+/// A gauge of each sink: its name without the prefix, what it says, and where it is found.
+type SinkGauge = (&'static str, &'static str, fn(&Waiting, Timestamp) -> u64);
+
+/// Every gauge of sinks.
+const SINK_GAUGES: &[SinkGauge] = &[
+    ("sink_waiting_alerts", "Alerts whose latest state the sink has not heard.", |waiting, _| waiting.alerts),
+    ("sink_dead_letters", "Deliveries that were given up.", |waiting, _| waiting.dead),
+    ("sink_waiting_seconds", "For how long the one that waits longest has been due.", |waiting, now| {
+        let waited = waiting.since.map_or(0, |since| now.duration_since(since).as_secs());
+        u64::try_from(waited).unwrap_or(0)
+    }),
+];
+
+/// The counters, what waits for each sink, and the alerts that fire now by severity.
 pub(super) async fn metrics(State(app): State<App>) -> Response {
+    match render(&app).await {
+        Ok(text) => ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response(),
+        Err(error) => store_failed(&error),
+    }
+}
+
+async fn render(app: &App) -> Result<String, StoreError> {
     let report = app.reports.borrow().clone();
     let mut text = String::new();
     for (name, help, value) in COUNTERS {
         sample(&mut text, &format!("bedrock_watch_{name}"), "counter", help, &[(String::new(), value(&report))]);
     }
-    let alerts = app.view.all();
+    let firing = app.firing.counts(&*app.store).await?;
     let firing = |severity: Severity| {
-        let count = alerts.iter().filter(|alert| alert.status == Status::Firing && alert.severity == severity).count();
-        (format!("{{severity=\"{}\"}}", severity.as_str()), u64::try_from(count).unwrap_or(u64::MAX))
+        let count = firing.get(&severity).copied().unwrap_or_default();
+        (format!("{{severity=\"{}\"}}", severity.as_str()), count)
     };
     let firing: Vec<(String, u64)> = Severity::ALL.into_iter().map(firing).collect();
     sample(&mut text, "bedrock_watch_alerts_firing", "gauge", "Alerts that fire now.", &firing);
+    let workers = (app.sink_reports.0)();
+    for (name, kind, help, value) in WORKER_METRICS {
+        let values = workers.iter().map(|sink| (format!("{{sink=\"{}\"}}", sink.name), value(&sink.counted)));
+        sample(&mut text, &format!("bedrock_watch_{name}"), kind, help, &values.collect::<Vec<_>>());
+    }
+    let mut sinks = Vec::new();
+    for sink in app.sinks.iter() {
+        // Names are checked when the configuration is read, so that nothing in them needs quoting.
+        sinks.push((format!("{{sink=\"{sink}\"}}"), app.store.waiting(sink).await?));
+    }
+    let now = Timestamp::now();
+    for (name, help, value) in SINK_GAUGES {
+        let values = sinks.iter().map(|(labels, waiting)| (labels.clone(), value(waiting, now)));
+        sample(&mut text, &format!("bedrock_watch_{name}"), "gauge", help, &values.collect::<Vec<_>>());
+    }
     let ready = u64::from(app.status.reasons().is_empty());
     sample(&mut text, "bedrock_watch_ready", "gauge", "1 when everything works.", &[(String::new(), ready)]);
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
+    Ok(text)
 }
 
 fn sample(text: &mut String, name: &str, kind: &str, help: &str, values: &[(String, u64)]) {

@@ -1,86 +1,202 @@
 //! The HTTP server: events in, and what the service knows out.
 //!
 //! On loopback it trusts the machine, though not web pages that point a browser at it. Beyond loopback every path but
-//! `/healthz` and `/readyz` needs an API key. Deliberately no TLS: a load balancer or API destination ends it.
+//! `/healthz` and `/readyz` needs an API key. `openapi.json` documents every path, and a test compares it with
+//! [`paths`] and with what a running server answers.
 
 mod access;
+mod alerts;
+mod body;
 mod console;
 mod events;
+mod firing;
 mod health;
+mod limit;
 mod metrics;
-mod views;
+mod serve;
+mod silences;
+mod state;
+mod stream;
+mod tls;
+pub mod wire;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{fmt, net::SocketAddr, sync::Arc};
 
 use axum::{
-    Router, middleware,
-    routing::{get, post},
+    Router,
+    http::{StatusCode, header},
+    middleware,
+    response::{IntoResponse, Response},
+    routing::{MethodRouter, delete, get, post},
 };
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use access::Peer;
+pub use serve::serve;
+pub use tls::{TlsError, acceptor};
 
 use crate::{
     config::{ApiKey, HttpConfig},
-    pipeline::{AlertView, Report},
+    pipeline::{Report, Told},
+    routing::ActiveSilences,
+    sink::SinkReport,
     source::Intake,
     status::Status,
+    store::Store,
 };
+
+/// Clients that may watch the stream at once.
+const WATCHERS_MAX: usize = 64;
+/// What documents the server, for programs.
+const OPENAPI: &str = include_str!("../../openapi.json");
+
+/// Wakes the workers of the sinks.
+#[derive(Clone)]
+pub struct Nudge(pub Arc<dyn Fn() + Send + Sync>);
+
+impl fmt::Debug for Nudge {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Nudge")
+    }
+}
+
+/// Reads what the sinks have done.
+#[derive(Clone)]
+pub struct SinkReports(pub Arc<dyn Fn() -> Vec<SinkReport> + Send + Sync>);
+
+impl fmt::Debug for SinkReports {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("SinkReports")
+    }
+}
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
-pub struct App {
+struct App {
     intake: Option<Intake>,
-    view: AlertView,
+    store: Arc<dyn Store>,
+    told: broadcast::Sender<Arc<Told>>,
+    feed: stream::Feed,
+    nudge: Nudge,
+    silences: ActiveSilences,
     reports: watch::Receiver<Report>,
     pings: mpsc::Sender<oneshot::Sender<()>>,
     status: Status,
+    sinks: Arc<[String]>,
+    sink_reports: SinkReports,
+    firing: firing::Firing,
     api_keys: Arc<[ApiKey]>,
     /// Whether only this machine can connect.
     loopback: bool,
     body_bytes_max: usize,
     requests: Arc<Semaphore>,
+    limiter: Arc<limit::Limiter>,
+    watchers: Arc<Semaphore>,
+    stop: CancellationToken,
 }
 
 /// What the server needs of the rest.
 #[derive(Debug)]
 pub struct Parts {
-    /// Where posted records go; without it `POST /v1/events` is not there.
+    /// Where posted records go; without it `POST /v1/events` answers 404.
     pub intake: Option<Intake>,
-    /// The alerts.
-    pub view: AlertView,
+    /// Alerts, silences and what waits for sinks.
+    pub store: Arc<dyn Store>,
+    /// The changes that are stored; resolutions by hand are added to them here.
+    pub told: broadcast::Sender<Arc<Told>>,
+    /// Wakes the sinks after a resolution by hand.
+    pub nudge: Nudge,
+    /// The silences as the loop sees them; read anew when one is made or ended here.
+    pub silences: ActiveSilences,
     /// The counters.
     pub reports: watch::Receiver<Report>,
     /// Asks whether the loop turns.
     pub pings: mpsc::Sender<oneshot::Sender<()>>,
     /// What does not work.
     pub status: Status,
+    /// The names of the sinks.
+    pub sinks: Vec<String>,
+    /// What the sinks have done.
+    pub sink_reports: SinkReports,
 }
 
-/// The server's paths, for a server that listens on `address`.
-pub fn router(parts: Parts, config: &HttpConfig, api_keys: &[ApiKey], address: SocketAddr) -> Router {
+/// The server's paths, for a server that listens on `address`. What feeds the stream runs on `tracker` until `stop`,
+/// which also ends the streams.
+pub fn router(
+    parts: Parts,
+    config: &HttpConfig,
+    api_keys: &[ApiKey],
+    address: SocketAddr,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) -> Router {
+    let feed = stream::Feed::new();
+    tracker.spawn(feed.clone().pump(parts.told.subscribe(), stop.clone()));
     let app = App {
         intake: parts.intake,
-        view: parts.view,
+        store: parts.store,
+        told: parts.told,
+        feed,
+        nudge: parts.nudge,
+        silences: parts.silences,
         reports: parts.reports,
         pings: parts.pings,
         status: parts.status,
+        sinks: Arc::from(parts.sinks),
+        sink_reports: parts.sink_reports,
+        firing: firing::Firing::default(),
         api_keys: Arc::from(api_keys),
         loopback: address.ip().is_loopback(),
         body_bytes_max: config.body_bytes_max,
         requests: Arc::new(Semaphore::new(config.requests_max)),
+        limiter: Arc::new(limit::Limiter::new(config.requests_per_s)),
+        watchers: Arc::new(Semaphore::new(WATCHERS_MAX)),
+        stop: stop.clone(),
     };
-    let mut router = Router::new()
-        .route("/", get(console::page))
-        .route("/console.css", get(console::style))
-        .route("/metrics", get(metrics::metrics))
-        .route("/v1/alerts", get(views::alerts))
-        .route("/v1/alerts/{id}", get(views::alert))
-        .route("/v1/state", get(views::state));
-    if app.intake.is_some() {
-        router = router.route("/v1/events", post(events::post));
+    let mut router = Router::new();
+    for (path, _, handlers) in table() {
+        router = router.route(path, handlers);
     }
     router
+        .fallback(|| async { access::refuse(StatusCode::NOT_FOUND, "there is no such path; see /v1/openapi.json") })
+        .method_not_allowed_fallback(|| async {
+            access::refuse(StatusCode::METHOD_NOT_ALLOWED, "this path does not take this method; see /v1/openapi.json")
+        })
         .layer(middleware::from_fn_with_state(app.clone(), access::guard))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
         .with_state(app)
+}
+
+/// Every path with its methods, as the documentation must have them.
+#[must_use]
+pub fn paths() -> Vec<(&'static str, &'static [&'static str])> {
+    table().into_iter().map(|(path, methods, _)| (path, methods)).collect()
+}
+
+type Entry = (&'static str, &'static [&'static str], MethodRouter<App>);
+
+fn table() -> Vec<Entry> {
+    vec![
+        ("/", &["get"], get(console::page)),
+        ("/console.css", &["get"], get(console::style)),
+        ("/healthz", &["get"], get(health::alive)),
+        ("/readyz", &["get"], get(health::ready)),
+        ("/metrics", &["get"], get(metrics::metrics)),
+        ("/v1/events", &["post"], post(events::post)),
+        ("/v1/alerts", &["get"], get(alerts::list)),
+        ("/v1/alerts/{id}", &["get"], get(alerts::show)),
+        ("/v1/alerts/{id}/resolve", &["post"], post(alerts::resolve)),
+        (
+            "/v1/silences",
+            &["get", "post", "delete"],
+            get(silences::list).post(silences::add).delete(silences::end_named),
+        ),
+        ("/v1/silences/{id}", &["delete"], delete(silences::end_at)),
+        ("/v1/state", &["get"], get(state::state)),
+        ("/v1/stream", &["get"], get(stream::stream)),
+        ("/v1/openapi.json", &["get"], get(openapi)),
+    ]
+}
+
+async fn openapi() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }

@@ -1,87 +1,175 @@
-//! The loop: batches of records, the engine's wake-ups, the state file and shutdown, all handled by one owner.
+//! The loop: batches of records, the engine's wake-ups, snapshots and shutdown, all handled by one owner.
 //!
 //! There is one engine and no lock around it. The order is always the same: a record is judged, the changes it causes
-//! are queued for every sink, and only then does its source's position count as judged.
+//! are stored with the sources' positions, and only then is a batch accepted. The loop itself never waits for the disk
+//! unless its writer's queue is full; then it takes no further batch, and sources are held back.
 
+mod catch_up;
 mod clock;
+mod judging;
 mod report;
-mod view;
+mod snapshots;
+mod writer;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
-use bedrock_watch_engine::{Engine, alert::AlertChange};
+use bedrock_watch_engine::Engine;
 use tokio::{
-    sync::{mpsc, oneshot, watch},
-    task::JoinHandle,
+    sync::{broadcast, mpsc, oneshot, watch},
+    task::{JoinError, JoinSet},
     time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
+use self::{
+    catch_up::CatchUp,
+    snapshots::Snapshots,
+    writer::{Order, Writer},
+};
+pub use catch_up::{RestoreError, Restored, restore};
 pub use clock::Clock;
 pub use report::{Report, ServiceCounters};
-pub use view::AlertView;
+pub use writer::Told;
 
 use crate::{
-    event_time::event_time,
-    sink::SinkHandle,
-    source::{Batch, Outcome},
-    state_file::{State, StateError, StateFile},
+    routing::{ActiveSilences, Router},
+    source::Batch,
     status::Status,
+    store::{Store, StoreError},
 };
 
-/// Rejected records that are logged one by one; beyond that, only each time their number doubles.
-const REJECTED_LOGGED_MAX: u64 = 20;
-/// The name under which trouble with the state file appears in `/readyz`.
-const STATE: &str = "state file";
+/// Bytes in the journal at which nothing further is taken until memory was kept.
+const JOURNAL_BYTES_STOP: u64 = 1 << 30;
+/// The name under which catching up appears in `/readyz`.
+const CATCHING_UP: &str = "catching up";
 
 /// What the loop is made of.
-#[derive(Debug)]
 pub struct Parts {
-    /// Judges the records.
-    pub engine: Engine,
+    /// Judges the records; as the store remembers it.
+    pub restored: Restored,
     /// Says what time it is.
     pub clock: Clock,
     /// A record this much later than the clock, in seconds, is put aside.
     pub future_s: u32,
     /// Where batches arrive.
     pub intake: mpsc::Receiver<Batch>,
+    /// The sources that repeat what they were committed at, and say when they are past it.
+    pub repeating: BTreeSet<String>,
     /// Questions whether the loop turns.
     pub pings: mpsc::Receiver<oneshot::Sender<()>>,
-    /// Where alerts go.
-    pub sinks: Vec<SinkHandle>,
-    /// What others see of the alerts.
-    pub view: AlertView,
+    /// Where everything is kept that must survive.
+    pub store: Arc<dyn Store>,
+    /// Says which sinks hear of an alert.
+    pub router: Router,
+    /// What sinks do not hear of for now.
+    pub silences: ActiveSilences,
+    /// Says that sinks have something to do.
+    pub nudge: Box<dyn Fn() + Send + Sync>,
+    /// Where stored changes are told.
+    pub told: broadcast::Sender<Arc<Told>>,
     /// Where counters are published.
     pub reports: watch::Sender<Report>,
-    /// Where memory is kept.
-    pub state: Arc<StateFile>,
-    /// Up to where each source was judged when the memory was kept.
-    pub positions: BTreeMap<String, String>,
     /// How often memory is kept.
-    pub save_every: Duration,
+    pub snapshot_every: Duration,
     /// What does not work.
     pub status: Status,
     /// No further batches are taken once this is cancelled; those in the queue still are.
     pub stop: CancellationToken,
 }
 
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Parts").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+/// Why the loop did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum PipelineError {
+    /// The memory was not kept at the end. Nothing is lost: the next start judges the journal again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The writer failed.
+    #[error("the writer of the store failed: {0}")]
+    Writer(#[from] JoinError),
+    /// The writer ended before the loop.
+    #[error("the writer of the store ended early")]
+    WriterEnded,
+}
+
+/// Room for one order in the writer's queue.
+type Permit = mpsc::OwnedPermit<Order>;
+
 /// The loop.
-#[derive(Debug)]
 pub struct Pipeline {
-    parts: Parts,
+    engine: Engine,
+    positions: BTreeMap<String, String>,
+    clock: Clock,
+    future_s: u32,
+    intake: mpsc::Receiver<Batch>,
+    pings: mpsc::Receiver<oneshot::Sender<()>>,
+    router: Router,
+    silences: ActiveSilences,
+    reports: watch::Sender<Report>,
+    status: Status,
+    stop: CancellationToken,
+    orders: mpsc::Sender<Order>,
+    writing: JoinSet<Result<(), StoreError>>,
     counters: ServiceCounters,
-    save_at: Instant,
-    saving: Option<JoinHandle<Result<(), StateError>>>,
-    /// Whether anything happened since memory was last kept.
-    changed: bool,
+    catch_up: Option<CatchUp>,
+    snapshots: Snapshots,
+}
+
+impl std::fmt::Debug for Pipeline {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Pipeline").field("counters", &self.counters).finish_non_exhaustive()
+    }
 }
 
 impl Pipeline {
-    /// The loop, not yet turning.
+    /// The loop, not yet turning; its writer runs.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let save_at = Instant::now() + parts.save_every;
-        let pipeline = Self { parts, counters: ServiceCounters::default(), save_at, saving: None, changed: true };
+        let (orders, receiver) = mpsc::channel(writer::WAITING_MAX);
+        let Restored { engine, positions, held, journal_bytes, journal_through, has_snapshot, .. } = parts.restored;
+        let writer = Writer {
+            store: parts.store,
+            orders: receiver,
+            told: parts.told,
+            nudge: parts.nudge,
+            status: parts.status.clone(),
+            journal_through,
+        };
+        let mut writing = JoinSet::new();
+        writing.spawn(writer.run());
+        if !parts.repeating.is_empty() {
+            let sources = parts.repeating.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            let reason = format!("reading again what was judged before the restart: {sources}");
+            tracing::info!(sources, "catching up");
+            parts.status.set(CATCHING_UP, &reason);
+        }
+        let pipeline = Self {
+            engine,
+            positions,
+            clock: parts.clock,
+            future_s: parts.future_s,
+            intake: parts.intake,
+            pings: parts.pings,
+            router: parts.router,
+            silences: parts.silences,
+            reports: parts.reports,
+            status: parts.status,
+            stop: parts.stop,
+            orders,
+            writing,
+            counters: ServiceCounters { journal_bytes, ..ServiceCounters::default() },
+            catch_up: Some(CatchUp::new(parts.repeating, held)),
+            snapshots: Snapshots::new(parts.snapshot_every, has_snapshot),
+        };
         pipeline.publish();
         pipeline
     }
@@ -90,149 +178,85 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the memory cannot be kept at the end.
-    pub async fn run(mut self) -> Result<(), StateError> {
-        let stop = self.parts.stop.clone();
+    pub async fn run(mut self) -> Result<(), PipelineError> {
+        let stop = self.stop.clone();
         let mut stopping = false;
+        self.end_catching_up().await;
         loop {
-            let wakeup = self.parts.engine.next_wakeup().and_then(|at| self.parts.clock.until(at));
+            let patience = self.catch_up.as_ref().map(|catch_up| catch_up.until);
+            // While catching up, time does not pass: what it would change was told before.
+            let wakeup = self.engine.next_wakeup().filter(|_| self.catch_up.is_none());
+            let wakeup = wakeup.and_then(|at| self.clock.until(at));
+            let (orders, can_take) = (self.orders.clone(), self.counters.journal_bytes < JOURNAL_BYTES_STOP);
             tokio::select! {
-                batch = self.parts.intake.recv() => match batch {
-                    Some(batch) => self.judge(batch).await,
+                (permit, batch) = with_room(&orders, self.intake.recv()), if can_take => match batch {
+                    Some(batch) => self.judge(batch, permit),
                     None => break,
                 },
-                Some(ping) = self.parts.pings.recv() => ping.send(()).unwrap_or_default(),
-                () = sleep_or_never(wakeup) => self.let_time_pass().await,
-                () = tokio::time::sleep_until(self.save_at) => self.keep_memory(),
+                Some(ping) = self.pings.recv() => ping.send(()).unwrap_or_default(),
+                (permit, ()) = with_room(&orders, sleep_or_never(wakeup)) => self.let_time_pass(permit),
+                (permit, event) = with_room(&orders, self.snapshots.next()) => self.keep_memory(event, permit),
+                () = sleep_until_or_never(patience) => self.end_catching_up().await,
                 () = stop.cancelled(), if !stopping => {
                     stopping = true;
-                    self.parts.intake.close();
+                    self.intake.close();
+                }
+                Some(ended) = self.writing.join_next() => {
+                    ended??;
+                    return Err(PipelineError::WriterEnded);
                 }
             }
         }
-        self.keep_memory_finally().await
+        self.end().await
     }
 
-    async fn judge(&mut self, batch: Batch) {
-        let mut outcome = Outcome::default();
-        for reason in &batch.records.rejected {
-            outcome.rejected = outcome.rejected.saturating_add(1);
-            self.counters.unreadable = self.counters.unreadable.saturating_add(1);
-            self.log_rejected(&batch.source, reason);
-        }
-        for record in batch.records.iter() {
-            let time = event_time(record);
-            if self.parts.clock.see(time, self.parts.future_s).is_err() {
-                outcome.rejected = outcome.rejected.saturating_add(1);
-                self.counters.future = self.counters.future.saturating_add(1);
-                self.log_rejected(&batch.source, "its event time lies in the future");
-                continue;
-            }
-            match self.parts.engine.judge(record, self.parts.clock.now()) {
-                Ok(changes) => {
-                    outcome.accepted = outcome.accepted.saturating_add(1);
-                    self.tell(changes).await;
-                }
-                Err(error) => {
-                    outcome.rejected = outcome.rejected.saturating_add(1);
-                    self.log_rejected(&batch.source, &error.to_string());
-                }
+    /// Everything is judged: stores what was held back, keeps the memory and lets the writer end.
+    async fn end(mut self) -> Result<(), PipelineError> {
+        // In the middle of catching up the memory lacks what is still to be repeated, and what is held back is not yet
+        // as it was. The next start begins from the same memory again.
+        if self.catch_up.is_none() {
+            let (done, _) = oneshot::channel();
+            let order = Order::Snapshot { bytes: self.engine.snapshot(), positions: self.positions, done };
+            if self.orders.send(order).await.is_err() {
+                // Its own error is told where it is waited for.
+                tracing::error!("the writer of the store has ended early");
             }
         }
-        if let Some(position) = batch.position {
-            self.parts.positions.insert(batch.source.to_string(), position);
+        drop(self.orders);
+        while let Some(ended) = self.writing.join_next().await {
+            ended??;
         }
-        self.counters.batches = self.counters.batches.saturating_add(1);
-        self.counters.bytes = self.counters.bytes.saturating_add(batch.records.bytes().try_into().unwrap_or(u64::MAX));
-        self.changed = true;
-        self.publish();
-        if let Some(reply) = batch.reply {
-            // Whoever asked may have gone away meanwhile; the records are judged all the same.
-            reply.send(outcome).unwrap_or_default();
-        }
-    }
-
-    async fn let_time_pass(&mut self) {
-        let changes = self.parts.engine.tick(self.parts.clock.now());
-        self.changed = true;
-        self.tell(changes).await;
-        self.publish();
-    }
-
-    async fn tell(&mut self, changes: Vec<AlertChange>) {
-        for change in changes {
-            tracing::debug!(
-                alert = change.alert.id,
-                rule = change.alert.rule,
-                severity = change.alert.severity.as_str(),
-                status = change.alert.status.as_str(),
-                account = change.alert.account,
-                "alert"
-            );
-            self.counters.changes = self.counters.changes.saturating_add(1);
-            let change = Arc::new(change);
-            self.parts.view.apply(&change);
-            for sink in &self.parts.sinks {
-                sink.send(Arc::clone(&change)).await;
-            }
-        }
-        self.parts.view.prune(&self.parts.engine);
-    }
-
-    fn log_rejected(&self, source: &str, reason: &str) {
-        let rejected = self.parts.engine.stats().rejected;
-        let total = rejected.saturating_add(self.counters.unreadable).saturating_add(self.counters.future);
-        if total <= REJECTED_LOGGED_MAX || total.is_power_of_two() {
-            tracing::warn!(source, reason = %crate::format::visible(reason), total, "record rejected");
-        }
+        Ok(())
     }
 
     fn publish(&self) {
-        self.parts.reports.send_replace(Report {
-            stats: self.parts.engine.stats().clone(),
+        self.reports.send_replace(Report {
+            stats: self.engine.stats().clone(),
             service: self.counters.clone(),
-            now: self.parts.clock.now(),
+            now: self.clock.now(),
         });
     }
+}
 
-    /// Writes the memory in the background, unless the last write has not ended yet.
-    fn keep_memory(&mut self) {
-        self.save_at = Instant::now() + self.parts.save_every;
-        if !self.changed || self.saving.as_ref().is_some_and(|saving| !saving.is_finished()) {
-            return;
-        }
-        self.changed = false;
-        let state = self.memory();
-        let (file, status) = (Arc::clone(&self.parts.state), self.parts.status.clone());
-        self.saving = Some(tokio::task::spawn_blocking(move || {
-            let saved = file.save(&state);
-            match &saved {
-                Ok(()) => status.clear(STATE),
-                Err(error) => {
-                    tracing::error!(%error, "memory not kept");
-                    status.set(STATE, &error.to_string());
-                }
-            }
-            saved
-        }));
-    }
-
-    async fn keep_memory_finally(mut self) -> Result<(), StateError> {
-        if let Some(saving) = self.saving.take() {
-            // Its error was logged, and the write below says whether it matters.
-            saving.await.map(drop).unwrap_or_default();
-        }
-        let (state, file) = (self.memory(), Arc::clone(&self.parts.state));
-        tokio::task::spawn_blocking(move || file.save(&state)).await.unwrap_or(Ok(()))
-    }
-
-    fn memory(&self) -> State {
-        State { positions: self.parts.positions.clone(), snapshot: self.parts.engine.snapshot() }
+/// Waits for `event` with room in the writer's queue in hand.
+async fn with_room<T>(orders: &mpsc::Sender<Order>, event: impl Future<Output = T>) -> (Permit, T) {
+    match orders.clone().reserve_owned().await {
+        Ok(permit) => (permit, event.await),
+        // The writer has ended, which the loop hears of elsewhere.
+        Err(_) => std::future::pending().await,
     }
 }
 
 async fn sleep_or_never(duration: Option<Duration>) {
     match duration {
         Some(duration) => tokio::time::sleep(duration).await,
+        None => std::future::pending().await,
+    }
+}
+
+async fn sleep_until_or_never(until: Option<Instant>) {
+    match until {
+        Some(until) => tokio::time::sleep_until(until).await,
         None => std::future::pending().await,
     }
 }

@@ -2,6 +2,8 @@
 
 use bedrock_watch_engine::{Second, Stats};
 
+use crate::routing::RoutingCounters;
+
 /// Counters and the loop's time.
 #[derive(Debug, Clone, Default)]
 pub struct Report {
@@ -26,4 +28,8 @@ pub struct ServiceCounters {
     pub future: u64,
     /// Changes of alerts.
     pub changes: u64,
+    /// Bytes in the journal that no snapshot contains yet.
+    pub journal_bytes: u64,
+    /// What became of the changes.
+    pub routing: RoutingCounters,
 }

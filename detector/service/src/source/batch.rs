@@ -61,6 +61,12 @@ impl Records {
         starts.zip(&self.ends).map(|(start, end)| self.bytes.get(start..*end).unwrap_or_default())
     }
 
+    /// All records in one buffer, as a journal keeps them, and where each ends.
+    #[must_use]
+    pub fn into_parts(self) -> (Vec<u8>, Vec<usize>) {
+        (self.bytes, self.ends)
+    }
+
     /// How many records there are.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -95,6 +101,20 @@ pub struct Outcome {
     pub rejected: u64,
 }
 
+/// Whether records were judged before a restart, and the alerts they caused stored.
+///
+/// A source that goes on from an older position than the one it was last committed at reads some records again, so that
+/// the engine remembers them. What they cause is known to the store already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Repeat {
+    /// All of them were, and more follow.
+    Again,
+    /// Some or all of them were; what follows was not. An empty batch says that nothing is repeated.
+    Last,
+    /// None of them was.
+    New,
+}
+
 /// A batch in the queue.
 #[derive(Debug)]
 pub struct Batch {
@@ -104,6 +124,8 @@ pub struct Batch {
     pub records: Records,
     /// Up to where the source has been read once these records are judged; `None` if the source cannot be read again.
     pub position: Option<String>,
+    /// Whether the records were judged before.
+    pub repeat: Repeat,
     /// Where the outcome is told.
     pub reply: Option<oneshot::Sender<Outcome>>,
 }

@@ -14,7 +14,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Intake,
+    Intake, Records, Repeat,
     reader::{Pending, pump},
 };
 use crate::status::Status;
@@ -31,8 +31,10 @@ pub struct Follow {
     pub from_start: bool,
     /// How often it is looked at.
     pub poll: Duration,
-    /// Up to where it was judged before, as a position this source gave.
+    /// Up to where the engine remembers it, as a position this source gave.
     pub resume: Option<String>,
+    /// Up to where it was judged before and its alerts stored, where that is later: what lies between is read again.
+    pub committed: Option<String>,
     /// Where records go.
     pub intake: Intake,
     /// Ends the following.
@@ -65,9 +67,12 @@ impl Follow {
     /// Follows until it is stopped. Blocks; to be called on a thread that may.
     pub fn run(mut self) {
         let name = format!("file {}", self.path.display());
-        let resume = self.resume.take().as_deref().and_then(Resume::parse);
+        let mut committed = self.committed.take().as_deref().and_then(Resume::parse);
+        // Without a memory that knows the file, what was committed is still the place to go on from.
+        let remembered = self.resume.take().as_deref().and_then(Resume::parse);
+        let resume = remembered.or_else(|| if self.from_start { None } else { committed.clone() });
         let mut first = true;
-        while let Some((mut file, about, waited)) = self.open(&name) {
+        while let Some((mut file, about, waited)) = self.open(&name, &mut committed) {
             let offset = match &resume {
                 _ if !first || waited => 0,
                 // Another file has taken its place while nobody looked, so all of it is new.
@@ -76,20 +81,41 @@ impl Follow {
                 None if self.from_start => 0,
                 None => about.len(),
             };
+            if first && resume.is_none() {
+                self.begin(&Resume::position(&identity(&about), offset));
+            }
             first = false;
+            let through = committed.take().filter(|through| through.identity == identity(&about));
+            let through = through.map(|through| through.offset).filter(|through| *through >= offset);
+            if through.is_none() {
+                self.nothing_repeats();
+            }
             if let Err(error) = file.seek(SeekFrom::Start(offset)) {
                 tracing::error!(path = %self.path.display(), %error, "cannot follow");
                 self.status.set(&name, &error.to_string());
                 return;
             }
-            let pending = Pending::of_file(self.intake.clone(), identity(&about), offset, Resume::position);
+            let names = (identity(&about), Resume::position as fn(&str, u64) -> String);
+            let pending = Pending::of_file(self.intake.clone(), names, offset, through);
             let tail = Tail { follow: &self, file, identity: identity(&about), offset };
             pump(&name, tail, pending, offset);
         }
     }
 
-    /// Opens the file, waiting for it where it does not exist; `None` when it is told to stop.
-    fn open(&self, name: &str) -> Option<(File, Metadata, bool)> {
+    /// Says where the reading begins, so that a crash before the first record does not lose that.
+    fn begin(&self, position: &str) {
+        // When the service is shutting down already, nothing is read and nothing lost.
+        self.intake.send_blocking(Records::default(), Some(position.to_owned()), Repeat::New).unwrap_or_default();
+    }
+
+    /// Says that nothing of what was judged before comes again.
+    fn nothing_repeats(&self) {
+        self.intake.send_blocking(Records::default(), None, Repeat::Last).unwrap_or_default();
+    }
+
+    /// Opens the file, waiting for it where it does not exist; `None` when it is told to stop. Nobody waits for what was
+    /// `committed` of a file that is not there.
+    fn open(&self, name: &str, committed: &mut Option<Resume>) -> Option<(File, Metadata, bool)> {
         let mut waited = false;
         while !self.stop.is_cancelled() {
             match File::open(&self.path).and_then(|file| Ok((file.metadata()?, file))) {
@@ -99,6 +125,9 @@ impl Follow {
                 }
                 Err(error) => {
                     waited = true;
+                    if committed.take().is_some() {
+                        self.nothing_repeats();
+                    }
                     self.status.set(name, &format!("cannot open it: {error}"));
                 }
             }
@@ -168,10 +197,15 @@ mod tests {
         status: Status,
         seen: Vec<String>,
         position: Option<String>,
+        repeats: Vec<Repeat>,
     }
 
     impl Followed {
         fn start(path: &Path, from_start: bool, resume: Option<String>) -> Self {
+            Self::start_again(path, from_start, resume, None)
+        }
+
+        fn start_again(path: &Path, from_start: bool, resume: Option<String>, committed: Option<String>) -> Self {
             let (intake, batches) = Intake::queue("file", 100);
             let (stop, status) = (CancellationToken::new(), Status::default());
             let follow = Follow {
@@ -179,12 +213,13 @@ mod tests {
                 from_start,
                 poll: Duration::from_millis(1),
                 resume,
+                committed,
                 intake,
                 stop: stop.clone(),
                 status: status.clone(),
             };
             std::thread::spawn(move || follow.run());
-            Self { batches, stop, status, seen: Vec::new(), position: None }
+            Self { batches, stop, status, seen: Vec::new(), position: None, repeats: Vec::new() }
         }
 
         /// Takes batches until these records have come, in this order.
@@ -194,6 +229,9 @@ mod tests {
                 self.seen.extend(batch.records.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()));
                 self.seen.extend(batch.records.rejected.iter().map(|_| "rejected".to_owned()));
                 self.position = batch.position.or_else(|| self.position.take());
+                if !batch.records.is_empty() {
+                    self.repeats.push(batch.repeat);
+                }
             }
             assert_eq!(std::mem::take(&mut self.seen), records);
         }
@@ -254,6 +292,56 @@ mod tests {
         let mut followed = Followed::start(&path, false, position);
         followed.expect(&["{\"a\":4}"]);
         followed.end();
+    }
+
+    #[test]
+    fn says_what_was_judged_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        append(&path, "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n");
+        let mut followed = Followed::start(&path, true, None);
+        followed.expect(&["{\"a\":1}", "{\"a\":2}", "{\"a\":3}"]);
+        let third = followed.end().unwrap();
+        let at = |offset: u64| format!("{}@{offset}", third.split_once('@').unwrap().0);
+        // Where it goes on, up to where it was committed, and what it says of the records and after them.
+        type Row<'a> = (Option<String>, Option<String>, &'a [&'a str], Option<Repeat>);
+        let all = &["{\"a\":1}", "{\"a\":2}", "{\"a\":3}"][..];
+        let rows: [Row<'_>; 5] = [
+            (Some(at(0)), Some(at(16)), all, Some(Repeat::Last)),
+            (Some(at(0)), Some(at(8)), all, Some(Repeat::Last)),
+            (Some(at(8)), Some(at(16)), &all[1..], Some(Repeat::Last)),
+            (Some(at(0)), Some("other@16".to_owned()), all, Some(Repeat::New)),
+            (None, Some(at(8)), &all[1..], Some(Repeat::Last)),
+        ];
+        for (resume, committed, expected, repeat) in rows {
+            let mut followed = Followed::start_again(&path, false, resume.clone(), committed.clone());
+            followed.expect(expected);
+            assert_eq!(followed.repeats.last().copied(), repeat, "{resume:?} {committed:?}");
+            append(&path, "{\"a\":4}\n");
+            followed.expect(&["{\"a\":4}"]);
+            assert_eq!(followed.repeats.last(), Some(&Repeat::New));
+            followed.end();
+            let file = fs::OpenOptions::new().write(true).open(&path).unwrap();
+            file.set_len(24).unwrap();
+        }
+        // Cut off since: what was committed does not come again, and nobody waits for it.
+        let (intake, mut batches) = Intake::queue("file", 100);
+        let stop = CancellationToken::new();
+        let follow = Follow {
+            path: path.clone(),
+            from_start: false,
+            poll: Duration::from_millis(1),
+            resume: Some(at(8)),
+            committed: Some(at(1_000)),
+            intake,
+            stop: stop.clone(),
+            status: Status::default(),
+        };
+        let following = std::thread::spawn(move || follow.run());
+        assert_eq!(batches.blocking_recv().unwrap().repeat, Repeat::Again);
+        stop.cancel();
+        assert_eq!(batches.blocking_recv().unwrap().repeat, Repeat::Last);
+        following.join().unwrap();
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! A source hands over batches of records, each with the position up to which the source has been read, through a
 //! queue with a limit. It learns from the reply, where it wants one, what became of them. Sources without a position
-//! (HTTP, standard input) cannot be read again; what they handed over lives in the engine's memory from then on.
+//! (HTTP, standard input) cannot be read again; what they handed over is journaled in the store before they are told that
+//! it was accepted.
 
 mod batch;
 mod follow;
@@ -13,7 +14,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-pub use batch::{Batch, Outcome, Records, TooLarge};
+pub use batch::{Batch, Outcome, Records, Repeat, TooLarge};
 pub use follow::{Follow, Resume};
 pub use stdin::Stdin;
 
@@ -55,7 +56,13 @@ impl Intake {
     /// When there is no room, or the service is shutting down.
     pub fn offer(&self, records: Records) -> Result<oneshot::Receiver<Outcome>, Refused> {
         let (reply, outcome) = oneshot::channel();
-        let batch = Batch { source: Arc::clone(&self.source), records, position: None, reply: Some(reply) };
+        let batch = Batch {
+            source: Arc::clone(&self.source),
+            records,
+            position: None,
+            repeat: Repeat::New,
+            reply: Some(reply),
+        };
         match self.queue.try_send(batch) {
             Ok(()) => Ok(outcome),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Refused::Full),
@@ -67,8 +74,8 @@ impl Intake {
     ///
     /// # Errors
     /// When the service is shutting down.
-    pub fn send_blocking(&self, records: Records, position: Option<String>) -> Result<(), Refused> {
-        let batch = Batch { source: Arc::clone(&self.source), records, position, reply: None };
+    pub fn send_blocking(&self, records: Records, position: Option<String>, repeat: Repeat) -> Result<(), Refused> {
+        let batch = Batch { source: Arc::clone(&self.source), records, position, repeat, reply: None };
         self.queue.blocking_send(batch).map_err(|_| Refused::Closed)
     }
 }

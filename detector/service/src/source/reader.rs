@@ -10,7 +10,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{Intake, Records};
+use super::{Intake, Records, Repeat};
 use crate::input::{Item, Reader, Records as _};
 
 /// What has been read and not yet handed over.
@@ -24,6 +24,8 @@ pub(super) struct Pending {
     /// Makes a position of an offset; without it the stream cannot be read again.
     position: Option<fn(&str, u64) -> String>,
     identity: String,
+    /// Lines up to the one that begins here were judged before; `None` once that is behind.
+    repeat_through: Option<u64>,
     closed: bool,
 }
 
@@ -44,15 +46,23 @@ impl Pending {
             lines: Lines { read: 0, starts: VecDeque::from([0]) },
             position: None,
             identity: String::new(),
+            repeat_through: None,
             closed: false,
         }
     }
 
-    /// Nothing yet, of a file of which `skipped` bytes were passed over; `position` names a place in it.
-    pub(super) fn of_file(intake: Intake, identity: String, skipped: u64, position: fn(&str, u64) -> String) -> Self {
+    /// Nothing yet, of a file of which `skipped` bytes were passed over; `position` names a place in it. Lines up to the
+    /// one that begins at `repeat_through` were judged before.
+    pub(super) fn of_file(
+        intake: Intake,
+        (identity, position): (String, fn(&str, u64) -> String),
+        skipped: u64,
+        repeat_through: Option<u64>,
+    ) -> Self {
         let mut pending = Self::new(intake);
         pending.position = Some(position);
         pending.identity = identity;
+        pending.repeat_through = repeat_through;
         pending.lines = Lines { read: skipped, starts: VecDeque::from([skipped]) };
         pending
     }
@@ -64,7 +74,23 @@ impl Pending {
         let records = std::mem::take(&mut self.records);
         let line = self.lines.start_of(self.last);
         let position = self.position.map(|position| position(&self.identity, line));
-        self.closed = self.intake.send_blocking(records, position).is_err();
+        let repeat = match self.repeat_through {
+            None => Repeat::New,
+            Some(through) if line < through => Repeat::Again,
+            Some(_) => Repeat::Last,
+        };
+        if repeat == Repeat::Last {
+            self.repeat_through = None;
+        }
+        self.closed = self.intake.send_blocking(records, position, repeat).is_err();
+    }
+
+    /// Nothing more comes. If what was judged before has not all come again, it never will, and that is said.
+    fn finish(&mut self) {
+        self.flush();
+        if self.repeat_through.take().is_some() && !self.closed {
+            self.closed = self.intake.send_blocking(Records::default(), None, Repeat::Last).is_err();
+        }
     }
 }
 
@@ -127,5 +153,5 @@ pub(super) fn pump<R: Read>(name: &str, stream: R, pending: Pending, skipped: u6
             return;
         }
     }
-    pending.borrow_mut().flush();
+    pending.borrow_mut().finish();
 }

@@ -17,8 +17,8 @@ pub struct Change {
     pub alert: Arc<Alert>,
     /// The trace that raised it.
     pub trace_id: Option<String>,
-    /// The sinks that should hear of it. A resolution or withdrawal is also told to every sink that has heard of the
-    /// alert before, or is about to.
+    /// The sinks that should hear of it. A resolution or withdrawal of an alert the store has is told instead to every
+    /// sink that has heard of the alert before, or is about to, and to no other.
     pub destinations: Vec<Destination>,
     /// The silence that kept sinks from hearing of it, if one did.
     pub silence: Option<String>,

@@ -37,4 +37,7 @@ pub enum StoreError {
         /// Why not.
         reason: String,
     },
+    /// A page was asked for by something that is no page token.
+    #[error("`{0}` asks for no page of alerts; begin with the first page")]
+    Token(String),
 }

@@ -7,9 +7,12 @@
 
 mod alert;
 mod delivery;
+mod digest;
 mod error;
+pub mod life;
 mod silence;
 mod snapshot;
+pub mod sqlite;
 
 use std::{collections::BTreeMap, fmt::Debug};
 
@@ -18,6 +21,7 @@ use jiff::Timestamp;
 
 pub use alert::{AlertFilter, Change, Page, Recorded, Resolution, Revision, StoredAlert};
 pub use delivery::{Claim, DeadLetter, Destination, Settlement, Waiting};
+pub use digest::{DIGEST_BYTES, digest};
 pub use error::StoreError;
 pub use silence::Silence;
 pub use snapshot::{JournalEntry, Snapshot};
@@ -50,7 +54,9 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Stores what judged batches changed. When this returns, it survives the process and the machine's power.
     ///
     /// A change that leaves its alert as it is already stored (the same digest) is no change: no revision, nobody is
-    /// told. So the same history may be judged again after a crash.
+    /// told. So the same history may be judged again after a crash. What a change becomes otherwise is `life::next`'s to
+    /// say: the first change stored of an alert fires it, or tells that it fired and is over; withdrawing what was never
+    /// stored is nothing.
     async fn commit(&self, commit: Commit, now: Timestamp) -> Result<Committed, StoreError>;
 
     /// Up to where each source had been judged when its alerts were stored.

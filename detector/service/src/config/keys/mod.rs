@@ -1,12 +1,18 @@
 //! The one list of sections and keys.
 
+mod delivery;
+
 use bedrock_watch_engine::Settings;
+
+use delivery::{ACCOUNT, ACCOUNT_GROUP, LINKS, ROUTE, SINKS, SUPPRESS};
 
 /// What a value is.
 #[derive(Debug)]
 pub(super) enum Kind {
     /// A whole number in a range.
     Number { default: u64, min: u64, max: u64 },
+    /// A whole number in a range that may be negative.
+    Signed { default: i64, min: i64, max: i64 },
     /// true or false.
     Flag { default: bool },
     /// Text; without a default it may be left out.
@@ -17,6 +23,8 @@ pub(super) enum Kind {
     Texts { default: &'static [&'static str], choices: &'static [&'static str] },
     /// Text that is never shown.
     Secret,
+    /// A table of texts that are never shown, with names of the user's own.
+    Secrets,
 }
 
 /// A key.
@@ -84,6 +92,27 @@ const fn required_text(name: &'static str, sample: &'static str, doc: &'static s
     Key { name, kind: Kind::Text { default: None }, doc, sample, required: true }
 }
 
+const fn required(key: Key) -> Key {
+    Key { required: true, ..key }
+}
+
+const fn secret(name: &'static str, sample: &'static str, doc: &'static str) -> Key {
+    Key { name, kind: Kind::Secret, doc, sample, required: false }
+}
+
+const fn texts(name: &'static str, sample: &'static str, doc: &'static str) -> Key {
+    Key { name, kind: Kind::Texts { default: &[], choices: &[] }, doc, sample, required: false }
+}
+
+const fn optional_choice(
+    name: &'static str,
+    choices: &'static [&'static str],
+    sample: &'static str,
+    doc: &'static str,
+) -> Key {
+    Key { name, kind: Kind::Choice { default: None, choices }, doc, sample, required: false }
+}
+
 /// Every section, in the order of the example.
 pub(super) const SECTIONS: &[Section] = &[
     Section { name: "engine", doc: "How events are judged. Times are event times.", form: Form::Table(ENGINE) },
@@ -106,7 +135,29 @@ pub(super) const SECTIONS: &[Section] = &[
         form: Form::Kinds(SOURCES),
     },
     Section { name: "sink", doc: "Where alerts go. Without any [[sink]], standard output.", form: Form::Kinds(SINKS) },
-    Section { name: "state", doc: "Where memory is kept over restarts.", form: Form::Table(STATE) },
+    Section {
+        name: "route",
+        doc: "Which alerts go where. Routes are tried in order; the first that matches decides, unless it says \
+              continue. Without any [[route]], every alert goes to every sink.",
+        form: Form::List(ROUTE),
+    },
+    Section {
+        name: "account",
+        doc: "What accounts are called, for people, and to which group they belong.",
+        form: Form::List(ACCOUNT),
+    },
+    Section {
+        name: "account_group",
+        doc: "How severities change for the accounts of a group.",
+        form: Form::List(ACCOUNT_GROUP),
+    },
+    Section {
+        name: "suppress",
+        doc: "Alerts that nobody is told of, such as those about a known scanner. They are stored and counted.",
+        form: Form::List(SUPPRESS),
+    },
+    Section { name: "links", doc: "Where links in messages lead.", form: Form::Table(LINKS) },
+    Section { name: "store", doc: "Where alerts and memory are kept.", form: Form::Table(STORE) },
     Section { name: "shutdown", doc: "What happens on SIGTERM and Ctrl-C.", form: Form::Table(SHUTDOWN) },
     Section { name: "log", doc: "The log, on standard error.", form: Form::Table(LOG) },
 ];
@@ -190,6 +241,16 @@ const HTTP: &[Key] = &[
     text("listen", "127.0.0.1:8787", "Address and port. Port 0 takes any free one."),
     number("body_bytes_max", 10_485_760, 1_024, 1_073_741_824, "The largest request body, in bytes; 413 beyond."),
     number("requests_max", 64, 1, 10_000, "Request bodies being read and judged at once; 429 beyond."),
+    number(
+        "requests_per_s",
+        5_000,
+        1,
+        1_000_000,
+        "Requests a second of one client (an API key, or an address without one); 429 beyond.",
+    ),
+    number("connections_max", 1_024, 1, 100_000, "Connections at once; further ones wait."),
+    optional_text("tls_cert", "/etc/bedrock-watch/tls.pem", "Certificates, PEM, own first. With tls_key: HTTPS alone."),
+    optional_text("tls_key", "/etc/bedrock-watch/tls.key", "The private key of tls_cert, PEM."),
 ];
 
 const API_KEY: &[Key] = &[
@@ -204,8 +265,8 @@ const API_KEY: &[Key] = &[
     optional_text("key_file", "/run/secrets/api-key", "A file whose first line is the key."),
     Key {
         name: "rights",
-        kind: Kind::Texts { default: &["read"], choices: &["events", "read"] },
-        doc: "events: may send records. read: may read alerts, state and metrics.",
+        kind: Kind::Texts { default: &["read"], choices: &["events", "read", "write"] },
+        doc: "events: may send records. read: may read alerts, state and metrics. write: may resolve and silence.",
         sample: "",
         required: false,
     },
@@ -225,21 +286,10 @@ const SOURCES: &[Variant] = &[
     },
 ];
 
-const SINKS: &[Variant] = &[Variant {
-    kind: "stdout",
-    doc: "Standard output.",
-    keys: &[Key {
-        name: "format",
-        kind: Kind::Choice { default: None, choices: &["human", "json", "ocsf"] },
-        doc: "Left out: human on a terminal, json otherwise.",
-        sample: "json",
-        required: false,
-    }],
-}];
-
-const STATE: &[Key] = &[
-    text("file", "./bedrock-watch.state", "The file. It is replaced atomically; the daemon starts from it."),
-    number("interval_s", 30, 1, 86_400, "How often it is written, in seconds; it is written at shutdown too."),
+const STORE: &[Key] = &[
+    text("path", "./bedrock-watch.db", "The SQLite file; the engine's memory lies beside it."),
+    number("snapshot_interval_s", 30, 1, 86_400, "How often the engine's memory is written, in seconds."),
+    number("retention_days", 90, 1, 3_650, "How long alerts that are over are kept, in days."),
 ];
 
 const SHUTDOWN: &[Key] =

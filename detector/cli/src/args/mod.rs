@@ -2,11 +2,18 @@
 //!
 //! Deliberately no logic: this is the text people read, and the types the commands get.
 
+mod stored;
+
 use std::path::PathBuf;
 
 use bedrock_watch_engine::{Second, alert::Severity};
 use bedrock_watch_service::format::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::styling::Styles};
+
+pub(crate) use stored::{
+    AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
+    SilencesCommand,
+};
 
 /// Real-time protection of Amazon Bedrock: CloudTrail in, alerts out.
 ///
@@ -38,6 +45,10 @@ pub(crate) enum Command {
     Replay(ReplayArguments),
     /// List, show, check, test and make rules
     Rules(RulesArguments),
+    /// List, show and resolve alerts, and deliver again what was given up
+    Alerts(AlertsArguments),
+    /// List, make and end silences
+    Silences(SilencesArguments),
     /// Check a configuration, or describe one
     Config(ConfigArguments),
     /// Ask the running daemon whether it is alive
@@ -91,7 +102,7 @@ pub(crate) struct DemoArguments {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without --config: events are accepted by POST on http://127.0.0.1:8787/v1/events, alerts go to standard output, and
-memory is kept in ./bedrock-watch.state. `bedrock-watch config example` prints every key.
+alerts and memory are kept in ./bedrock-watch.db. `bedrock-watch config example` prints every key.
 
 Examples:
   bedrock-watch run
@@ -202,12 +213,12 @@ pub(crate) enum RulesCommand {
     },
 }
 
-/// The forms in which rules are listed.
+/// The forms in which rules, alerts and silences are listed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ListFormat {
     /// A table
     Human,
-    /// A JSON array
+    /// JSON
     Json,
 }
 

@@ -1,0 +1,285 @@
+//! Puts the service together from its configuration, and takes it down in order.
+//!
+//! Down means: sources stop, what they handed over is judged and stored, the memory is kept, and sinks have what is left
+//! of the configured grace. What is not delivered by then waits in the store for the next start.
+
+mod sources;
+
+use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
+
+use bedrock_watch_engine::rule::RuleSet;
+use jiff::{SignedDuration, Timestamp};
+use tokio::{
+    net::TcpListener,
+    sync::{broadcast, mpsc, watch},
+    time::Instant,
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use self::sources::{Attachment, repeating};
+use crate::{
+    config::{Config, SourceConfig},
+    format::{Colour, Format},
+    http,
+    pipeline::{self, Clock, Parts, Pipeline, PipelineError, Report, RestoreError, Told},
+    routing::{ActiveSilences, Router},
+    sink::{self, Workers},
+    source::Intake,
+    status::Status,
+    store::{Store, StoreError, sqlite::SqliteStore},
+};
+
+/// Questions to the loop that may wait.
+const PINGS_MAX: usize = 16;
+/// Stored changes that a slow listener may lag behind before it misses some.
+const TOLD_MAX: usize = 1_024;
+/// Sources get this share of the grace, in percent; the rest is for judging, memory and sinks.
+const SOURCES_GRACE_PERCENT: u32 = 50;
+/// How often silences are read from the store, where commands may have changed them.
+const SILENCES_EVERY: Duration = Duration::from_secs(2);
+/// How often alerts that are over for long are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+
+/// What the daemon needs of its surroundings.
+pub struct Surroundings {
+    /// Standard output.
+    pub stdout: Box<dyn Write + Send>,
+    /// The form of alerts there, where the configuration leaves it open.
+    pub format: Format,
+    /// Whether alerts are coloured there.
+    pub colour: Colour,
+    /// What time it is.
+    pub clock: Clock,
+}
+
+impl std::fmt::Debug for Surroundings {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Surroundings").field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+/// Why the daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The memory cannot be used.
+    #[error(transparent)]
+    Memory(#[from] RestoreError),
+    /// A sink cannot be told.
+    #[error(transparent)]
+    Sink(#[from] sink::StartError),
+    /// HTTPS is not possible.
+    #[error(transparent)]
+    Tls(#[from] http::TlsError),
+    /// The address is not free.
+    #[error("cannot listen on {address}: {source}; choose another `listen` in [http], port 0 for any free one")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Why the daemon did not end well.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The loop failed.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// Something took too long.
+    #[error("shutting down took longer than {0} s; what was accepted is stored, the rest was not accepted")]
+    Grace(u64),
+    /// A task failed.
+    #[error("the loop failed: {0}")]
+    Loop(#[from] tokio::task::JoinError),
+}
+
+/// A daemon whose sources are attached.
+#[derive(Debug)]
+pub struct Daemon {
+    pipeline: Pipeline,
+    store: Arc<dyn Store>,
+    address: Option<SocketAddr>,
+    grace: Duration,
+    /// Tasks that hand over records.
+    sources: TaskTracker,
+    stop_sources: CancellationToken,
+    stop_loop: CancellationToken,
+    workers: Workers,
+    /// Tasks that keep the house; nothing waits for them.
+    chores: TaskTracker,
+    stop_chores: CancellationToken,
+}
+
+impl Daemon {
+    /// Opens the store, restores the memory, starts sinks and attaches sources.
+    ///
+    /// # Errors
+    /// When the store, the memory or the address cannot be used.
+    pub async fn start(config: &Config, rules: Arc<RuleSet>, surroundings: Surroundings) -> Result<Self, StartError> {
+        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store.path)?);
+        let restored = pipeline::restore(&*store, rules, config.engine.clone()).await?;
+        let status = Status::default();
+        let sources = TaskTracker::new();
+        let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
+        let (reports_in, reports) = watch::channel(Report::default());
+        let (pings_in, pings) = mpsc::channel(PINGS_MAX);
+        let (intake, batches) = Intake::queue("http", config.pipeline.queue_batches_max);
+        let (told, _) = broadcast::channel::<Arc<Told>>(TOLD_MAX);
+        let silences = ActiveSilences::default();
+        silences.refresh(&*store, Timestamp::now()).await?;
+
+        // What can fail comes first: nothing must be told by a daemon that does not start.
+        let bound = bind(config).await?;
+        let address = bound.as_ref().map(|bound| bound.address);
+        let clock = surroundings.clock;
+        let Surroundings { stdout, format, colour, .. } = surroundings;
+        let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
+        let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
+        let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
+
+        let has_http_source = config.sources.contains(&SourceConfig::Http);
+        let parts = http::Parts {
+            intake: has_http_source.then(|| intake.clone()),
+            store: Arc::clone(&store),
+            told: told.clone(),
+            nudge: http::Nudge(Arc::new(move || nudged_by_http.nudge())),
+            silences: silences.clone(),
+            reports,
+            pings: pings_in,
+            status: status.clone(),
+            sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
+            sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
+        };
+        serve(config, bound, parts, (&sources, &stop_sources));
+        let attachment = Attachment {
+            intake: &intake,
+            positions: &restored.positions,
+            ahead: &restored.ahead,
+            tracker: &sources,
+            stop: &stop_sources,
+            status: &status,
+        };
+        config.sources.iter().for_each(|source| attachment.attach(source));
+        sources.close();
+        let pipeline = Pipeline::new(Parts {
+            repeating: repeating(&config.sources, &restored.ahead),
+            restored,
+            clock,
+            future_s: config.pipeline.future_s,
+            intake: batches,
+            pings,
+            store: Arc::clone(&store),
+            router: Router::new(&config.routing, &config.sinks),
+            silences: silences.clone(),
+            nudge: Box::new(move || nudged.nudge()),
+            told,
+            reports: reports_in,
+            snapshot_every: Duration::from_secs(config.store.snapshot_interval_s),
+            status,
+            stop: stop_loop.clone(),
+        });
+        let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
+        chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
+        chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));
+        let grace = Duration::from_secs(config.shutdown_grace_s);
+        Ok(Self { pipeline, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
+    }
+
+    /// Where the HTTP server listens.
+    #[must_use]
+    pub const fn address(&self) -> Option<SocketAddr> {
+        self.address
+    }
+
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// Runs until `shutdown`, or until every source has ended, and then takes everything down.
+    ///
+    /// # Errors
+    /// When memory was not kept or the grace was not enough.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let tracker = TaskTracker::new();
+        let mut pipeline = tracker.spawn(self.pipeline.run());
+        let ended = tokio::select! {
+            ended = &mut pipeline => Some(ended),
+            () = shutdown => None,
+        };
+        tracing::info!("shutting down");
+        let began = Instant::now();
+        self.stop_sources.cancel();
+        let judged = async {
+            match ended {
+                Some(ended) => ended,
+                None => {
+                    let patience = self.grace.saturating_mul(SOURCES_GRACE_PERCENT) / 100;
+                    if tokio::time::timeout(patience, self.sources.wait()).await.is_err() {
+                        tracing::warn!("a source or client has not ended in time and is left behind");
+                    }
+                    self.stop_loop.cancel();
+                    pipeline.await
+                }
+            }
+        };
+        let judged = tokio::time::timeout(self.grace, judged).await;
+        let judged = judged.map_err(|_| RunError::Grace(self.grace.as_secs()))?;
+        // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
+        let rest = self.grace.saturating_sub(began.elapsed());
+        self.workers.drain(rest).await;
+        self.stop_chores.cancel();
+        self.chores.close();
+        Ok(judged??)
+    }
+}
+
+/// Forgets alerts that have been over for `days`, now and every so often.
+async fn forget(store: Arc<dyn Store>, days: u32, stop: CancellationToken) {
+    let kept = SignedDuration::from_hours(i64::from(days).saturating_mul(24));
+    loop {
+        let before = Timestamp::now().checked_sub(kept).unwrap_or(Timestamp::MIN);
+        match store.forget(before).await {
+            Ok(0) => {}
+            Ok(alerts) => tracing::info!(alerts, "alerts forgotten that have been over for {days} days"),
+            Err(error) => tracing::warn!(%error, "alerts that have been over for long were not forgotten"),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(FORGET_EVERY)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// The HTTP server before it serves.
+struct Bound {
+    listener: TcpListener,
+    address: SocketAddr,
+    tls: Option<TlsAcceptor>,
+}
+
+async fn bind(config: &Config) -> Result<Option<Bound>, StartError> {
+    let Some(http) = &config.http else { return Ok(None) };
+    let tls = http.tls.as_ref().map(http::acceptor).transpose()?;
+    let error = |source| StartError::Listen { address: http.listen, source };
+    let listener = TcpListener::bind(http.listen).await.map_err(error)?;
+    let address = listener.local_addr().map_err(error)?;
+    Ok(Some(Bound { listener, address, tls }))
+}
+
+fn serve(
+    config: &Config,
+    bound: Option<Bound>,
+    parts: http::Parts,
+    (tracker, stop): (&TaskTracker, &CancellationToken),
+) {
+    let (Some(http), Some(Bound { listener, address, tls })) = (&config.http, bound) else { return };
+    let router = http::router(parts, http, &config.api_keys, address, (tracker, stop));
+    tracing::info!(tls = tls.is_some(), %address, "listening");
+    tracker.spawn(http::serve(listener, router, http.connections_max, tls, stop.clone()));
+}

@@ -1,0 +1,265 @@
+//! The JSON of alerts with their history, and of silences: the same over HTTP and on the command line.
+//!
+//! An alert in it is exactly the object of the contract, fields in their order; everything else stands beside it.
+
+use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::{
+    format::json,
+    routing::Wish,
+    store::{DeadLetter, Page, Resolution, Revision, Silence, StoredAlert},
+};
+
+#[derive(Serialize)]
+struct PageJson<'a> {
+    alerts: Vec<Box<RawValue>>,
+    next: Option<&'a str>,
+}
+
+/// A page of alerts: `{"alerts": [...], "next": ...}`.
+#[must_use]
+pub fn page(page: &Page) -> String {
+    let alerts = page.alerts.iter().filter_map(|stored| raw(&stored.alert)).collect();
+    text(&PageJson { alerts, next: page.next.as_deref() })
+}
+
+#[derive(Serialize)]
+struct DetailsJson<'a> {
+    alert: Option<Box<RawValue>>,
+    revision: u32,
+    created_at: Timestamp,
+    changed_at: Timestamp,
+    silence: Option<&'a str>,
+    resolution: Option<&'a Resolution>,
+    history: Vec<RevisionJson<'a>>,
+    dead_letters: Vec<DeadLetterJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct RevisionJson<'a> {
+    revision: u32,
+    at: Timestamp,
+    kind: &'static str,
+    status: &'static str,
+    severity: &'static str,
+    summary: &'a str,
+    event_count: u64,
+    resolution: Option<&'a Resolution>,
+}
+
+#[derive(Serialize)]
+struct DeadLetterJson<'a> {
+    sink: &'a str,
+    alert: &'a str,
+    rule: &'a str,
+    severity: &'static str,
+    at: Timestamp,
+    attempts: u32,
+    error: &'a str,
+}
+
+/// An alert with its history, and the sinks that could not be told of it.
+#[must_use]
+pub fn details(stored: &StoredAlert, history: &[Revision], dead_letters: &[DeadLetter]) -> String {
+    text(&DetailsJson {
+        alert: raw(&stored.alert),
+        revision: stored.revision,
+        created_at: stored.created_at,
+        changed_at: stored.changed_at,
+        silence: stored.silence.as_deref(),
+        resolution: stored.resolution.as_ref(),
+        history: history.iter().map(RevisionJson::of).collect(),
+        dead_letters: dead_letters.iter().map(DeadLetterJson::of).collect(),
+    })
+}
+
+impl<'a> RevisionJson<'a> {
+    fn of(revision: &'a Revision) -> Self {
+        Self {
+            revision: revision.revision,
+            at: revision.at,
+            kind: kind(revision.kind),
+            status: revision.alert.status.as_str(),
+            severity: revision.alert.severity.as_str(),
+            summary: &revision.alert.summary,
+            event_count: revision.alert.event_count,
+            resolution: revision.resolution.as_ref(),
+        }
+    }
+}
+
+impl<'a> DeadLetterJson<'a> {
+    fn of(letter: &'a DeadLetter) -> Self {
+        Self {
+            sink: &letter.sink,
+            alert: &letter.alert,
+            rule: &letter.rule,
+            severity: letter.severity.as_str(),
+            at: letter.at,
+            attempts: letter.attempts,
+            error: &letter.error,
+        }
+    }
+}
+
+/// Deliveries that were given up, as JSON.
+#[must_use]
+pub fn dead_letters(letters: &[DeadLetter]) -> String {
+    text(&letters.iter().map(DeadLetterJson::of).collect::<Vec<_>>())
+}
+
+/// The name of a kind of change.
+#[must_use]
+pub const fn kind(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::Fired => "fired",
+        ChangeKind::Updated => "updated",
+        ChangeKind::Resolved => "resolved",
+        ChangeKind::Withdrawn => "withdrawn",
+    }
+}
+
+/// A silence. Serde's names of severities are those of the store's own form, so it is not serialised itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SilenceJson {
+    id: String,
+    starts_at: Timestamp,
+    ends_at: Timestamp,
+    author: String,
+    reason: String,
+    alert: Option<String>,
+    rule: Option<String>,
+    account: Option<String>,
+    region: Option<String>,
+    principal: Option<String>,
+    subject: Option<String>,
+    severity_max: Option<String>,
+}
+
+impl From<&Silence> for SilenceJson {
+    fn from(silence: &Silence) -> Self {
+        Self {
+            id: silence.id.clone(),
+            starts_at: silence.starts_at,
+            ends_at: silence.ends_at,
+            author: silence.author.clone(),
+            reason: silence.reason.clone(),
+            alert: silence.alert.clone(),
+            rule: silence.rule.clone(),
+            account: silence.account.clone(),
+            region: silence.region.clone(),
+            principal: silence.principal.clone(),
+            subject: silence.subject.clone(),
+            severity_max: silence.severity_max.map(|severity| severity.as_str().to_owned()),
+        }
+    }
+}
+
+impl TryFrom<SilenceJson> for Silence {
+    type Error = String;
+
+    fn try_from(json: SilenceJson) -> Result<Self, String> {
+        Ok(Self {
+            id: json.id,
+            starts_at: json.starts_at,
+            ends_at: json.ends_at,
+            author: json.author,
+            reason: json.reason,
+            alert: json.alert,
+            rule: json.rule,
+            account: json.account,
+            region: json.region,
+            principal: json.principal,
+            subject: json.subject,
+            severity_max: json.severity_max.as_deref().map(severity).transpose()?,
+        })
+    }
+}
+
+/// What is asked for when a silence is made.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WishJson {
+    /// From when on; now if left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub starts_at: Option<Timestamp>,
+    /// Until when.
+    pub ends_at: Option<Timestamp>,
+    /// Who asks for it.
+    #[serde(default)]
+    pub author: String,
+    /// Why.
+    #[serde(default)]
+    pub reason: String,
+    /// Only this alert.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alert: Option<String>,
+    /// Only this rule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
+    /// Only this account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
+    /// Only this region.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+    /// Only this principal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// Only this subject.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Only alerts of at most this severity.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub severity_max: Option<String>,
+}
+
+impl TryFrom<WishJson> for Wish {
+    type Error = String;
+
+    fn try_from(json: WishJson) -> Result<Self, String> {
+        Ok(Self {
+            starts_at: json.starts_at,
+            ends_at: json.ends_at,
+            author: json.author,
+            reason: json.reason,
+            alert: json.alert,
+            rule: json.rule,
+            account: json.account,
+            region: json.region,
+            principal: json.principal,
+            subject: json.subject,
+            severity_max: json.severity_max.as_deref().map(severity).transpose()?,
+        })
+    }
+}
+
+/// The severity of that name.
+///
+/// # Errors
+/// When there is none.
+pub fn severity(name: &str) -> Result<Severity, String> {
+    let found = Severity::ALL.into_iter().find(|severity| severity.as_str() == name);
+    found.ok_or_else(|| "a severity is one of informational, low, medium, high, critical".to_owned())
+}
+
+/// The status of that name.
+///
+/// # Errors
+/// When there is none.
+pub fn status(name: &str) -> Result<Status, String> {
+    let found = [Status::Firing, Status::Resolved, Status::Withdrawn].into_iter().find(|known| known.as_str() == name);
+    found.ok_or_else(|| "a status is one of firing, resolved, withdrawn".to_owned())
+}
+
+fn raw(alert: &Alert) -> Option<Box<RawValue>> {
+    RawValue::from_string(json::line(alert)).ok()
+}
+
+pub(super) fn text(value: &impl Serialize) -> String {
+    // Nothing here can fail to become JSON: keys are texts and numbers are finite.
+    serde_json::to_string(value).unwrap_or_default()
+}

@@ -1,0 +1,216 @@
+//! What the loop does with each event: a batch, the passing of time, a snapshot that is due.
+
+use std::sync::Arc;
+
+use bedrock_watch_engine::{
+    Second,
+    alert::{Alert, AlertChange, ChangeKind, Status},
+    decode::DecodeError,
+};
+use jiff::Timestamp;
+
+use super::{
+    CATCHING_UP, Permit, Pipeline,
+    snapshots::Event,
+    writer::{Judged, Order},
+};
+use crate::{
+    event_time::event_time,
+    source::{Batch, Outcome, Records, Repeat},
+    store::{Change, JournalEntry},
+};
+
+/// Rejected records that are logged one by one; beyond that, only each time their number doubles.
+const REJECTED_LOGGED_MAX: u64 = 20;
+/// Bytes in the journal at which memory is kept at once, so that a restart need not judge more than that again.
+const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+
+impl Pipeline {
+    /// Judges a batch and hands what it changed to the writer, which answers for it.
+    pub(super) fn judge(&mut self, batch: Batch, permit: Permit) {
+        let mut outcome = Outcome::default();
+        let mut judged = Judged::default();
+        let mut changes = Vec::new();
+        let mut journal = Records::default();
+        for reason in &batch.records.rejected {
+            outcome.rejected = outcome.rejected.saturating_add(1);
+            self.counters.unreadable = self.counters.unreadable.saturating_add(1);
+            self.log_rejected(&batch.source, reason);
+        }
+        for record in batch.records.iter() {
+            let time = event_time(record);
+            if self.clock.see(time, self.future_s).is_err() {
+                outcome.rejected = outcome.rejected.saturating_add(1);
+                self.counters.future = self.counters.future.saturating_add(1);
+                self.log_rejected(&batch.source, "its event time lies in the future");
+                continue;
+            }
+            match self.judge_one(record) {
+                Ok(changed) => {
+                    outcome.accepted = outcome.accepted.saturating_add(1);
+                    changes.extend(changed);
+                    if batch.position.is_none() {
+                        journal.push(record);
+                    }
+                }
+                Err(error) => {
+                    outcome.rejected = outcome.rejected.saturating_add(1);
+                    self.log_rejected(&batch.source, &error.to_string());
+                }
+            }
+        }
+        self.counters.batches = self.counters.batches.saturating_add(1);
+        self.counters.bytes = self.counters.bytes.saturating_add(batch.records.bytes().try_into().unwrap_or(u64::MAX));
+        judged.commit.journal.extend(self.journal(&batch.source, journal));
+        if let Some(position) = batch.position {
+            if !self.positions.contains_key(&*batch.source) {
+                // Where a source begins must be remembered, or a crash would leave a gap.
+                self.snapshots.hurry();
+            }
+            self.positions.insert(batch.source.to_string(), position.clone());
+            judged.commit.positions.insert(batch.source.to_string(), position);
+        }
+        self.take(changes, &mut judged);
+        if batch.repeat != Repeat::Again
+            && let Some(catch_up) = &mut self.catch_up
+        {
+            catch_up.passed(&batch.source);
+            self.release(&mut judged);
+        }
+        judged.reply = batch.reply.map(|reply| (reply, outcome));
+        permit.send(Order::Commit(judged));
+        self.snapshots.note_change();
+        self.publish();
+    }
+
+    /// Judges a record now; or, while catching up, at the time of the records, as it was judged before.
+    fn judge_one(&mut self, record: &[u8]) -> Result<Vec<AlertChange>, DecodeError> {
+        if self.catch_up.is_some() {
+            return self.engine.judge_recorded(record);
+        }
+        let now: Second = self.clock.now();
+        self.engine.judge(record, now)
+    }
+
+    /// What the journal keeps of a batch that cannot be read again.
+    fn journal(&mut self, source: &str, records: Records) -> Option<JournalEntry> {
+        if records.is_empty() {
+            return None;
+        }
+        let (records, ends) = records.into_parts();
+        let bytes = u64::try_from(records.len()).unwrap_or(u64::MAX);
+        self.counters.journal_bytes = self.counters.journal_bytes.saturating_add(bytes);
+        if self.counters.journal_bytes > JOURNAL_BYTES_MAX && !self.snapshots.is_saving() {
+            self.snapshots.hurry();
+        }
+        let ends = ends.into_iter().map(|end| u32::try_from(end).unwrap_or(u32::MAX)).collect();
+        Some(JournalEntry { source: source.to_owned(), records, ends })
+    }
+
+    /// Lets time pass.
+    pub(super) fn let_time_pass(&mut self, permit: Permit) {
+        let changes = self.engine.tick(self.clock.now());
+        let mut judged = Judged::default();
+        self.take(changes, &mut judged);
+        permit.send(Order::Commit(judged));
+        self.snapshots.note_change();
+        self.publish();
+    }
+
+    /// Takes what the engine says: to be stored, or to be held back while catching up.
+    fn take(&mut self, changes: Vec<AlertChange>, judged: &mut Judged) {
+        match &mut self.catch_up {
+            Some(catch_up) => changes.into_iter().for_each(|change| catch_up.hold(change)),
+            None => self.route(changes, judged),
+        }
+    }
+
+    /// Says who hears of changes, and has them stored.
+    pub(super) fn route(&mut self, changes: Vec<AlertChange>, judged: &mut Judged) {
+        let (silences, now) = (self.silences.current(), Timestamp::now());
+        for AlertChange { kind, mut alert } in changes {
+            tracing::debug!(
+                alert = alert.id,
+                rule = alert.rule,
+                severity = alert.severity.as_str(),
+                status = alert.status.as_str(),
+                account = alert.account,
+                "alert"
+            );
+            self.counters.changes = self.counters.changes.saturating_add(1);
+            let routed = self.router.route(&alert, routed_as(kind, &alert), &silences, now);
+            self.counters.routing.count(&routed);
+            if let Some(silence) = &routed.silence {
+                tracing::info!(alert = alert.id, rule = alert.rule, silence, "not told: silenced");
+            }
+            if let Some(reason) = &routed.suppressed {
+                tracing::debug!(alert = alert.id, rule = alert.rule, reason, "not told: suppressed");
+            }
+            alert.severity = routed.severity;
+            judged.commit.changes.push(Change {
+                kind,
+                alert: Arc::new(alert),
+                trace_id: None,
+                destinations: routed.destinations,
+                silence: routed.silence,
+            });
+        }
+    }
+
+    /// Ends catching up where nobody is waited for any more; what was held back is stored now.
+    pub(super) async fn end_catching_up(&mut self) {
+        let Ok(permit) = self.orders.clone().reserve_owned().await else { return };
+        let mut judged = Judged::default();
+        self.release(&mut judged);
+        permit.send(Order::Commit(judged));
+    }
+
+    fn release(&mut self, judged: &mut Judged) {
+        let Some(catch_up) = self.catch_up.take_if(|catch_up| catch_up.is_over()) else { return };
+        if catch_up.behind().is_empty() {
+            tracing::debug!("caught up");
+        } else {
+            let sources = catch_up.behind().iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+            tracing::warn!(sources, "not caught up in time; what is still repeated may be told again");
+        }
+        self.status.clear(CATCHING_UP);
+        let changes = catch_up.into_changes(self.engine.alerts());
+        self.route(changes, judged);
+        // Time did not pass meanwhile.
+        let changes = self.engine.tick(self.clock.now());
+        self.take(changes, judged);
+    }
+
+    /// Keeps the memory in the background, or takes notice that it was kept. While catching up it would lack what is
+    /// held back.
+    pub(super) fn keep_memory(&mut self, event: Event, permit: Permit) {
+        match event {
+            Event::Due if self.catch_up.is_some() => self.snapshots.postpone(),
+            Event::Due => {
+                if let Some(done) = self.snapshots.begin(self.counters.journal_bytes) {
+                    let (bytes, positions) = (self.engine.snapshot(), self.positions.clone());
+                    permit.send(Order::Snapshot { bytes, positions, done });
+                }
+            }
+            Event::Kept { bytes } => {
+                self.counters.journal_bytes = self.counters.journal_bytes.saturating_sub(bytes);
+                self.publish();
+            }
+            Event::Failed => {}
+        }
+    }
+
+    fn log_rejected(&self, source: &str, reason: &str) {
+        let rejected = self.engine.stats().rejected;
+        let total = rejected.saturating_add(self.counters.unreadable).saturating_add(self.counters.future);
+        if total <= REJECTED_LOGGED_MAX || total.is_power_of_two() {
+            tracing::warn!(source, reason = %crate::format::visible(reason), total, "record rejected");
+        }
+    }
+}
+
+/// An alert that is over may be one that a crash kept from being stored. So it is routed as if it had just fired; the
+/// store heeds that only if it has never heard of it.
+fn routed_as(kind: ChangeKind, alert: &Alert) -> ChangeKind {
+    if alert.status == Status::Resolved { ChangeKind::Fired } else { kind }
+}

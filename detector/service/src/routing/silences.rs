@@ -1,0 +1,158 @@
+//! Silences: which alerts they keep from being told, and which silences are refused.
+//!
+//! Making one is the same wherever it is asked for, over HTTP or on the command line. Deliberately no silence without
+//! an end, an author and a reason, and none that would keep everything quiet.
+
+use bedrock_watch_engine::alert::{Alert, Severity};
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
+use super::pattern::{glob, is_any};
+use crate::store::Silence;
+
+/// The longest silence, in days.
+pub const SILENCE_DAYS_MAX: i64 = 90;
+/// The longest text in a silence, in characters.
+pub const SILENCE_TEXT_CHARACTERS_MAX: usize = 1_024;
+/// Letters of an id after `s-`.
+const ID_LETTERS: usize = 12;
+
+/// What somebody wants silenced.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// From when on; `None` is now.
+    pub starts_at: Option<Timestamp>,
+    /// Until when.
+    pub ends_at: Option<Timestamp>,
+    /// Who asks for it.
+    pub author: String,
+    /// Why.
+    pub reason: String,
+    /// See [`Silence::alert`].
+    pub alert: Option<String>,
+    /// See [`Silence::rule`].
+    pub rule: Option<String>,
+    /// See [`Silence::account`].
+    pub account: Option<String>,
+    /// See [`Silence::region`].
+    pub region: Option<String>,
+    /// See [`Silence::principal`].
+    pub principal: Option<String>,
+    /// See [`Silence::subject`].
+    pub subject: Option<String>,
+    /// See [`Silence::severity_max`].
+    pub severity_max: Option<Severity>,
+}
+
+impl Wish {
+    /// The silence that is wished for.
+    ///
+    /// # Errors
+    /// With everything that is wrong with it, one sentence each.
+    pub fn grant(self, now: Timestamp) -> Result<Silence, Vec<String>> {
+        let starts_at = self.starts_at.unwrap_or(now).max(now);
+        let mut problems = self.problems(now);
+        let Some(ends_at) = self.ends_at else {
+            problems.push(format!("a silence ends: say when, at most {SILENCE_DAYS_MAX} days ahead"));
+            return Err(problems);
+        };
+        if ends_at <= starts_at {
+            problems.push("it would end before it begins".to_owned());
+        } else if ends_at > latest_end(now) {
+            problems.push(format!("a silence ends within {SILENCE_DAYS_MAX} days"));
+        }
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let mut silence = Silence {
+            id: String::new(),
+            starts_at,
+            ends_at,
+            author: self.author,
+            reason: self.reason,
+            alert: self.alert,
+            rule: self.rule,
+            account: self.account,
+            region: self.region,
+            principal: self.principal,
+            subject: self.subject,
+            severity_max: self.severity_max,
+        };
+        silence.id = id_of(&silence, now);
+        Ok(silence)
+    }
+
+    fn problems(&self, now: Timestamp) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (name, text) in [("author", &self.author), ("reason", &self.reason)] {
+            if text.trim().is_empty() {
+                problems.push(format!("`{name}` is missing"));
+            }
+        }
+        let matcher = self.matcher();
+        for (name, text) in matcher {
+            if text.is_some_and(|text| text.trim().is_empty()) {
+                problems.push(format!("`{name}` is empty; leave it out to match any"));
+            }
+        }
+        let texts = matcher.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        let texts = texts.chain([("author", self.author.as_str()), ("reason", &self.reason)]);
+        for (name, text) in texts {
+            if text.chars().count() > SILENCE_TEXT_CHARACTERS_MAX {
+                problems.push(format!("`{name}` is longer than {SILENCE_TEXT_CHARACTERS_MAX} characters"));
+            }
+        }
+        let says_something = matcher.into_iter().any(|(_, text)| text.is_some_and(|text| !is_any(text)));
+        let has_severity = self.severity_max.is_some_and(|severity| severity < Severity::Critical);
+        if !says_something && !has_severity {
+            problems.push("it would silence every alert: name a rule, an account, a principal or another".to_owned());
+        }
+        if self.starts_at.is_some_and(|starts_at| starts_at > latest_end(now)) {
+            problems.push(format!("a silence begins within {SILENCE_DAYS_MAX} days"));
+        }
+        problems
+    }
+
+    fn matcher(&self) -> [(&'static str, Option<&str>); 6] {
+        [
+            ("alert", self.alert.as_deref()),
+            ("rule", self.rule.as_deref()),
+            ("account", self.account.as_deref()),
+            ("region", self.region.as_deref()),
+            ("principal", self.principal.as_deref()),
+            ("subject", self.subject.as_deref()),
+        ]
+    }
+}
+
+fn latest_end(now: Timestamp) -> Timestamp {
+    now.checked_add(SignedDuration::from_hours(24 * SILENCE_DAYS_MAX)).unwrap_or(Timestamp::MAX)
+}
+
+/// Names the silence by what it is and when it was made: two different ones never share an id, and no source of
+/// randomness is needed.
+fn id_of(silence: &Silence, now: Timestamp) -> String {
+    let text = format!("{now} {silence:?}");
+    let digest = Sha256::digest(text.as_bytes());
+    let letters: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("s-{}", letters.chars().take(ID_LETTERS).collect::<String>())
+}
+
+/// Whether the silence holds at `now` and covers the alert, whose severity counts as `severity`.
+pub(super) fn covers(silence: &Silence, alert: &Alert, severity: Severity, now: Timestamp) -> bool {
+    let exact = |wanted: &Option<String>, found: Option<&str>| {
+        wanted.as_deref().is_none_or(|wanted| found.is_some_and(|found| wanted == found))
+    };
+    let pattern = |wanted: &Option<String>, found: Option<&str>| {
+        wanted.as_deref().is_none_or(|wanted| found.is_some_and(|found| glob(wanted, found)))
+    };
+    silence.starts_at <= now
+        && now < silence.ends_at
+        && exact(&silence.alert, Some(&alert.id))
+        && pattern(&silence.rule, Some(&alert.rule))
+        && exact(&silence.account, Some(&alert.account))
+        && exact(&silence.region, alert.region.as_deref())
+        && pattern(&silence.principal, alert.principal.as_deref())
+        && pattern(&silence.subject, Some(&alert.subject_id))
+        && silence.severity_max.is_none_or(|most| severity <= most)
+}

@@ -1,0 +1,169 @@
+//! One attempt to tell a sink something, and what follows from its outcome.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Fault, Scope, Sink, SinkError, Telling, Told,
+    counters::Counters,
+    health::{Health, Seen},
+    pace::Backoff,
+    worker::{Now, later},
+};
+use crate::store::{Claim, Settlement, Store};
+
+/// After a failure of the sink as a whole, the delivery that met it waits so much longer than the sink itself, so that
+/// the next one to be tried is another one.
+const ASIDE: Duration = Duration::from_secs(1);
+/// How often settling is tried while the store fails; then the claim expires and the delivery is made again.
+const SETTLE_TRIES_MAX: u32 = 5;
+/// Pause between two tries to settle.
+const SETTLE_AGAIN: Duration = Duration::from_millis(500);
+
+/// Everything an attempt needs, so that it can run beside the worker.
+pub(super) struct Attempt {
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) store: Arc<dyn Store>,
+    pub(super) health: Arc<Health>,
+    pub(super) counters: Arc<Counters>,
+    pub(super) backoff: Backoff,
+    pub(super) limit: Duration,
+    pub(super) now: Now,
+    pub(super) began: Timestamp,
+    pub(super) seen: Seen,
+    pub(super) cut: CancellationToken,
+}
+
+/// What an attempt cost.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Done {
+    /// Requests that were counted before it began.
+    pub(super) reserved: u32,
+    /// Requests that were made.
+    pub(super) requests: u32,
+}
+
+impl Attempt {
+    /// Tells all of it, one after the other.
+    pub(super) async fn run(self, tellings: Vec<Telling>, reserved: u32) -> Done {
+        let mut requests = 0_u32;
+        for telling in tellings {
+            let left_alone = self.health.paused_until().is_some_and(|until| until > Instant::now());
+            if self.cut.is_cancelled() || left_alone {
+                for claim in &telling.claims {
+                    self.release(claim).await;
+                }
+                continue;
+            }
+            requests = requests.saturating_add(self.tell(&telling).await);
+        }
+        Done { reserved, requests }
+    }
+
+    async fn tell(&self, telling: &Telling) -> u32 {
+        let outcome = tokio::select! {
+            outcome = tokio::time::timeout(self.limit, self.sink.tell(telling)) => match outcome {
+                Ok(outcome) => outcome,
+                Err(_) => Err(SinkError::sink("it took too long", true)),
+            },
+            () = self.cut.cancelled() => {
+                for claim in &telling.claims {
+                    let error = "cut off by a shutdown".to_owned();
+                    self.settle(claim, &Settlement::Retry { at: (self.now)(), error, unsettled: true }).await;
+                }
+                return 1;
+            }
+        };
+        match outcome {
+            Ok(told) => {
+                self.health.worked();
+                self.delivered(telling, &told).await;
+                told.requests
+            }
+            Err(error) => self.failed(telling, &error).await,
+        }
+    }
+
+    async fn delivered(&self, telling: &Telling, told: &Told) {
+        self.counters.told(telling.claims.len(), told.requests);
+        for claim in &telling.claims {
+            let through = told.through.unwrap_or(claim.alert.revision);
+            self.settle(claim, &Settlement::Delivered { through, memo: told.memo.clone() }).await;
+        }
+        let waited = telling.claims.first().and_then(|claim| claim.pending.first()).map(|first| first.at);
+        let waited = waited.map(|at| self.began.duration_since(at).as_millis());
+        tracing::debug!(sink = self.sink.name(), alerts = telling.claims.len(), ?waited, "told");
+    }
+
+    async fn failed(&self, telling: &Telling, error: &SinkError) -> u32 {
+        let throttled = matches!(error.fault, Fault::Temporary { retry_after: Some(_), .. });
+        self.counters.failed(throttled);
+        let resume = match error.fault {
+            Fault::Temporary { scope: Scope::Sink, retry_after, .. } => {
+                Some(self.health.failed(self.seen, retry_after, &error.message))
+            }
+            Fault::Temporary { scope: Scope::Alert, .. } | Fault::Permanent => {
+                self.health.answered();
+                None
+            }
+        };
+        if let Some(progress) = &error.progress {
+            self.delivered(telling, progress).await;
+            return progress.requests.saturating_add(1);
+        }
+        for claim in &telling.claims {
+            let settlement = self.settlement(claim, error, resume);
+            if let Settlement::Dead { error } = &settlement {
+                let (sink, alert) = (self.sink.name(), &claim.alert.alert.id);
+                tracing::error!(sink, alert, error, "an alert could not be told and was given up");
+                self.counters.dead();
+                self.health.gave_up(error);
+            }
+            self.settle(claim, &settlement).await;
+        }
+        1
+    }
+
+    fn settlement(&self, claim: &Claim, error: &SinkError, resume: Option<Instant>) -> Settlement {
+        let message = error.message.clone();
+        let failures = claim.attempts.saturating_add(1);
+        let Fault::Temporary { retry_after, may_have_arrived, .. } = error.fault else {
+            return Settlement::Dead { error: message };
+        };
+        if self.backoff.is_exhausted(failures) {
+            return Settlement::Dead { error: format!("tried {failures} times; at last: {message}") };
+        }
+        let own = self.backoff.pause(failures, retry_after);
+        let aside = resume.map(|at| at.saturating_duration_since(Instant::now()).saturating_add(ASIDE));
+        let at = later((self.now)(), own.max(aside.unwrap_or_default()));
+        // Once something may have arrived, that stays so until it surely has.
+        Settlement::Retry { at, error: message, unsettled: may_have_arrived || claim.unsettled }
+    }
+
+    /// Gives a delivery back untried.
+    pub(super) async fn release(&self, claim: &Claim) {
+        self.settle(claim, &Settlement::Released).await;
+    }
+
+    async fn settle(&self, claim: &Claim, settlement: &Settlement) {
+        for attempt in 1..=SETTLE_TRIES_MAX {
+            match self.store.settle(claim, settlement, (self.now)()).await {
+                Ok(true) => return,
+                Ok(false) => {
+                    let (sink, alert) = (self.sink.name(), &claim.alert.alert.id);
+                    tracing::warn!(sink, alert, "another worker had taken over a delivery before it was settled");
+                    self.counters.fenced();
+                    return;
+                }
+                Err(error) => {
+                    let (sink, alert) = (self.sink.name(), &claim.alert.alert.id);
+                    tracing::warn!(sink, alert, %error, attempt, "the store does not take how a delivery went");
+                    tokio::time::sleep(SETTLE_AGAIN.saturating_mul(attempt)).await;
+                }
+            }
+        }
+    }
+}

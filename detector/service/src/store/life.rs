@@ -1,0 +1,153 @@
+//! What a change makes of an alert the store has or has not: the part of a commit that is the same for every store.
+//!
+//! The engine may say the same things twice (after a crash it judges again what it judged before), may have been
+//! interrupted between two changes, and does not know what people said. All of that is settled here, without I/O.
+
+use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
+
+use super::{digest::DIGEST_BYTES, digest::digest};
+
+/// What a store knows of an alert when a change of it arrives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Known {
+    /// The digest of the alert as the engine last gave it.
+    pub digest: [u8; DIGEST_BYTES],
+    /// Where it stood for the engine then.
+    pub engine_status: Status,
+    /// Where it stands, a person's word included.
+    pub status: Status,
+    /// How bad it is.
+    pub severity: Severity,
+    /// Whether a person's resolution of it holds.
+    pub by_hand: bool,
+}
+
+/// The revision a change becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Next {
+    /// What happened, seen from the store.
+    pub kind: ChangeKind,
+    /// Where the alert stands from now on.
+    pub status: Status,
+    /// Whether a person's resolution of it still holds.
+    pub by_hand: bool,
+    /// Who hears of it.
+    pub told: Told,
+}
+
+/// Who hears of a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Told {
+    /// The destinations of the change.
+    Destinations,
+    /// The sinks that have heard of the alert before, or are about to.
+    Listeners,
+    /// Nobody.
+    Nobody,
+}
+
+/// What the change of an alert to `alert`, of kind `kind`, makes of what is known; `None` when it changes nothing.
+#[must_use]
+pub fn next(known: Option<&Known>, kind: ChangeKind, alert: &Alert) -> Option<Next> {
+    let next = |kind, status, told| Some(Next { kind, status, by_hand: false, told });
+    let plain = |kind, status| next(kind, status, Told::Destinations);
+    let Some(known) = known else {
+        return match alert.status {
+            // Whatever came before was part of the same catch-up.
+            Status::Firing => plain(ChangeKind::Fired, Status::Firing),
+            Status::Resolved => plain(ChangeKind::Resolved, Status::Resolved),
+            // Nobody has heard of it, so there is nothing to take back.
+            Status::Withdrawn => None,
+        };
+    };
+    if known.digest == digest(alert) {
+        return None;
+    }
+    match alert.status {
+        Status::Firing if known.engine_status != Status::Firing => plain(ChangeKind::Fired, Status::Firing),
+        Status::Firing if !known.by_hand => plain(ChangeKind::Updated, Status::Firing),
+        Status::Firing if kind == ChangeKind::Fired || alert.severity > known.severity => {
+            plain(ChangeKind::Fired, Status::Firing)
+        }
+        // A person said that it is over, and this is nothing new.
+        Status::Firing => {
+            Some(Next { kind: ChangeKind::Updated, status: Status::Resolved, by_hand: true, told: Told::Nobody })
+        }
+        Status::Resolved if known.by_hand => {
+            Some(Next { kind: ChangeKind::Resolved, status: Status::Resolved, by_hand: true, told: Told::Nobody })
+        }
+        Status::Resolved => next(ChangeKind::Resolved, Status::Resolved, Told::Listeners),
+        Status::Withdrawn if known.status == Status::Withdrawn => None,
+        Status::Withdrawn => next(ChangeKind::Withdrawn, Status::Withdrawn, Told::Listeners),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::sample;
+
+    use ChangeKind::{Fired, Resolved as Resolves, Updated, Withdrawn as Withdraws};
+    use Status::{Firing, Resolved, Withdrawn};
+    use Told::{Destinations, Listeners, Nobody};
+
+    fn alert(status: Status, severity: Severity) -> Alert {
+        Alert { status, severity, ..sample::alert() }
+    }
+
+    #[test]
+    fn a_change_becomes_a_revision_or_nothing() {
+        // What the engine said last, whether a person resolved it, the change, and what comes of it:
+        // the kind, the status, whether the person's word holds, who hears of it.
+        type Row = (Option<Status>, bool, (ChangeKind, Status, Severity), Option<(ChangeKind, Status, bool, Told)>);
+        let (low, high) = (Severity::Low, Severity::High);
+        let rows: &[Row] = &[
+            (None, false, (Fired, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (None, false, (Updated, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (None, false, (Resolves, Resolved, low), Some((Resolves, Resolved, false, Destinations))),
+            (None, false, (Withdraws, Withdrawn, low), None),
+            (Some(Firing), false, (Updated, Firing, low), Some((Updated, Firing, false, Destinations))),
+            (Some(Firing), false, (Fired, Firing, low), Some((Updated, Firing, false, Destinations))),
+            (Some(Firing), false, (Resolves, Resolved, low), Some((Resolves, Resolved, false, Listeners))),
+            (Some(Firing), false, (Withdraws, Withdrawn, low), Some((Withdraws, Withdrawn, false, Listeners))),
+            (Some(Resolved), false, (Fired, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (Some(Resolved), false, (Updated, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (Some(Withdrawn), false, (Fired, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (Some(Withdrawn), false, (Withdraws, Withdrawn, low), None),
+            (Some(Firing), true, (Updated, Firing, low), Some((Updated, Resolved, true, Nobody))),
+            (Some(Firing), true, (Updated, Firing, high), Some((Fired, Firing, false, Destinations))),
+            (Some(Firing), true, (Fired, Firing, low), Some((Fired, Firing, false, Destinations))),
+            (Some(Firing), true, (Resolves, Resolved, low), Some((Resolves, Resolved, true, Nobody))),
+            (Some(Firing), true, (Withdraws, Withdrawn, low), Some((Withdraws, Withdrawn, false, Listeners))),
+            (Some(Resolved), true, (Updated, Firing, low), Some((Fired, Firing, false, Destinations))),
+        ];
+        for row in rows {
+            let (engine, by_hand, (kind, status, severity), expected) = *row;
+            let known = engine.map(|engine_status| Known {
+                digest: [0; DIGEST_BYTES],
+                engine_status,
+                status: if by_hand { Resolved } else { engine_status },
+                severity: low,
+                by_hand,
+            });
+            let found = next(known.as_ref(), kind, &alert(status, severity));
+            let found = found.map(|next| (next.kind, next.status, next.by_hand, next.told));
+            assert_eq!(found, expected, "{row:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_alert_again_is_nothing() {
+        let alert = alert(Firing, Severity::Low);
+        for by_hand in [false, true] {
+            let known = Known {
+                digest: digest(&alert),
+                engine_status: Firing,
+                status: if by_hand { Resolved } else { Firing },
+                severity: Severity::Low,
+                by_hand,
+            };
+            assert_eq!(next(Some(&known), Fired, &alert), None);
+        }
+    }
+}

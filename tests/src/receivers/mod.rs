@@ -1,0 +1,8 @@
+//! What the tests of sinks share: alerts to tell, a store in memory, and receivers that behave well or badly.
+
+pub mod alerts;
+pub mod fake;
+pub mod memory_store;
+pub mod peers;
+pub mod server;
+pub mod strict;

@@ -1,0 +1,358 @@
+//! `kill -9` at random moments, 50 times, under load from a file and over HTTP: afterwards every alert of an
+//! uninterrupted run is stored once, with the same final state, and was told: to PagerDuty at least once, and to Slack
+//! with one message, or with others that say that they may be repeats.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "all of it is a test, its helpers too"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::OpenOptions,
+    io::Write as _,
+    net::SocketAddr,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use bedrock_watch_engine::{
+    Second,
+    alert::{ChangeKind, Status},
+};
+use bedrock_watch_service::store::{AlertFilter, Store, sqlite::SqliteStore};
+use bedrock_watch_tests::{
+    program::{DEADLINE, Daemon, request},
+    receivers::server::{Receiver, Request},
+};
+use jiff::Timestamp;
+use rand::{Rng, SeedableRng, prelude::IndexedRandom as _, rngs::StdRng, seq::SliceRandom as _};
+use serde_json::{Value, json};
+
+const KILLS: usize = 50;
+const SINKS: [&str; 3] = ["stdout", "slack", "pagerduty"];
+const TRAIL: &str = "trail.jsonl";
+/// What marks events that only the file has: what they cause is judged again from the file alone.
+const ONLY_IN_THE_FILE: &str = "DependencyViolation";
+
+/// The configuration, with Slack and PagerDuty at `receiver`.
+fn config(receiver: &Receiver) -> String {
+    let (slack, pagerduty) = (receiver.url("/api/"), receiver.url("/v2/enqueue"));
+    format!(
+        r#"
+        [http]
+        listen = "127.0.0.1:0"
+        [store]
+        snapshot_interval_s = 1
+        [[source]]
+        kind = "http"
+        [[source]]
+        kind = "file"
+        path = "{TRAIL}"
+        from_start = true
+        poll_ms = 10
+        [[sink]]
+        kind = "stdout"
+        name = "stdout"
+        format = "json"
+        [[sink]]
+        kind = "slack"
+        name = "slack"
+        token = "xoxb-0123456789"
+        channel = "C0123456789"
+        api_url = "{slack}"
+        per_minute = 60000
+        [[sink]]
+        kind = "pagerduty"
+        name = "pagerduty"
+        routing_key = "0123456789abcdef0123456789abcdef"
+        url = "{pagerduty}"
+        per_minute = 60000
+        # The principals are new, and still everybody is to hear of them.
+        [[route]]
+        sinks = ["stdout", "slack", "pagerduty"]
+        learning = "told"
+        "#
+    )
+}
+
+/// What Slack and PagerDuty say.
+fn answer(request: &Request, number: usize) -> (u16, String) {
+    match request.path.as_str() {
+        "/v2/enqueue" => (202, json!({ "status": "success", "dedup_key": request.body["dedup_key"] }).to_string()),
+        _ => {
+            (200, json!({ "ok": true, "channel": "C0123456789", "ts": format!("1795000000.{number:06}") }).to_string())
+        }
+    }
+}
+
+/// Events of some minutes ago, so that nothing in them changes merely because time passes while the test runs.
+struct Events {
+    now: u32,
+    made: u32,
+}
+
+impl Events {
+    fn sample(&mut self, sample: &str, account: &str, seconds_ago: u32, change: impl FnOnce(&mut Value)) -> String {
+        self.made += 1;
+        let mut event: Value = serde_json::from_str(&sample.replace("111122223333", account)).unwrap();
+        event["eventTime"] = Second(self.now - seconds_ago).to_rfc3339().into();
+        event["eventID"] = format!("00000000-0000-4000-8000-{:012}", self.made).into();
+        change(&mut event);
+        event.to_string()
+    }
+
+    /// What comes first: logging is switched off. And what then comes in any order: jobs lose their groups, models are
+    /// used unlogged, and in bursts. Counts end at powers of two, at which they are told, so that what is told last is
+    /// all there is to tell.
+    fn all(&mut self) -> (Vec<String>, Vec<String>) {
+        const JOB: &str = include_str!("../../rules/events/bedrock/CreateModelCustomizationJob.json");
+        const GROUP: &str = include_str!("../../rules/events/ec2/DeleteSecurityGroup.json");
+        const LOGGING: &str = include_str!("../../rules/events/bedrock/DeleteModelInvocationLoggingConfiguration.json");
+        const CALL: &str = include_str!("../../rules/events/bedrock/InvokeModel.json");
+        let accounts = ["222233334444", "333344445555"];
+        let first = accounts.map(|account| self.sample(LOGGING, account, 590, |_| {}));
+        let mut events = Vec::new();
+        for number in 0..60 {
+            let (group, arn) = (format!("sg-{number:017}"), format!("model/{number:012}"));
+            events.push(self.sample(JOB, "111122223333", 600, |event| {
+                event["requestParameters"]["vpcConfig"]["securityGroupIds"] = json!([group]);
+                let job = format!("arn:aws:bedrock:us-east-1:111122223333:model-customization-job/{arn}");
+                event["responseElements"]["jobArn"] = job.into();
+            }));
+            events.push(self.sample(GROUP, "111122223333", 500 - number, |event| {
+                event["requestParameters"]["groupId"] = group.clone().into();
+                event["responseElements"]["groupId"] = group.clone().into();
+            }));
+        }
+        // Attempts on the groups of the first jobs, before they succeed: alerts that grow from the beginning on.
+        for number in 0..4 {
+            events.extend(
+                (0..32)
+                    .map(|attempt| {
+                        self.sample(GROUP, "111122223333", 599 - attempt, |event| {
+                            event["requestParameters"]["groupId"] = format!("sg-{number:017}").into();
+                            event["errorCode"] = format!("Client.{ONLY_IN_THE_FILE}").into();
+                            event["responseElements"] = Value::Null;
+                        })
+                    })
+                    .collect::<Vec<_>>(),
+            );
+        }
+        for account in accounts {
+            events.extend((0..64).map(|number| self.sample(CALL, account, 580 - number, |_| {})).collect::<Vec<_>>());
+        }
+        for account in ["444455556666", "555566667777", "666677778888"] {
+            let calls = (0..128).map(|number| {
+                self.sample(CALL, account, 400 - number / 3, |event| {
+                    event["userIdentity"] = json!({ "type": "IAMUser", "accountId": account, "userName": "batch",
+                        "arn": format!("arn:aws:iam::{account}:user/batch"), "accessKeyId": "AKIAIOSFODNN7EXAMPLE" });
+                })
+            });
+            events.extend(calls.collect::<Vec<_>>());
+        }
+        (first.to_vec(), events)
+    }
+}
+
+fn append(folder: &Path, line: &str) {
+    let mut file = OpenOptions::new().create(true).append(true).open(folder.join(TRAIL)).unwrap();
+    file.write_all(format!("{line}\n").as_bytes()).unwrap();
+}
+
+/// Waits until the file is judged to its end (its position is that of its last line), and everybody was told.
+async fn wait_until_all_is_told(folder: &Path) {
+    let text = std::fs::read(folder.join(TRAIL)).unwrap();
+    let last = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let store = SqliteStore::open_beside(&folder.join("bedrock-watch.db")).unwrap();
+    let began = Instant::now();
+    loop {
+        let positions = store.positions().await.unwrap();
+        let is_judged = positions.values().any(|position| position.ends_with(&format!("@{last}")));
+        let mut waiting = 0;
+        for sink in SINKS {
+            waiting += store.waiting(sink).await.unwrap().alerts;
+        }
+        if is_judged && waiting == 0 {
+            return;
+        }
+        assert!(began.elapsed() < DEADLINE, "the file is not judged to {last}: {positions:?}; {waiting} not told");
+        tokio::task::yield_now().await;
+    }
+}
+
+/// What a run leaves: the alerts by id, as JSON, and the kinds of their revisions.
+async fn left(folder: &Path) -> BTreeMap<String, (Value, Vec<ChangeKind>)> {
+    let store = SqliteStore::open(&folder.join("bedrock-watch.db")).unwrap();
+    let mut left = BTreeMap::new();
+    for stored in store.alerts(&AlertFilter::default()).await.unwrap().alerts {
+        let history = store.history(&stored.alert.id).await.unwrap();
+        let kinds = history.iter().map(|revision| revision.kind).collect();
+        let counts: Vec<u64> = history.iter().map(|revision| revision.alert.event_count).collect();
+        assert!(counts.is_sorted(), "{} never goes back to what it was: {counts:?}", stored.alert.id);
+        let known = left.insert(stored.alert.id.clone(), (serde_json::to_value(&*stored.alert).unwrap(), kinds));
+        assert!(known.is_none(), "an alert is there once");
+    }
+    assert_eq!(store.dead_letters(10).await.unwrap(), [], "nothing was given up");
+    left
+}
+
+/// The states of alerts that were told, by id.
+fn told(lines: &[String]) -> BTreeMap<String, Vec<Value>> {
+    let mut told: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for line in lines {
+        // The last line before a kill may be half a line.
+        let Ok(alert) = serde_json::from_str::<Value>(line) else { continue };
+        told.entry(alert["id"].as_str().unwrap().to_owned()).or_default().push(alert);
+    }
+    told
+}
+
+/// Posts records until they are accepted; `None` when the daemon went away first.
+fn post(address: SocketAddr, records: &[String]) -> Option<()> {
+    loop {
+        let (status, answer) = request(address, "POST", "/v1/events", records.join("\n").as_bytes())?;
+        match status {
+            202 => {
+                assert!(answer.contains(&format!("\"accepted\":{}", records.len())), "{answer}");
+                return Some(());
+            }
+            429 => {}
+            // It is going away.
+            503 => return None,
+            _ => panic!("{status}: {answer}"),
+        }
+    }
+}
+
+async fn uninterrupted(folder: &Path, config: &str, (first, events): (&[String], &[String])) -> Vec<String> {
+    let daemon = Daemon::start(folder, config);
+    let address = daemon.address();
+    post(address, first).unwrap();
+    for (place, event) in events.iter().enumerate() {
+        if place % 2 == 0 { append(folder, event) } else { post(address, std::slice::from_ref(event)).unwrap() }
+    }
+    wait_until_all_is_told(folder).await;
+    daemon.end()
+}
+
+async fn killed(
+    folder: &Path,
+    config: &str,
+    (first, events): (&[String], &[String]),
+    random: &mut StdRng,
+) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (mut to_post, mut posted): (Vec<String>, Vec<String>) = (Vec::new(), first.to_vec());
+    let daemon = Daemon::start(folder, config);
+    post(daemon.address(), first).unwrap();
+    daemon.kill_after(Duration::ZERO).join().unwrap();
+    lines.extend(daemon.remains());
+    for (life, slice) in events.chunks(events.len().div_ceil(KILLS - 1)).enumerate() {
+        let (for_the_file, for_http): (Vec<_>, Vec<_>) =
+            slice.iter().cloned().partition(|event| event.contains(ONLY_IN_THE_FILE) || random.random_bool(0.5));
+        for_the_file.iter().for_each(|event| append(folder, event));
+        to_post.extend(for_http.iter().cloned());
+        posted.extend(for_http);
+        let daemon = Daemon::start(folder, config);
+        // A fourth of the lives ends while it starts; now and then one lasts long enough for a snapshot.
+        let early = random.random_bool(0.25).then(|| daemon.kill_after(millis(random, 1..150)));
+        let Some(address) = daemon.address_or_end() else {
+            early.expect("only a kill ends it").join().unwrap();
+            lines.extend(daemon.remains());
+            continue;
+        };
+        let span = if life % 8 == 7 { 1_100..1_500 } else { 0..100 };
+        let killer = early.unwrap_or_else(|| daemon.kill_after(millis(random, span)));
+        // Under load until it is dead: first what is new, then copies of what was sent before.
+        while let Some(()) = {
+            let some = if to_post.is_empty() { posted.choose(random).cloned() } else { to_post.first().cloned() };
+            post(address, some.as_slice())
+        } {
+            to_post = to_post.split_off(to_post.len().min(1));
+        }
+        killer.join().unwrap();
+        lines.extend(daemon.remains());
+    }
+    let daemon = Daemon::start(folder, config);
+    let address = daemon.address();
+    if !to_post.is_empty() {
+        post(address, &to_post).unwrap();
+    }
+    wait_until_all_is_told(folder).await;
+    lines.extend(daemon.end());
+    lines
+}
+
+fn millis(random: &mut StdRng, span: std::ops::Range<u64>) -> Duration {
+    Duration::from_millis(random.random_range(span))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_and_nothing_doubled() {
+    let seed = std::env::var("BEDROCK_WATCH_SEED").ok().and_then(|seed| seed.parse().ok());
+    let seed: u64 = seed.unwrap_or_else(|| Timestamp::now().as_nanosecond().unsigned_abs() as u64);
+    println!("seed {seed}; repeat with BEDROCK_WATCH_SEED={seed}");
+    let mut random = StdRng::seed_from_u64(seed);
+    let now = u32::try_from(Timestamp::now().as_second()).unwrap();
+    let (first, mut events) = Events { now, made: 0 }.all();
+    events.shuffle(&mut random);
+    let (whole, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let receivers = [Receiver::start(answer).await.unwrap(), Receiver::start(answer).await.unwrap()];
+    let configs = receivers.each_ref().map(config);
+    let told_whole = told(&uninterrupted(whole.path(), &configs[0], (&first, &events)).await);
+    let told_crashed = told(&killed(crashed.path(), &configs[1], (&first, &events), &mut random).await);
+    let (expected, found) = (left(whole.path()).await, left(crashed.path()).await);
+    assert!(expected.len() >= 69, "{} alerts", expected.len());
+    let ids = |left: &BTreeMap<String, (Value, Vec<ChangeKind>)>| left.keys().cloned().collect::<BTreeSet<_>>();
+    assert_eq!(ids(&found), ids(&expected));
+    for (id, (alert, kinds)) in &expected {
+        let (again, kinds_again) = &found[id];
+        for (field, value) in alert.as_object().unwrap() {
+            assert_eq!(again.get(field), Some(value), "{field} of {id}, {}", alert["rule"]);
+        }
+        for kinds in [kinds, kinds_again] {
+            let fired = kinds.iter().filter(|kind| **kind == ChangeKind::Fired).count();
+            assert_eq!((fired, kinds.first()), (1, Some(&ChangeKind::Fired)), "{id} fired once: {kinds:?}");
+        }
+        // What was told last is how it stands.
+        for told in [&told_whole, &told_crashed] {
+            let told = told.get(id).unwrap_or_else(|| panic!("{id} was never told"));
+            assert_eq!(told.last().unwrap()["event_count"], alert["event_count"], "{id}");
+        }
+    }
+    let firing = expected.values().filter(|(alert, _)| alert["status"] == json!(Status::Firing)).count();
+    println!("{} alerts, {firing} of them firing; {KILLS} kills", expected.len());
+    assert!(told_crashed.keys().all(|id| expected.contains_key(id)), "nothing else was told");
+    let repeats = receivers.each_ref().map(|receiver| paged_and_posted(receiver, &ids(&expected)));
+    assert_eq!(repeats[0], 0, "nothing is a possible repeat where nothing was interrupted");
+    println!("{} Slack messages marked as possible repeats", repeats[1]);
+}
+
+/// Checks that PagerDuty and Slack heard of every alert and that Slack has one message of each, but for those that say
+/// that they may be repeats; returns how many do.
+fn paged_and_posted(receiver: &Receiver, expected: &BTreeSet<String>) -> usize {
+    let (mut paged, mut posted) = (BTreeSet::new(), BTreeMap::<String, Vec<bool>>::new());
+    for request in receiver.requests() {
+        let body = &request.body;
+        if request.path == "/v2/enqueue" {
+            paged.insert(body["dedup_key"].as_str().unwrap().to_owned());
+        } else if request.path.ends_with("chat.postMessage") && body.get("thread_ts").is_none() {
+            let is_repeat = body.to_string().contains("ossible repeat");
+            for id in body["metadata"]["event_payload"]["alert_ids"].as_array().unwrap() {
+                posted.entry(id.as_str().unwrap().to_owned()).or_default().push(is_repeat);
+            }
+        }
+    }
+    assert_eq!(paged, *expected, "PagerDuty heard of every alert and of no other");
+    assert_eq!(posted.keys().cloned().collect::<BTreeSet<_>>(), *expected, "and so did Slack");
+    for (id, messages) in &posted {
+        let certain = messages.iter().filter(|is_repeat| !**is_repeat).count();
+        assert!(certain <= 1, "{id} has {} messages, {certain} of them without saying so", messages.len());
+    }
+    posted.values().flatten().filter(|is_repeat| **is_repeat).count()
+}
