@@ -221,8 +221,9 @@ fn decide(number: usize) -> anyhow::Result<Vec<u8>> {
     let mut record: serde_json::Value = serde_json::from_str(DECIDING)?;
     let fields = record.as_object_mut().context("a record is an object")?;
     fields.insert("eventID".to_owned(), format!("{MARK}{number:0DIGITS$}").into());
-    let user = serde_json::json!({ "type": "IAMUser", "accountId": "111122223333", "userName": "ci",
-        "arn": "arn:aws:iam::111122223333:user/ci", "accessKeyId": "AKIAIOSFODNN7EXAMPLE" });
+    // An alert is about a principal and a day, so each record has a principal of its own.
+    let user = serde_json::json!({ "type": "IAMUser", "accountId": "111122223333", "userName": format!("ci-{number}"),
+        "arn": format!("arn:aws:iam::111122223333:user/ci-{number}"), "accessKeyId": "AKIAIOSFODNN7EXAMPLE" });
     fields.insert("userIdentity".to_owned(), user);
     Ok(record.to_string().into_bytes())
 }
