@@ -34,8 +34,9 @@ const CLAIMS_MAX: usize = 32;
 pub(super) const REQUESTS_PER_TELLING_MAX: u32 = 8;
 /// A claim outlives the longest telling by this much, to be settled.
 const SETTLE_MARGIN: Duration = Duration::from_secs(30);
-/// A worker looks again after this time even if nobody called it.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+/// A worker looks again after this time even if nobody called it: a command beside the daemon, which resolves an alert
+/// or revives dead letters in the store, cannot call it.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 /// The shortest time between two looks when something is due but held by somebody else.
 const HELD_AGAIN: Duration = Duration::from_millis(250);
 /// Pause after the store failed.
