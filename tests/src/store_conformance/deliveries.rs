@@ -22,6 +22,7 @@ list![
     what_is_over_before_it_was_stored_is_told_once,
     a_sink_that_comes_later_hears_from_then_on,
     what_was_silenced_is_not_told_later,
+    what_fires_after_its_silence_is_told,
     reminders,
     counts_say_what_waits,
 ];
@@ -212,6 +213,18 @@ async fn what_was_silenced_is_not_told_later(store: Arc<dyn Store>) {
     commit_one(&*store, silenced(change(ChangeKind::Updated, grown("a", 2), &[])), 2).await;
     commit_one(&*store, change(ChangeKind::Updated, grown("a", 4), &[SLACK]), 3).await;
     assert_eq!(pending(&claim_one(&*store, SLACK, 3).await), [1, 3]);
+}
+
+async fn what_fires_after_its_silence_is_told(store: Arc<dyn Store>) {
+    let silenced = Change { silence: Some("s".to_owned()), destinations: Vec::new(), ..fired("a", &[]) };
+    commit_one(&*store, silenced.clone(), 1).await;
+    assert_eq!(commit_one(&*store, silenced, 2).await, Recorded::Known);
+    // The very same alert, when the silence has ended.
+    let heard = change(ChangeKind::Updated, grown("a", 1), &[SLACK]);
+    let same = Change { alert: fired("a", &[]).alert, ..heard };
+    assert_eq!(commit_one(&*store, same.clone(), 3).await, Recorded::Revision(2));
+    assert_eq!(commit_one(&*store, same, 4).await, Recorded::Known);
+    assert_eq!(pending(&claim_one(&*store, SLACK, 4).await), [2]);
 }
 
 async fn reminders(store: Arc<dyn Store>) {

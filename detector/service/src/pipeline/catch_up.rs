@@ -19,6 +19,7 @@ use bedrock_watch_engine::{
 use jiff::Timestamp;
 use tokio::time::Instant;
 
+use super::silenced::Silenced;
 use crate::store::{Commit, JournalEntry, Store, StoreError};
 
 /// How long sources may take to repeat what they were committed at.
@@ -47,6 +48,7 @@ pub struct Restored {
     /// Up to where each source's alerts are stored, where that is further.
     pub ahead: BTreeMap<String, String>,
     pub(super) held: BTreeMap<String, AlertChange>,
+    pub(super) silenced: Silenced,
     pub(super) journal_bytes: u64,
     pub(super) journal_through: u64,
     pub(super) has_snapshot: bool,
@@ -74,6 +76,7 @@ pub async fn restore(
         positions,
         ahead,
         held: BTreeMap::new(),
+        silenced: Silenced::of_store(store).await?,
         journal_bytes: 0,
         journal_through: store.commit(Commit::default(), Timestamp::now()).await?.journal_through,
         has_snapshot,

@@ -147,6 +147,7 @@ impl Pipeline {
                 tracing::debug!(alert = alert.id, rule = alert.rule, reason, "not told: suppressed");
             }
             alert.severity = routed.severity;
+            self.silenced.note(&alert.id, alert.status, routed.silence.as_deref());
             judged.commit.changes.push(Change {
                 kind,
                 alert: Arc::new(alert),

@@ -8,6 +8,7 @@ mod catch_up;
 mod clock;
 mod judging;
 mod report;
+mod silenced;
 mod snapshots;
 mod writer;
 
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::{
     catch_up::CatchUp,
+    silenced::Silenced,
     snapshots::Snapshots,
     writer::{Order, Writer},
 };
@@ -114,6 +116,7 @@ pub struct Pipeline {
     pings: mpsc::Receiver<oneshot::Sender<()>>,
     router: Router,
     silences: ActiveSilences,
+    silenced: Silenced,
     reports: watch::Sender<Report>,
     status: Status,
     stop: CancellationToken,
@@ -135,7 +138,8 @@ impl Pipeline {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let (orders, receiver) = mpsc::channel(writer::WAITING_MAX);
-        let Restored { engine, positions, held, journal_bytes, journal_through, has_snapshot, .. } = parts.restored;
+        let Restored { engine, positions, held, silenced, journal_bytes, journal_through, has_snapshot, .. } =
+            parts.restored;
         let writer = Writer {
             store: parts.store,
             orders: receiver,
@@ -161,6 +165,7 @@ impl Pipeline {
             pings: parts.pings,
             router: parts.router,
             silences: parts.silences,
+            silenced,
             reports: parts.reports,
             status: parts.status,
             stop: parts.stop,
@@ -196,6 +201,9 @@ impl Pipeline {
                 Some(ping) = self.pings.recv() => ping.send(()).unwrap_or_default(),
                 (permit, ()) = with_room(&orders, sleep_or_never(wakeup)) => self.let_time_pass(permit),
                 (permit, event) = with_room(&orders, self.snapshots.next()) => self.keep_memory(event, permit),
+                (permit, ()) = with_room(&orders, tokio::time::sleep_until(self.silenced.look_at)) => {
+                    self.end_silences(permit);
+                }
                 () = sleep_until_or_never(patience) => self.end_catching_up().await,
                 () = stop.cancelled(), if !stopping => {
                     stopping = true;

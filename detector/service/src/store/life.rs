@@ -20,6 +20,8 @@ pub struct Known {
     pub severity: Severity,
     /// Whether a person's resolution of it holds.
     pub by_hand: bool,
+    /// Whether its latest revision was kept silent.
+    pub silenced: bool,
 }
 
 /// The revision a change becomes.
@@ -46,9 +48,10 @@ pub enum Told {
     Nobody,
 }
 
-/// What the change of an alert to `alert`, of kind `kind`, makes of what is known; `None` when it changes nothing.
+/// What the change of an alert to `alert`, of kind `kind`, makes of what is known; `None` when it changes nothing. That
+/// an alert which fires is silenced no longer is a change of its own.
 #[must_use]
-pub fn next(known: Option<&Known>, kind: ChangeKind, alert: &Alert) -> Option<Next> {
+pub fn next(known: Option<&Known>, kind: ChangeKind, alert: &Alert, silenced: bool) -> Option<Next> {
     let next = |kind, status, told| Some(Next { kind, status, by_hand: false, told });
     let plain = |kind, status| next(kind, status, Told::Destinations);
     let Some(known) = known else {
@@ -61,7 +64,8 @@ pub fn next(known: Option<&Known>, kind: ChangeKind, alert: &Alert) -> Option<Ne
         };
     };
     if known.digest == digest(alert) {
-        return None;
+        let is_heard_again = known.silenced && !silenced && known.status == Status::Firing;
+        return if is_heard_again { plain(ChangeKind::Updated, Status::Firing) } else { None };
     }
     match alert.status {
         Status::Firing if known.engine_status != Status::Firing => plain(ChangeKind::Fired, Status::Firing),
@@ -129,8 +133,9 @@ mod tests {
                 status: if by_hand { Resolved } else { engine_status },
                 severity: low,
                 by_hand,
+                silenced: false,
             });
-            let found = next(known.as_ref(), kind, &alert(status, severity));
+            let found = next(known.as_ref(), kind, &alert(status, severity), false);
             let found = found.map(|next| (next.kind, next.status, next.by_hand, next.told));
             assert_eq!(found, expected, "{row:?}");
         }
@@ -146,8 +151,12 @@ mod tests {
                 status: if by_hand { Resolved } else { Firing },
                 severity: Severity::Low,
                 by_hand,
+                silenced: true,
             };
-            assert_eq!(next(Some(&known), Fired, &alert), None);
+            assert_eq!(next(Some(&known), Fired, &alert, true), None);
+            let heard = next(Some(&known), Updated, &alert, false).map(|next| (next.kind, next.told));
+            assert_eq!(heard, (!by_hand).then_some((Updated, Destinations)));
+            assert_eq!(next(Some(&Known { silenced: false, ..known }), Fired, &alert, false), None);
         }
     }
 }

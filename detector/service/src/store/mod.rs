@@ -54,7 +54,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Stores what judged batches changed. When this returns, it survives the process and the machine's power.
     ///
     /// A change that leaves its alert as it is already stored (the same digest) is no change: no revision, nobody is
-    /// told. So the same history may be judged again after a crash. What a change becomes otherwise is `life::next`'s to
+    /// told, unless it fires and is silenced no longer. So the same history may be judged again after a crash. What a change becomes otherwise is `life::next`'s to
     /// say: the first change stored of an alert fires it, or tells that it fired and is over; withdrawing what was never
     /// stored is nothing.
     async fn commit(&self, commit: Commit, now: Timestamp) -> Result<Committed, StoreError>;

@@ -37,7 +37,9 @@ const STORED: &str = "alert.revision, created_at, changed_at, trace_id, alert.si
 pub(super) fn record(connection: &Connection, change: &Change, now: Timestamp) -> Result<Recorded, Failure> {
     let known = known(connection, &change.alert.id)?;
     let before = known.as_ref().map(|(known, _)| known);
-    let Some(next) = next(before, change.kind, &change.alert) else { return Ok(Recorded::Known) };
+    let Some(next) = next(before, change.kind, &change.alert, change.silence.is_some()) else {
+        return Ok(Recorded::Known);
+    };
     let revision = known.map_or(0, |(_, revision)| revision).saturating_add(1);
     let mut alert = Arc::clone(&change.alert);
     if alert.status != next.status {
@@ -58,18 +60,22 @@ pub(super) fn record(connection: &Connection, change: &Change, now: Timestamp) -
 
 fn known(connection: &Connection, id: &str) -> Result<Option<(Known, u32)>, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT digest, engine_status, status, severity, author IS NOT NULL, revision FROM alert WHERE id = ?1",
+        "SELECT digest, engine_status, status, severity, author IS NOT NULL, silence IS NOT NULL, revision \
+         FROM alert WHERE id = ?1",
     )?;
     let row = statement
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?)))
+        .query_row([id], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?))
+        })
         .optional()?;
-    let Some((digest, engine_status, stands, bad, by_hand, revision)) = row else { return Ok(None) };
+    let Some((digest, engine_status, stands, bad, by_hand, silenced, revision)) = row else { return Ok(None) };
     let known = Known {
         digest,
         engine_status: status(engine_status)?,
         status: status(stands)?,
         severity: severity(bad)?,
         by_hand,
+        silenced,
     };
     Ok(Some((known, revision)))
 }
