@@ -144,3 +144,29 @@ fn a_reader_that_has_seen_enough_is_no_error() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert!(!stderr(&output).contains("error"), "{}", stderr(&output));
 }
+
+#[test]
+fn tells_the_configured_sinks_when_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("recording"), RECORDING).unwrap();
+    let configuration = "[[sink]]\nkind = \"file\"\nname = \"told\"\npath = \"told.jsonl\"\nformat = \"json\"\n\
+                         [[route]]\nrules = [\"customization-job-security-group-*\"]\nsinks = [\"told\"]\n";
+    fs::write(folder.path().join("notify.toml"), configuration).unwrap();
+    let arguments = ["replay", "--final", "--format", "json", "recording"];
+    let printed = replayed(&run(folder.path(), &arguments));
+    assert!(!folder.path().join("told.jsonl").exists(), "nobody asked");
+    let output = run(folder.path(), &[&arguments[..], &["--notify", "--config", "notify.toml"]].concat());
+    assert_eq!(replayed(&output), printed);
+    let ids = |text: &str, rules: &str| {
+        let alerts = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+        let wanted = alerts.filter(|alert| alert["rule"].as_str().unwrap().starts_with(rules));
+        let mut ids: Vec<String> = wanted.map(|alert| alert["id"].as_str().unwrap().to_owned()).collect();
+        ids.sort_unstable();
+        ids
+    };
+    let told = fs::read_to_string(folder.path().join("told.jsonl")).unwrap();
+    assert_eq!(ids(&told, ""), ids(&printed, "customization-job-security-group-"), "{}", stderr(&output));
+    assert!(!ids(&told, "").is_empty());
+    let output = run(folder.path(), &["replay", "recording", "--notify"]);
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+}

@@ -161,6 +161,12 @@ pub(crate) struct ReplayArguments {
     /// Fill the memory (what is normal, what has been seen) and raise nothing
     #[arg(long, requires = "state")]
     pub(crate) teach: bool,
+    /// At the end, tell each alert to the sinks of --config by its routes
+    #[arg(long, requires = "config", conflicts_with = "teach")]
+    pub(crate) notify: bool,
+    /// The configuration whose sinks and routes --notify uses
+    #[arg(long, value_name = "FILE", requires = "notify")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@ mod alerts;
 mod config;
 mod demo;
 mod health;
+mod notify;
 mod place;
 mod replay;
 mod rules;

@@ -13,6 +13,7 @@ use bedrock_watch_engine::{
     rule::RuleSet,
 };
 use bedrock_watch_service::{
+    config::Config,
     format::{Colour, Format},
     input::{Merge, Records, Sorted, walk},
     replay::{Span, Summary, Watcher, replay},
@@ -20,8 +21,8 @@ use bedrock_watch_service::{
     store::Snapshot,
 };
 
-use super::{Failure, Outcome};
-use crate::{args::ReplayArguments, builtin, progress::Progress, terminal};
+use super::{Failure, Outcome, notify};
+use crate::{args::ReplayArguments, builtin, logging, progress::Progress, terminal};
 
 /// Runs the command.
 pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
@@ -64,6 +65,10 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
     report(&engine, &summary, began.elapsed().as_secs_f64(), arguments);
     if nothing_to_read {
         return Err(anyhow::anyhow!("there was nothing to read").into());
+    }
+    if let Some(file) = arguments.config.as_deref().filter(|_| arguments.notify) {
+        logging::start(&Config::standard().log);
+        notify::notify(engine.alerts(), file)?;
     }
     let found = |level: Severity| engine.alerts().iter().any(|alert| alert.severity >= level);
     Ok(if arguments.fail_on.is_some_and(found) { Outcome::FoundSomething } else { Outcome::Fine })

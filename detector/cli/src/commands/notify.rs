@@ -1,0 +1,78 @@
+//! `replay --notify`: tells the alerts of a recording to the configured sinks, as they stand at its end.
+//!
+//! The same sinks and routes as the daemon's, through a store of their own that is thrown away. Standard output is left
+//! out, because the replay itself prints there; so are waits and groups, because nothing more will come.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use bedrock_watch_engine::alert::{Alert, ChangeKind, Status};
+use bedrock_watch_service::{
+    config::{Config, delivery::SinkKind},
+    format::{Colour, Format},
+    routing::Router,
+    sink::{Delivered, Surroundings, deliver_all},
+    status,
+    store::{Change, Store, sqlite::SqliteStore},
+};
+use jiff::Timestamp;
+
+use super::{Failure, config, run::runtime};
+use crate::terminal;
+
+/// How long sinks may take.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Tells `alerts` to the sinks of the configuration in `file`; an error when some did not hear of some.
+pub(super) fn notify(alerts: Vec<Alert>, file: &Path) -> Result<(), Failure> {
+    let mut config = config::load(Some(file))?;
+    config.sinks.retain(|sink| !matches!(sink.kind, SinkKind::Stdout { .. }));
+    if config.sinks.is_empty() {
+        let message = format!("{}: --notify needs a [[sink]] other than standard output", file.display());
+        return Err(Failure::Configuration(vec![message]));
+    }
+    let changes = routed(alerts, &config);
+    terminal::say(&format!("telling {} alerts to {} sinks", changes.len(), config.sinks.len()));
+    let folder = tempfile::Builder::new().prefix("bedrock-watch-notify-").tempdir().context("no temporary folder")?;
+    let delivered = runtime()?.block_on(async {
+        let store = SqliteStore::open(&folder.path().join("notify.db"))?;
+        let store: Arc<dyn Store> = Arc::new(store);
+        let surroundings =
+            Surroundings::wall(Box::new(std::io::sink()), Format::Json, Colour::Never, status::Status::default());
+        let sinks = (config.sinks.as_slice(), &config.routing);
+        deliver_all(changes, sinks, &store, surroundings, PATIENCE).await.context("cannot notify")
+    })?;
+    report(&delivered)
+}
+
+/// What the sinks are told: only those alerts that a route wants somewhere.
+fn routed(alerts: Vec<Alert>, config: &Config) -> Vec<Change> {
+    let router = Router::new(&config.routing, &config.sinks);
+    let now = Timestamp::now();
+    let changes = alerts.into_iter().filter_map(|mut alert| {
+        // Also what is over by now is told where it would have been told when it fired.
+        let routed = router.route(&alert, ChangeKind::Fired, &[], now);
+        alert.severity = routed.severity;
+        let mut destinations = routed.destinations;
+        for destination in &mut destinations {
+            (destination.not_before, destination.group, destination.skip_if_over) = (None, None, false);
+        }
+        let kind = if alert.status == Status::Firing { ChangeKind::Fired } else { ChangeKind::Resolved };
+        let change = Change { kind, alert: Arc::new(alert), trace_id: None, destinations, silence: None };
+        (!change.destinations.is_empty()).then_some(change)
+    });
+    changes.collect()
+}
+
+fn report(delivered: &[Delivered]) -> Result<(), Failure> {
+    let mut failed: u64 = 0;
+    for sink in delivered {
+        let Delivered { sink, told, waiting, dead } = sink;
+        terminal::say(&format!("{sink}: {told} told, {waiting} not reached, {dead} refused"));
+        failed = failed.saturating_add(*waiting).saturating_add(*dead);
+    }
+    if failed > 0 {
+        return Err(anyhow::anyhow!("{failed} deliveries failed; the log says why").into());
+    }
+    Ok(())
+}
