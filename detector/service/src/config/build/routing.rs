@@ -92,7 +92,11 @@ fn routes(
     accounts: &BTreeMap<String, AccountConfig>,
     found: &mut Findings,
 ) -> Vec<Route> {
-    let names: Vec<&str> = sinks.iter().map(|sink| sink.name.as_str()).collect();
+    // A sink with a problem of its own is not unknown: one problem is told once.
+    let named: Vec<String> = document.tables("sink").iter().filter_map(|table| table.text("name")).collect();
+    let names: BTreeSet<&str> =
+        sinks.iter().map(|sink| sink.name.as_str()).chain(named.iter().map(String::as_str)).collect();
+    let names: Vec<&str> = names.into_iter().collect();
     let groups: BTreeSet<&str> = accounts.values().filter_map(|account| account.group.as_deref()).collect();
     let groups: Vec<&str> = groups.into_iter().collect();
     let tables = document.tables("route");
