@@ -78,6 +78,12 @@ impl StoredActor {
         Self::new(&actor_of(call), &call.principal, |text| shared.number_of(text))
     }
 
+    /// An actor of no principal and with nothing shared.
+    #[cfg(test)]
+    pub(super) fn of_test(actor: &Actor) -> Self {
+        Self::new(actor, "", |_| None)
+    }
+
     fn new(actor: &Actor, principal: &str, number_of: impl FnOnce(&str) -> Option<u32>) -> Self {
         let (mut hows, mut parts) = (Hows::default(), Writer::default());
         let session = actor.session_name.as_deref();
@@ -303,7 +309,11 @@ mod tests {
         let session = "arn:aws:sts::111122223333:assumed-role/app/s-1";
         let kind = "AssumedRole";
         check(ROLE, [session, kind, "ASIAABCDEFGHIJKLMN27", "s-1", "192.0.2.1", "shared", "-"], 2 + 1 + 10 + 4 + 4 + 1);
-        check(ROLE, [ROLE, "New", "AKIA7654321765432123", "s-1", "2001:db8::1", "other", "console"], 2 + 4 + 21 + 4 + 16 + 6 + 8);
+        check(
+            ROLE,
+            [ROLE, "New", "AKIA7654321765432123", "s-1", "2001:db8::1", "other", "console"],
+            2 + 4 + 21 + 4 + 16 + 6 + 8,
+        );
         check(ROLE, [ROLE, kind, "AKIA7654322765432ABC", "-", "AWS Internal", "-", "-"], 2 + 1 + 10 + 13);
         check(ROLE, ["other", "-", "ASIAABC", "app", "192.0.2.01", "-", "-"], 2 + 6 + 8 + 11);
         let of_person = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_x/ann@example.com";

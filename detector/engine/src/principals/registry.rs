@@ -10,12 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::hashing::hash_of;
 
-use super::{
-    bytes::Writer,
-    names::{Beginnings, ShortName},
-    packed::Packed,
-    principal::Principal,
-};
+use super::{bytes::Writer, names::Beginnings, packed::Packed, principal::Principal};
 
 /// How many principals of an account are kept ready; the others are kept as bytes. A ready one takes some kilobytes.
 const READY_MAX: usize = 512;
@@ -259,15 +254,14 @@ impl<'de> Deserialize<'de> for Principals {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Borrowed from the snapshot, which is read in one piece.
         let (beginnings, entries, free): (Beginnings, Vec<&[u8]>, Vec<u32>) = Deserialize::deserialize(deserializer)?;
-        let mut principals =
-            Self { beginnings, free, slots: Vec::with_capacity(entries.len()), ..Self::default() };
+        let mut principals = Self { beginnings, free, slots: Vec::with_capacity(entries.len()), ..Self::default() };
         for (place, bytes) in entries.into_iter().enumerate() {
             if bytes.is_empty() {
                 principals.slots.push(Slot::Free);
                 continue;
             }
-            let packed = Packed::from_bytes(bytes.into())
-                .ok_or_else(|| de::Error::custom("a principal that cannot be read"))?;
+            let packed =
+                Packed::from_bytes(bytes.into()).ok_or_else(|| de::Error::custom("a principal that cannot be read"))?;
             principals.slots.push(Slot::Idle(packed));
             principals.register(u32::try_from(place).unwrap_or(u32::MAX));
         }
