@@ -30,8 +30,9 @@ fn principal_after(steps: &[Step]) -> Principal {
     let mut watermark = START;
     for (place, &(later, what, model, region)) in steps.iter().enumerate() {
         // Now and then, most of a day passes.
-        watermark += if what % 16 == 0 { 80_000 } else { u32::from(later) % 2_000 };
-        let second = watermark - u32::from(model) * 3;
+        let passed = if what % 16 == 0 { 80_000 } else { u32::from(later) % 2_000 };
+        watermark = watermark.saturating_add(passed);
+        let second = watermark.saturating_sub(u32::from(model).saturating_mul(3));
         principal.compact(watermark, &settings);
         principal.settle(watermark, &settings);
         let id = EventId::new(&match what % 7 {
@@ -51,7 +52,7 @@ fn principal_after(steps: &[Step]) -> Principal {
         let day = principal.day_mut(second / DAY_S);
         day.tally_mut(outcome).add(second, id, region, actor);
         day.peak.raise(u32::from(what), second);
-        day.failed += u32::from(what % 2);
+        day.failed = day.failed.saturating_add(u32::from(what % 2));
         if outcome == Outcome::Refused {
             day.note_refusal(&format!("Error{region}"), model);
         }
