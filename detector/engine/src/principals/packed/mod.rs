@@ -1,19 +1,20 @@
 //! The idle form of a principal: everything remembered about it, in as few bytes as can be read again quickly.
 //!
-//! Seconds are kept as differences, and what follows from the recent calls is left out and found again. A principal
-//! with findings or enabled models is rare; those parts are kept as `postcard` writes them.
+//! Seconds are kept as differences, and what follows from the recent calls is left out and found again. The baseline
+//! last computed does not follow: minutes that it was computed from may have been forgotten since. A principal with
+//! findings or enabled models is rare; those parts are kept as `postcard` writes them.
 
 mod calls;
 mod day;
 #[cfg(test)]
 mod tests;
 
-use crate::bedrock::Outcome;
+use crate::{bedrock::Outcome, time::MINUTE_S};
 
 use super::{
     bytes::{Reader, Writer},
     names::ShortName,
-    principal::{Principal, RegionSeen},
+    principal::{CachedBaseline, Principal, RegionSeen},
 };
 use calls::{read_calls, read_minutes, write_calls, write_minutes};
 use day::{read_day, write_day};
@@ -33,6 +34,8 @@ const HAS_MINUTES: u8 = 1 << 1;
 const HAS_OLDER_REGIONS: u8 = 1 << 2;
 const HAS_OLDER_SUCCESS: u8 = 1 << 3;
 const HAS_FINDINGS: u8 = 1 << 4;
+const HAS_BASELINE: u8 = 1 << 5;
+const HAS_BASELINE_VALUE: u8 = 1 << 6;
 
 impl Packed {
     /// The idle form of a principal; `None` if it has none, which no principal is known for.
@@ -116,7 +119,7 @@ fn write_principal(writer: &mut Writer, principal: &Principal) -> Option<()> {
         enablements,
         days,
         verdicts,
-        baseline: _,
+        baseline,
         window: _,
     } = principal;
     let newest = *newest;
@@ -127,7 +130,9 @@ fn write_principal(writer: &mut Writer, principal: &Principal) -> Option<()> {
             | bit_if(!minutes.is_empty(), HAS_MINUTES)
             | bit_if(older_regions.clone().next().is_some(), HAS_OLDER_REGIONS)
             | bit_if(*older_success != 0, HAS_OLDER_SUCCESS)
-            | bit_if(has_findings, HAS_FINDINGS),
+            | bit_if(has_findings, HAS_FINDINGS)
+            | bit_if(baseline.is_some(), HAS_BASELINE)
+            | bit_if(baseline.is_some_and(|known| known.value.is_some()), HAS_BASELINE_VALUE),
     );
     write_calls(writer, accepted, newest);
     if !refused.all().is_empty() {
@@ -149,6 +154,11 @@ fn write_principal(writer: &mut Writer, principal: &Principal) -> Option<()> {
     writer.length(days.len());
     for day in days {
         write_day(writer, day, newest);
+    }
+    if let Some(CachedBaseline { from_minute, to_minute, value }) = *baseline {
+        writer.difference(from_minute, newest / MINUTE_S);
+        writer.difference(to_minute, newest / MINUTE_S);
+        value.into_iter().for_each(|value| writer.number(value));
     }
     if has_findings {
         writer.counted(&postcard::to_allocvec(&(enablements, verdicts)).ok()?);
@@ -180,6 +190,11 @@ fn read_principal(reader: &mut Reader<'_>, newest: u32) -> Option<Principal> {
     principal.days.reserve_exact(days);
     for _ in 0..days {
         principal.days.push(read_day(reader, newest)?);
+    }
+    if has & HAS_BASELINE != 0 {
+        let (from_minute, to_minute) = (before(reader, newest / MINUTE_S)?, before(reader, newest / MINUTE_S)?);
+        let value = if has & HAS_BASELINE_VALUE != 0 { Some(reader.number()?) } else { None };
+        principal.baseline = Some(CachedBaseline { from_minute, to_minute, value });
     }
     if has & HAS_FINDINGS != 0 {
         (principal.enablements, principal.verdicts) = postcard::from_bytes(reader.counted()?).ok()?;

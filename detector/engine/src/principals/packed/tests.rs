@@ -11,8 +11,9 @@ use crate::{
 
 use super::{
     super::{
+        baseline::baseline,
         calls::CallKind,
-        principal::{CachedWindow, Enablement},
+        principal::{CachedBaseline, CachedWindow, Enablement},
     },
     OUTCOMES, Packed, Principal, ShortName, Writer,
 };
@@ -60,6 +61,13 @@ fn principal_after(steps: &[Step]) -> Principal {
         day.used.models.push(model);
         day.used.sessions.push(u32::from(what) << 20);
         day.used.source_ips.extend([second, u32::MAX]);
+        if what % 5 == 0 {
+            principal.baseline = Some(baseline(&principal, second, &settings));
+        }
+        if what % 25 == 0 {
+            let value = Some(u32::from(later));
+            principal.baseline = principal.baseline.map(|known| CachedBaseline { value, ..known });
+        }
         if what == 254 {
             principal.verdict_mut("rule", second / DAY_S).set(second, Some(Severity::High));
         }
@@ -69,7 +77,6 @@ fn principal_after(steps: &[Step]) -> Principal {
 
 /// Without what is only at hand and with what is in no particular order in one.
 fn normal(mut principal: Principal) -> Principal {
-    principal.baseline = None;
     principal.window = CachedWindow::default();
     principal.models.sort_unstable();
     principal.regions.sort_unstable_by_key(|seen| seen.region);
