@@ -57,7 +57,7 @@ impl Engine {
         let Some((name, principal)) = principals.get_mut(number) else { return };
         principal.compact(watermark.0, &self.settings);
         principal.settle(watermark.0, &self.settings);
-        let placed = principal.insert_call(second, kind, history_s);
+        let placed = principal.insert_call(second, kind);
         note_day(principal, call, kind, limits.distinct_max, || StoredActor::of(call, shared));
         let mut touched = false;
         if !self.teaching {

@@ -70,7 +70,7 @@ impl Engine {
             account_name,
             account,
             regions: &self.memory.regions,
-            name,
+            name: &name,
             principal: &principal,
             verdict,
         };
@@ -213,7 +213,9 @@ impl Engine {
     fn with_names<T>(&self, account: &str, work: impl FnOnce(&Names<'_>) -> T) -> T {
         let max = usize::try_from(self.settings.limits.distinct_max).unwrap_or(usize::MAX);
         let known = self.memory.accounts.get(account);
-        let of = |number: u32| known.map_or("", |account| account.principals.name(number)).into();
+        let of = |number: u32| {
+            known.map(|account| account.principals.name(number)).unwrap_or_default().into_owned().into_boxed_str()
+        };
         work(&Names { of: &of, max })
     }
 }

@@ -1,39 +1,45 @@
 //! Who made the earliest call of a day, kept small: a million principals have one each.
 //!
-//! The ARN of a role session is rebuilt from the role and the session name; user agents are kept once per account.
+//! The ARN of a role session is rebuilt from the role and the session name; user agents are kept once per account. An
+//! actor is only read when an alert is written, so it is kept as bytes all the time.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{activity::ApiCall, alert::Actor, decode, hashing::hash_of};
 
-/// An [`Actor`], without what can be rebuilt.
+use super::bytes::{Reader, Writer};
+
+/// An [`Actor`] as bytes: how each part is kept, two bits apiece, then those parts that are kept at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct StoredActor {
-    arn: Arn,
-    kind: Option<Box<str>>,
-    access_key_id: Option<Box<str>>,
-    session_name: Option<Box<str>>,
-    source_ip: Option<Box<str>>,
-    user_agent: UserAgent,
-    via: Option<Box<str>>,
+    bytes: Box<[u8]>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum Arn {
-    None,
-    /// The principal itself.
-    Principal,
-    /// The session of the role that is the principal.
-    SessionOfPrincipal,
-    Other(Box<str>),
-}
+/// What can be said of an actor in two bits; the meanings of `SHORT` and `OTHER` differ from part to part.
+const NONE: u8 = 0;
+/// As a text of its own.
+const TEXT: u8 = 1;
+const SHORT: u8 = 2;
+const OTHER: u8 = 3;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-enum UserAgent {
-    None,
-    Known(u32),
-    Other(Box<str>),
-}
+/// The types of identities that CloudTrail documents ("CloudTrail userIdentity element"), by their number in
+/// snapshots: add at the end only.
+const KINDS: [&str; 12] = [
+    "AssumedRole",
+    "IAMUser",
+    "Root",
+    "FederatedUser",
+    "Role",
+    "Directory",
+    "AWSAccount",
+    "AWSService",
+    "IdentityCenterUser",
+    "SAMLUser",
+    "WebIdentityUser",
+    "Unknown",
+];
 
 /// Strings that many principals share, by number.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -69,58 +75,193 @@ impl SharedStrings {
 impl StoredActor {
     /// The actor of a call.
     pub(crate) fn of(call: &ApiCall<'_>, shared: &mut SharedStrings) -> Self {
-        let session = call.identity.session_name();
-        let arn = match call.identity.arn.as_deref() {
-            None => Arn::None,
-            Some(arn) if arn == call.principal => Arn::Principal,
-            Some(arn) if session_arn(&call.principal, session).as_deref() == Some(arn) => Arn::SessionOfPrincipal,
-            Some(arn) => Arn::Other(arn.into()),
-        };
-        let user_agent = match call.user_agent.as_deref() {
-            None => UserAgent::None,
-            Some(text) => shared.number_of(text).map_or_else(|| UserAgent::Other(text.into()), UserAgent::Known),
-        };
-        Self {
-            arn,
-            kind: call.identity.kind.as_deref().map(Into::into),
-            access_key_id: call.identity.access_key_id.as_deref().map(Into::into),
-            session_name: session.map(Into::into),
-            source_ip: call.source_ip.as_deref().map(Into::into),
-            user_agent,
-            via: decode::via(call).map(Into::into),
-        }
+        Self::new(&actor_of(call), &call.principal, |text| shared.number_of(text))
+    }
+
+    /// An actor of no principal and with nothing shared.
+    #[cfg(test)]
+    pub(super) fn of_test(actor: &Actor) -> Self {
+        Self::new(actor, "", |_| None)
+    }
+
+    fn new(actor: &Actor, principal: &str, number_of: impl FnOnce(&str) -> Option<u32>) -> Self {
+        let (mut hows, mut parts) = (Hows::default(), Writer::default());
+        let session = actor.session_name.as_deref();
+        hows.push(match actor.arn.as_deref() {
+            None => NONE,
+            Some(arn) if arn == principal => SHORT,
+            Some(arn) if session_arn(principal, session).as_deref() == Some(arn) => OTHER,
+            Some(arn) => text(&mut parts, arn),
+        });
+        hows.push(actor.kind.as_deref().map_or(NONE, |kind| kind_number(&mut parts, kind)));
+        hows.push(actor.access_key_id.as_deref().map_or(NONE, |key| key_id(&mut parts, key)));
+        hows.push(session.map_or(NONE, |name| match principal.strip_suffix(name) {
+            Some(role) if role.ends_with('/') && !name.contains('/') => SHORT,
+            _ => text(&mut parts, name),
+        }));
+        hows.push(actor.source_ip.as_deref().map_or(NONE, |address| ip(&mut parts, address)));
+        hows.push(actor.user_agent.as_deref().map_or(NONE, |agent| match number_of(agent) {
+            Some(number) => {
+                parts.number(number);
+                SHORT
+            }
+            None => text(&mut parts, agent),
+        }));
+        hows.push(actor.via.as_deref().map_or(NONE, |via| text(&mut parts, via)));
+        Self { bytes: [&hows.bits.to_le_bytes(), parts.written()].concat().into_boxed_slice() }
+    }
+
+    /// As bytes.
+    pub(super) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// From [`Self::as_bytes`].
+    pub(super) fn from_bytes(bytes: &[u8]) -> Self {
+        Self { bytes: bytes.into() }
     }
 
     /// The actor as alerts show it.
     pub(crate) fn to_actor(&self, principal: &str, shared: &SharedStrings) -> Actor {
-        let text = |value: &Option<Box<str>>| value.as_deref().map(str::to_owned);
-        Actor {
-            arn: match &self.arn {
-                Arn::None => None,
-                Arn::Principal => Some(principal.to_owned()),
-                Arn::SessionOfPrincipal => session_arn(principal, self.session_name.as_deref()),
-                Arn::Other(arn) => Some(arn.to_string()),
-            },
-            kind: text(&self.kind),
-            access_key_id: text(&self.access_key_id),
-            session_name: text(&self.session_name),
-            source_ip: text(&self.source_ip),
-            user_agent: match &self.user_agent {
-                UserAgent::None => None,
-                UserAgent::Known(number) => shared.get(*number).map(str::to_owned),
-                UserAgent::Other(text) => Some(text.to_string()),
-            },
-            via: text(&self.via),
+        self.read(principal, |number| shared.get(number).map(str::to_owned)).unwrap_or_default()
+    }
+
+    fn read(&self, principal: &str, shared: impl FnOnce(u32) -> Option<String>) -> Option<Actor> {
+        let mut parts = Reader::new(&self.bytes);
+        let mut hows = Hows { bits: u16::from_le_bytes(parts.array()?), pushed: 0 };
+        let mut actor = Actor::default();
+        let how_arn = hows.take();
+        if how_arn == TEXT {
+            actor.arn = Some(parts.text()?.to_owned());
         }
+        actor.kind = match hows.take() {
+            SHORT => KINDS.get(usize::from(parts.byte()?)).map(ToString::to_string),
+            how => text_if(how, &mut parts)?,
+        };
+        actor.access_key_id = match hows.take() {
+            how @ (SHORT | OTHER) => Some(read_key_id(how, &mut parts)?),
+            how => text_if(how, &mut parts)?,
+        };
+        actor.session_name = match hows.take() {
+            SHORT => principal.rsplit_once('/').map(|(_, session)| session.to_owned()),
+            how => text_if(how, &mut parts)?,
+        };
+        actor.source_ip = match hows.take() {
+            SHORT => Some(Ipv4Addr::from(parts.array::<4>()?).to_string()),
+            OTHER => Some(Ipv6Addr::from(parts.array::<16>()?).to_string()),
+            how => text_if(how, &mut parts)?,
+        };
+        actor.user_agent = match hows.take() {
+            SHORT => shared(parts.number()?),
+            how => text_if(how, &mut parts)?,
+        };
+        actor.via = text_if(hows.take(), &mut parts)?;
+        match how_arn {
+            SHORT => actor.arn = Some(principal.to_owned()),
+            OTHER => actor.arn = session_arn(principal, actor.session_name.as_deref()),
+            _ => {}
+        }
+        Some(actor)
     }
 }
 
-/// The ARN of a session of a role, as CloudTrail writes it: the role's path is dropped.
-fn session_arn(role_arn: &str, session: Option<&str>) -> Option<String> {
-    let (head, resource) = role_arn.split_once(":role/")?;
-    let name = resource.rsplit('/').next()?;
+/// How each part of an actor is kept, two bits apiece.
+#[derive(Debug, Default)]
+struct Hows {
+    bits: u16,
+    pushed: u32,
+}
+
+impl Hows {
+    fn push(&mut self, how: u8) {
+        self.bits |= u16::from(how).wrapping_shl(self.pushed);
+        self.pushed = self.pushed.saturating_add(2);
+    }
+
+    fn take(&mut self) -> u8 {
+        let [how, _] = (self.bits.wrapping_shr(self.pushed) & 3).to_le_bytes();
+        self.pushed = self.pushed.saturating_add(2);
+        how
+    }
+}
+
+fn text(parts: &mut Writer, text: &str) -> u8 {
+    parts.counted(text.as_bytes());
+    TEXT
+}
+
+fn text_if(how: u8, parts: &mut Reader<'_>) -> Option<Option<String>> {
+    if how == TEXT { parts.text().map(|text| Some(text.to_owned())) } else { Some(None) }
+}
+
+fn kind_number(parts: &mut Writer, kind: &str) -> u8 {
+    match KINDS.iter().position(|known| *known == kind).and_then(|place| u8::try_from(place).ok()) {
+        Some(number) => {
+            parts.byte(number);
+            SHORT
+        }
+        None => text(parts, kind),
+    }
+}
+
+/// Writes a source address; those that are spelt in the usual way take four or sixteen bytes.
+fn ip(parts: &mut Writer, address: &str) -> u8 {
+    match address.parse::<IpAddr>() {
+        Ok(IpAddr::V4(v4)) if v4.to_string() == address => {
+            parts.raw(&v4.octets());
+            SHORT
+        }
+        Ok(IpAddr::V6(v6)) if v6.to_string() == address => {
+            parts.raw(&v6.octets());
+            OTHER
+        }
+        _ => text(parts, address),
+    }
+}
+
+/// The digits of the sixteen last letters of an access key id.
+const KEY_DIGITS: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// Writes an access key id; temporary ones (`ASIA`) and permanent ones (`AKIA`) take ten bytes.
+fn key_id(parts: &mut Writer, key: &str) -> u8 {
+    let short = key.strip_prefix("ASIA").map(|digits| (SHORT, digits));
+    let short = short.or_else(|| key.strip_prefix("AKIA").map(|digits| (OTHER, digits)));
+    let packed = short.filter(|(_, digits)| digits.len() == 16).and_then(|(how, digits)| {
+        let number = digits.bytes().try_fold(0_u128, |number, digit| {
+            let value = KEY_DIGITS.iter().position(|known| *known == digit)?;
+            Some(number.wrapping_shl(5) | u128::try_from(value).ok()?)
+        })?;
+        Some((how, number))
+    });
+    match packed {
+        Some((how, number)) => {
+            parts.raw(number.to_le_bytes().get(..10).unwrap_or_default());
+            how
+        }
+        None => text(parts, key),
+    }
+}
+
+fn read_key_id(how: u8, parts: &mut Reader<'_>) -> Option<String> {
+    let bytes: [u8; 10] = parts.array()?;
+    let number = bytes.iter().rev().fold(0_u128, |number, byte| number.wrapping_shl(8) | u128::from(*byte));
+    let mut key = String::from(if how == SHORT { "ASIA" } else { "AKIA" });
+    for place in (0..16_u32).rev() {
+        let value = usize::try_from(number.wrapping_shr(place.saturating_mul(5)) & 31).ok()?;
+        key.push(char::from(*KEY_DIGITS.get(value)?));
+    }
+    Some(key)
+}
+
+/// The ARN that a session of a principal has, as CloudTrail writes it: the role's path is dropped. A principal may be the
+/// role, or a session of a role that many people share, see `decode::identity`.
+fn session_arn(principal: &str, session: Option<&str>) -> Option<String> {
+    let session = session?;
+    let (head, resource) = principal.split_once(":role/")?;
+    let role = resource.strip_suffix(session).and_then(|role| role.strip_suffix('/')).unwrap_or(resource);
+    let name = role.rsplit('/').next()?;
     let (prefix, account) = head.split_once(":iam::")?;
-    Some(format!("{prefix}:sts::{account}:assumed-role/{name}/{}", session?))
+    Some(format!("{prefix}:sts::{account}:assumed-role/{name}/{session}"))
 }
 
 /// The actor of a call that an alert rests on directly.
@@ -134,5 +275,51 @@ pub(crate) fn actor_of(call: &ApiCall<'_>) -> Actor {
         source_ip: text(&call.source_ip),
         user_agent: text(&call.user_agent),
         via: decode::via(call),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actors_survive_in_few_bytes() {
+        const ROLE: &str = "arn:aws:iam::111122223333:role/path/app";
+        const PERSON: &str = "arn:aws:iam::111122223333:role/AWSReservedSSO_x/ann@example.com";
+        let check = |principal: &str, parts: [&str; 7], expected: usize| {
+            let [arn, kind, key, session, address, agent, via] =
+                parts.map(|part| (part != "-").then(|| part.to_owned()));
+            let actor = Actor {
+                arn,
+                kind,
+                access_key_id: key,
+                session_name: session,
+                source_ip: address,
+                user_agent: agent,
+                via,
+            };
+            let stored = StoredActor::new(&actor, principal, |text| (text == "shared").then_some(3));
+            let read = stored.read(principal, |number| (number == 3).then(|| "shared".to_owned()));
+            assert_eq!(read, Some(actor));
+            assert_eq!(StoredActor::from_bytes(stored.as_bytes()), stored);
+            assert_eq!(stored.as_bytes().len(), expected, "{parts:?}");
+        };
+        check(ROLE, ["-"; 7], 2);
+        check(ROLE, [""; 7], 9);
+        let session = "arn:aws:sts::111122223333:assumed-role/app/s-1";
+        let kind = "AssumedRole";
+        check(ROLE, [session, kind, "ASIAABCDEFGHIJKLMN27", "s-1", "192.0.2.1", "shared", "-"], 2 + 1 + 10 + 4 + 4 + 1);
+        check(
+            ROLE,
+            [ROLE, "New", "AKIA7654321765432123", "s-1", "2001:db8::1", "other", "console"],
+            2 + 4 + 21 + 4 + 16 + 6 + 8,
+        );
+        check(ROLE, [ROLE, kind, "AKIA7654322765432ABC", "-", "AWS Internal", "-", "-"], 2 + 1 + 10 + 13);
+        check(ROLE, ["other", "-", "ASIAABC", "app", "192.0.2.01", "-", "-"], 2 + 6 + 8 + 11);
+        let of_person = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_x/ann@example.com";
+        check(PERSON, [of_person, kind, "-", "ann@example.com", "-", "-", "-"], 2 + 1);
+        check(PERSON, ["-", kind, "-", "", "-", "-", "-"], 2 + 1 + 1);
+        check("ann/", ["-", "-", "-", "", "-", "-", "-"], 2);
+        check("x/a/b", ["-", "-", "-", "a/b", "-", "-", "-"], 2 + 4);
     }
 }

@@ -3,15 +3,13 @@
 //! Deliberately not one entry per call: a principal that calls a thousand times a second costs no more memory than
 //! one that calls once a second for each model and region it uses.
 
-use serde::{Deserialize, Serialize};
-
 use crate::bedrock::Outcome;
 
 /// Stands for "the call named no model".
 pub(crate) const NO_MODEL: u16 = u16::MAX;
 
 /// Everything about a call that a window can tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct CallKind {
     /// The account's number of the model, or [`NO_MODEL`].
     pub(crate) model: u16,
@@ -26,7 +24,7 @@ pub(crate) struct CallKind {
 }
 
 /// So many calls of one kind in one second.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Run {
     pub(crate) second: u32,
     pub(crate) kind: CallKind,
@@ -34,12 +32,17 @@ pub(crate) struct Run {
 }
 
 /// Runs sorted by second, then kind.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Calls {
     runs: Vec<Run>,
 }
 
 impl Calls {
+    /// Takes in runs that are in order.
+    pub(super) const fn from_sorted(runs: Vec<Run>) -> Self {
+        Self { runs }
+    }
+
     /// Adds a call.
     pub(crate) fn insert(&mut self, second: u32, kind: CallKind) {
         let key = (second, kind);

@@ -15,7 +15,7 @@ pub(crate) const EVENT_IDS_MAX: usize = 50;
 const ERROR_CODES_MAX: usize = 32;
 
 /// One UTC day of one principal.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Day {
     /// Counted from 1970-01-01.
     pub(crate) day: u32,
@@ -23,7 +23,8 @@ pub(crate) struct Day {
     pub(crate) peak: Peak,
     /// Calls that were not throttled and carried an errorCode.
     pub(crate) failed: u32,
-    outcomes: Vec<(Outcome, Tally)>,
+    /// By outcome.
+    pub(super) outcomes: Vec<(Outcome, Tally)>,
     /// Error codes of refused calls, sorted, at most [`ERROR_CODES_MAX`].
     pub(crate) error_codes: Vec<Box<str>>,
     /// Models of refused calls, sorted.
@@ -33,7 +34,7 @@ pub(crate) struct Day {
 }
 
 /// The greatest number of invocations in a window.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Peak {
     pub(crate) invocations: u32,
     pub(crate) second: u32,
@@ -50,7 +51,7 @@ impl Peak {
 }
 
 /// Events counted together.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Tally {
     pub(crate) count: u32,
     pub(crate) last: u32,
@@ -107,7 +108,7 @@ impl Tally {
 }
 
 /// The distinct things a principal used; strings by a short hash, because only their number is told.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Used {
     pub(crate) models: Vec<u16>,
     pub(crate) regions: Vec<u8>,

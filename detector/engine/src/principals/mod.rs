@@ -4,11 +4,14 @@
 
 mod actor;
 mod baseline;
+mod bytes;
 mod calls;
 mod day;
 mod history;
 mod judge;
 mod moment;
+mod names;
+mod packed;
 mod principal;
 mod registry;
 mod verdict;

@@ -154,7 +154,7 @@ impl PrincipalMoment<'_> {
         self.principal.enablements.iter().filter(move |enabled| {
             enabled.second >= first
                 && enabled.second <= self.second
-                && !self.principal.successes.any_within(enabled.second.saturating_sub(self.history_s()), self.second)
+                && !self.principal.any_success_within(enabled.second.saturating_sub(self.history_s()), self.second)
         })
     }
 

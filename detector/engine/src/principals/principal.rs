@@ -13,7 +13,6 @@ use super::{
     actor::StoredActor,
     calls::{CallKind, Calls, NO_MODEL, Run, sum},
     day::Day,
-    history::Seen,
     verdict::Verdict,
 };
 
@@ -21,7 +20,8 @@ use super::{
 const WINDOWS_S: u32 = crate::rule::vocabulary::WINDOW_MAX_S;
 
 /// One principal in one account.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// What of it is kept while it is idle, and what is found again, is the affair of `packed.rs`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Principal {
     /// Recent calls that were not refused.
     pub(crate) accepted: Calls,
@@ -30,13 +30,13 @@ pub(crate) struct Principal {
     /// The newest second with a call.
     pub(crate) newest: u32,
     /// Calls per minute that were not throttled, of minutes that left the recent calls.
-    minutes: Vec<(u32, u32)>,
-    /// Models among the recent calls, with the latest second of each.
+    pub(super) minutes: Vec<(u32, u32)>,
+    /// Models among the recent calls, with the latest second of each, in no particular order.
     pub(crate) models: Vec<(u16, u32)>,
-    /// Regions ever called.
+    /// Regions ever called, in no particular order.
     pub(crate) regions: Vec<RegionSeen>,
-    /// Successful calls.
-    pub(crate) successes: Seen,
+    /// The second of the latest successful call that left the recent calls; 0 for none.
+    pub(super) older_success: u32,
     /// Recent successful enabling calls, in judging order.
     pub(crate) enablements: Vec<Enablement>,
     /// The days that are still open.
@@ -50,7 +50,7 @@ pub(crate) struct Principal {
 }
 
 /// A region a principal called.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RegionSeen {
     pub(crate) region: u8,
     /// The earliest second among the recent calls; the greatest number when there is none.
@@ -62,7 +62,7 @@ pub(crate) struct RegionSeen {
 }
 
 /// A model enabled successfully.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Enablement {
     pub(crate) second: u32,
     pub(crate) id: EventId,
@@ -71,7 +71,7 @@ pub(crate) struct Enablement {
 }
 
 /// A baseline and the minutes it was computed from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct CachedBaseline {
     pub(crate) from_minute: u32,
     pub(crate) to_minute: u32,
@@ -79,7 +79,7 @@ pub(crate) struct CachedBaseline {
 }
 
 /// The number of invocations in the window that ends at `end`, so that the next call need not sum them again.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct CachedWindow {
     pub(crate) end: u32,
     pub(crate) seconds: u32,
@@ -91,7 +91,7 @@ pub(crate) struct CachedWindow {
 
 impl Principal {
     /// Adds a call to the recent ones. Whether it is the first of its class in its second is told by [`Placed`].
-    pub(crate) fn insert_call(&mut self, second: u32, kind: CallKind, history_s: u32) -> Placed {
+    pub(crate) fn insert_call(&mut self, second: u32, kind: CallKind) -> Placed {
         let refused = kind.outcome == Outcome::Refused;
         let calls = if refused { &mut self.refused } else { &mut self.accepted };
         calls.insert(second, kind);
@@ -100,6 +100,11 @@ impl Principal {
         }
         let in_order = second >= self.newest;
         self.newest = self.newest.max(second);
+        self.note_model_and_region(second, kind);
+        Placed { in_order }
+    }
+
+    fn note_model_and_region(&mut self, second: u32, kind: CallKind) {
         if kind.model != NO_MODEL {
             note_last(&mut self.models, kind.model, second);
         }
@@ -112,10 +117,25 @@ impl Principal {
                 self.regions.push(RegionSeen { region: kind.region, first: second, last: second, older: 0 });
             }
         }
-        if kind.outcome == Outcome::Success {
-            self.successes.insert(second, history_s);
+    }
+
+    /// Finds `models` and `regions` again, of which nothing is known but the regions' `older`.
+    pub(super) fn find_models_and_regions(&mut self) {
+        let (accepted, refused) = (std::mem::take(&mut self.accepted), std::mem::take(&mut self.refused));
+        for run in accepted.all().iter().chain(refused.all()) {
+            self.note_model_and_region(run.second, run.kind);
         }
-        Placed { in_order }
+        (self.accepted, self.refused) = (accepted, refused);
+    }
+
+    /// Whether a call succeeded in `[from, before)`.
+    pub(crate) fn any_success_within(&self, from: u32, before: u32) -> bool {
+        let recently = || {
+            let runs = self.accepted.between(from, before.saturating_sub(1));
+            runs.iter().rev().any(|run| run.kind.outcome == Outcome::Success)
+        };
+        let older = self.older_success;
+        (older != 0 && older >= from && older < before) || (before > from && recently())
     }
 
     /// Keeps the cached window right: a call at its end is added, an earlier one makes it worthless.
@@ -230,7 +250,6 @@ impl Principal {
         }
         self.models.retain(|&(_, last)| last >= horizon);
         self.renew_first_of_regions();
-        self.successes.compact(horizon);
         self.enablements.retain(|enabled| enabled.second >= horizon);
         let baseline_s =
             settings.baseline_days.saturating_mul(DAY_S).saturating_add(settings.lateness_s.saturating_mul(2));
@@ -254,6 +273,9 @@ impl Principal {
     fn remember(&mut self, run: &Run) {
         if let Some(seen) = self.regions.iter_mut().find(|seen| seen.region == run.kind.region) {
             seen.older = seen.older.max(run.second);
+        }
+        if run.kind.outcome == Outcome::Success {
+            self.older_success = self.older_success.max(run.second);
         }
         if run.kind.outcome == Outcome::Throttled {
             return;

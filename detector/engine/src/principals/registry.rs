@@ -6,41 +6,42 @@
 use std::borrow::Cow;
 
 use hashbrown::HashTable;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::hashing::hash_of;
 
-use super::principal::Principal;
+use super::{bytes::Writer, names::Beginnings, packed::Packed, principal::Principal};
 
-/// How many principals of an account are kept ready; the others are kept as bytes. A ready one takes some kilobytes.
-const READY_MAX: usize = 512;
+/// How many principals of an account are kept ready; the others are kept as bytes. A ready one takes about a kilobyte.
+/// Results never depend on it: builds for tests keep few, so that every simulation goes through the idle form.
+const READY_MAX: usize = if cfg!(debug_assertions) { 4 } else { 512 };
 
 /// The principals of one account.
 #[derive(Debug, Default)]
 pub(crate) struct Principals {
     by_name: HashTable<u32>,
     slots: Vec<Slot>,
+    beginnings: Beginnings,
     free: Vec<u32>,
     ready: Vec<u32>,
     hand: usize,
+    writer: Writer,
 }
 
 #[derive(Debug, Default)]
-struct Slot {
-    name: Box<str>,
-    body: Body,
-    /// What it was worth and when it was last active, while it is kept as bytes.
-    worth: u32,
-    newest: u32,
-    used: bool,
-}
-
-#[derive(Debug, Default)]
-enum Body {
+enum Slot {
     #[default]
     Free,
-    Idle(Box<[u8]>),
-    Ready(Box<Principal>),
+    Idle(Packed),
+    Ready(Box<Ready>),
+}
+
+/// A principal that was asked for lately.
+#[derive(Debug)]
+struct Ready {
+    name: Box<str>,
+    used: bool,
+    principal: Principal,
 }
 
 impl Principals {
@@ -51,8 +52,13 @@ impl Principals {
 
     /// The number of a principal.
     pub(crate) fn find(&self, name: &str) -> Option<u32> {
-        let is_it = |&number: &u32| self.slot(number).is_some_and(|slot| *slot.name == *name);
-        self.by_name.find(hash_of(name), is_it).copied()
+        let short = self.beginnings.shorten(name);
+        let is_it = |&number: &u32| match self.slot(number) {
+            Some(Slot::Idle(packed)) => packed.name() == short,
+            Some(Slot::Ready(ready)) => *ready.name == *name,
+            _ => false,
+        };
+        self.by_name.find(hash_of(short.rest), is_it).copied()
     }
 
     /// The number of a principal, which is made if need be.
@@ -60,7 +66,8 @@ impl Principals {
         if let Some(number) = self.find(name) {
             return number;
         }
-        let slot = Slot { name: name.into(), body: Body::Ready(Box::default()), used: true, ..Slot::default() };
+        self.beginnings.note(name);
+        let slot = Slot::Ready(Box::new(Ready { name: name.into(), used: true, principal: Principal::default() }));
         let number = match self.free.pop() {
             Some(number) => {
                 if let Some(place) = self.slots.get_mut(index(number)) {
@@ -69,49 +76,64 @@ impl Principals {
                 number
             }
             None => {
+                self.grow();
                 self.slots.push(slot);
                 u32::try_from(self.slots.len().saturating_sub(1)).unwrap_or(u32::MAX)
             }
         };
-        let slots = &self.slots;
-        self.by_name.insert_unique(hash_of(name), number, |&other| {
-            slots.get(index(other)).map_or(0, |slot| hash_of(&*slot.name))
-        });
+        self.register(number);
         self.make_room();
         self.ready.push(number);
         number
     }
 
+    /// Makes room for an eighth more rather than for as many again: with a million principals, room is dear.
+    fn grow(&mut self) {
+        if self.slots.len() == self.slots.capacity() {
+            self.slots.reserve_exact((self.slots.len() / 8).max(4));
+        }
+    }
+
+    /// Enters a principal in the table of names.
+    fn register(&mut self, number: u32) {
+        let Self { by_name, slots, beginnings, .. } = self;
+        let hash = |&number: &u32| slots.get(index(number)).map_or(0, |slot| slot.hash(beginnings));
+        by_name.insert_unique(hash(&number), number, hash);
+    }
+
     /// The name of a principal.
-    pub(crate) fn name(&self, number: u32) -> &str {
-        self.slot(number).map_or("", |slot| &slot.name)
+    pub(crate) fn name(&self, number: u32) -> Cow<'_, str> {
+        match self.slot(number) {
+            Some(Slot::Idle(packed)) => Cow::Owned(self.beginnings.lengthen(packed.name())),
+            Some(Slot::Ready(ready)) => Cow::Borrowed(&ready.name),
+            _ => Cow::Borrowed(""),
+        }
     }
 
     /// A principal, made ready.
     pub(crate) fn get_mut(&mut self, number: u32) -> Option<(&str, &mut Principal)> {
-        if matches!(self.slot(number)?.body, Body::Idle(_)) {
+        if matches!(self.slot(number)?, Slot::Idle(_)) {
             self.make_room();
             self.ready.push(number);
         }
         let slot = self.slots.get_mut(index(number))?;
-        slot.used = true;
-        if let Body::Idle(bytes) = &slot.body {
-            slot.body = Body::Ready(Box::new(decode(bytes)));
+        if let Slot::Idle(packed) = slot {
+            let name = self.beginnings.lengthen(packed.name()).into_boxed_str();
+            *slot = Slot::Ready(Box::new(Ready { name, used: true, principal: packed.unpack() }));
         }
-        match &mut slot.body {
-            Body::Ready(principal) => Some((&slot.name, principal)),
-            _ => None,
-        }
+        let Slot::Ready(ready) = slot else { return None };
+        ready.used = true;
+        Some((&ready.name, &mut ready.principal))
     }
 
     /// A principal, for reading without making it ready.
-    pub(crate) fn peek(&self, number: u32) -> Option<(&str, Cow<'_, Principal>)> {
-        let slot = self.slot(number)?;
-        match &slot.body {
-            Body::Free => None,
-            Body::Idle(bytes) => Some((&slot.name, Cow::Owned(decode(bytes)))),
-            Body::Ready(principal) => Some((&slot.name, Cow::Borrowed(&**principal))),
-        }
+    pub(crate) fn peek(&self, number: u32) -> Option<(Cow<'_, str>, Cow<'_, Principal>)> {
+        let principal = match self.slot(number)? {
+            Slot::Free => return None,
+            Slot::Idle(packed) => Cow::Owned(packed.unpack()),
+            Slot::Ready(ready) => Cow::Borrowed(&ready.principal),
+        };
+        Some((self.name(number), principal))
     }
 
     /// Forgets about one in sixteen: first what has long been idle, then what is worth least, the newest first.
@@ -120,10 +142,10 @@ impl Principals {
         const PROTECTED: u32 = 1 << 30;
         let mut candidates: Vec<(bool, u32, u32, u32)> = Vec::new();
         for (place, slot) in self.slots.iter().enumerate() {
-            let (worth, newest) = match &slot.body {
-                Body::Free => continue,
-                Body::Idle(_) => (slot.worth, slot.newest),
-                Body::Ready(principal) => (principal.worth(), principal.newest),
+            let (worth, newest) = match slot {
+                Slot::Free => continue,
+                Slot::Idle(packed) => packed.worth_and_newest(),
+                Slot::Ready(ready) => (ready.principal.worth(), ready.principal.newest),
             };
             if worth < PROTECTED {
                 let number = u32::try_from(place).unwrap_or(u32::MAX);
@@ -137,7 +159,7 @@ impl Principals {
             self.forget(number);
         }
         let slots = &self.slots;
-        self.ready.retain(|&number| matches!(slots.get(index(number)).map(|slot| &slot.body), Some(Body::Ready(_))));
+        self.ready.retain(|&number| matches!(slots.get(index(number)), Some(Slot::Ready(_))));
         self.hand = 0;
         wanted
     }
@@ -145,7 +167,7 @@ impl Principals {
     fn forget(&mut self, number: u32) {
         let Some(slot) = self.slots.get_mut(index(number)) else { return };
         let gone = std::mem::take(slot);
-        if let Ok(entry) = self.by_name.find_entry(hash_of(&*gone.name), |&other| other == number) {
+        if let Ok(entry) = self.by_name.find_entry(gone.hash(&self.beginnings), |&other| other == number) {
             entry.remove();
         }
         self.free.push(number);
@@ -161,11 +183,16 @@ impl Principals {
             }
             let Some(&number) = self.ready.get(self.hand) else { return };
             let Some(slot) = self.slots.get_mut(index(number)) else { return };
-            if std::mem::take(&mut slot.used) {
-                self.hand = self.hand.saturating_add(1);
-                continue;
+            if let Slot::Ready(ready) = slot {
+                if std::mem::take(&mut ready.used) {
+                    self.hand = self.hand.saturating_add(1);
+                    continue;
+                }
+                let short = self.beginnings.shorten(&ready.name);
+                if let Some(packed) = Packed::new(short, &ready.principal, &mut self.writer) {
+                    *slot = Slot::Idle(packed);
+                }
             }
-            slot.rest();
             self.ready.swap_remove(self.hand);
         }
     }
@@ -176,13 +203,12 @@ impl Principals {
 }
 
 impl Slot {
-    fn rest(&mut self) {
-        if let Body::Ready(principal) = &self.body {
-            self.worth = principal.worth();
-            self.newest = principal.newest;
-            if let Some(bytes) = encode(principal) {
-                self.body = Body::Idle(bytes);
-            }
+    /// The hash by which the principal is found: that of the part of its name that is not shared.
+    fn hash(&self, beginnings: &Beginnings) -> u64 {
+        match self {
+            Self::Free => 0,
+            Self::Idle(packed) => hash_of(packed.name().rest),
+            Self::Ready(ready) => hash_of(beginnings.shorten(&ready.name).rest),
         }
     }
 }
@@ -191,54 +217,54 @@ fn index(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-fn encode(principal: &Principal) -> Option<Box<[u8]>> {
-    postcard::to_allocvec(principal).ok().map(Vec::into_boxed_slice)
-}
-
-/// Bytes made by [`encode`] always decode; should they ever not, the principal starts afresh instead of failing.
-fn decode(bytes: &[u8]) -> Principal {
-    postcard::from_bytes(bytes).unwrap_or_default()
-}
-
-/// In a snapshot, principals are their names and bytes, by number, so that a restored engine goes on exactly alike.
+/// In a snapshot, principals are their bytes, by number, so that a restored engine goes on exactly alike.
 impl Serialize for Principals {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let entries: Vec<(&str, Option<Box<[u8]>>)> = self
-            .slots
-            .iter()
-            .map(|slot| {
-                let bytes = match &slot.body {
-                    Body::Free => None,
-                    Body::Idle(bytes) => Some(bytes.clone()),
-                    Body::Ready(principal) => encode(principal),
-                };
-                (&*slot.name, bytes)
-            })
-            .collect();
-        (entries, &self.free).serialize(serializer)
+        let entries = Entries(self);
+        (&self.beginnings, entries, &self.free).serialize(serializer)
+    }
+}
+
+/// The slots of an account in a snapshot: the bytes of each, empty for a free one.
+struct Entries<'a>(&'a Principals);
+
+impl Serialize for Entries<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut writer = Writer::default();
+        serializer.collect_seq(self.0.slots.iter().map(|slot| match slot {
+            Slot::Free => Entry(Cow::Borrowed(&[])),
+            Slot::Idle(packed) => Entry(Cow::Borrowed(packed.as_bytes())),
+            Slot::Ready(ready) => {
+                let short = self.0.beginnings.shorten(&ready.name);
+                let packed = Packed::new(short, &ready.principal, &mut writer);
+                Entry(Cow::Owned(packed.map(|packed| packed.as_bytes().to_vec()).unwrap_or_default()))
+            }
+        }))
+    }
+}
+
+struct Entry<'a>(Cow<'a, [u8]>);
+
+impl Serialize for Entry<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
     }
 }
 
 impl<'de> Deserialize<'de> for Principals {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        type Entries = Vec<(Box<str>, Option<Box<[u8]>>)>;
-        let (entries, free): (Entries, Vec<u32>) = Deserialize::deserialize(deserializer)?;
-        let mut principals = Self { free, ..Self::default() };
-        for (place, (name, bytes)) in entries.into_iter().enumerate() {
-            let number = u32::try_from(place).unwrap_or(u32::MAX);
-            if let Some(bytes) = &bytes {
-                let known = decode(bytes);
-                let slots = &principals.slots;
-                let rehash = |&other: &u32| slots.get(index(other)).map_or(0, |slot: &Slot| hash_of(&*slot.name));
-                principals.by_name.insert_unique(hash_of(&*name), number, rehash);
-                let slot = Slot { name, worth: known.worth(), newest: known.newest, ..Slot::default() };
-                principals.slots.push(slot);
-            } else {
-                principals.slots.push(Slot::default());
+        // Borrowed from the snapshot, which is read in one piece.
+        let (beginnings, entries, free): (Beginnings, Vec<&[u8]>, Vec<u32>) = Deserialize::deserialize(deserializer)?;
+        let mut principals = Self { beginnings, free, slots: Vec::with_capacity(entries.len()), ..Self::default() };
+        for (place, bytes) in entries.into_iter().enumerate() {
+            if bytes.is_empty() {
+                principals.slots.push(Slot::Free);
+                continue;
             }
-            if let (Some(slot), Some(bytes)) = (principals.slots.last_mut(), bytes) {
-                slot.body = Body::Idle(bytes);
-            }
+            let packed =
+                Packed::from_bytes(bytes.into()).ok_or_else(|| de::Error::custom("a principal that cannot be read"))?;
+            principals.slots.push(Slot::Idle(packed));
+            principals.register(u32::try_from(place).unwrap_or(u32::MAX));
         }
         Ok(principals)
     }
@@ -258,7 +284,7 @@ mod tests {
     fn call(principals: &mut Principals, name: &str, second: u32) {
         let number = principals.find_or_insert(name);
         let (_, principal) = principals.get_mut(number).expect("just inserted");
-        principal.insert_call(second, CALL, 1_000);
+        principal.insert_call(second, CALL);
     }
 
     #[test]

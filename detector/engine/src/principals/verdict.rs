@@ -13,7 +13,7 @@ use crate::{
 use super::{actor::StoredActor, day::Tally};
 
 /// One rule's findings about a principal on a UTC day.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Verdict {
     /// The rule's id.
     pub(crate) rule: Box<str>,
@@ -38,7 +38,7 @@ pub(crate) struct Verdict {
 }
 
 /// Seconds that can no longer change, folded together.
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 struct Settled {
     first: u32,
     last: u32,
