@@ -163,7 +163,8 @@ impl Server {
     pub async fn change(&self, id: &str, kind: ChangeKind, edit: impl FnOnce(&mut bedrock_watch_engine::alert::Alert)) {
         let mut change = sample_change(id, kind, "slack");
         edit(Arc::make_mut(&mut change.alert));
-        let destination = Destination { sink: "slack".to_owned(), not_before: None, group: None, skip_if_over: false };
+        let destination =
+            Destination { sink: "slack".to_owned(), not_before: None, group: None, skip_if_undone: false };
         change.destinations = vec![destination];
         self.store.commit(Commit { changes: vec![change], ..Commit::default() }, Timestamp::now()).await.unwrap();
         let alert = self.store.alert(id).await.unwrap().unwrap();

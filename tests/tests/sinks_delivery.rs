@@ -289,7 +289,7 @@ async fn what_belongs_together_is_told_together_but_never_a_critical_alert() {
             sink: "fake".to_owned(),
             not_before: (!critical).then_some(wait),
             group: Some(group.to_owned()),
-            skip_if_over: false,
+            skip_if_undone: false,
         };
         Change { destinations: vec![destination], ..change(ChangeKind::Fired, &severe(id, severity), &[]) }
     };

@@ -137,20 +137,32 @@ async fn an_incident_opens_grows_and_closes_under_one_key_and_name() {
 
 #[tokio::test]
 async fn what_is_over_before_it_was_told_is_recorded_or_skipped() {
-    let changes = |over: &Alert, kind: ChangeKind, skip_if_over: bool| {
-        let destination = Destination { sink: "pd".to_owned(), not_before: None, group: None, skip_if_over };
+    let changes = |over: &Alert, kind: ChangeKind, skip_if_undone: bool| {
+        let destination = Destination { sink: "pd".to_owned(), not_before: None, group: None, skip_if_undone };
         let fired = Change { destinations: vec![destination], ..change(ChangeKind::Fired, &alert("one"), &[]) };
         vec![fired, change(kind, over, &[])]
     };
-    let check = async |over: Alert, kind: ChangeKind, skip_if_over: bool, expected: &[&str]| {
+    let check = async |over: Alert, kind: ChangeKind, skip_if_undone: bool, expected: &[&str]| {
         let bench = Bench::start().await;
-        bench.commit(changes(&over, kind, skip_if_over)).await;
+        bench.commit(changes(&over, kind, skip_if_undone)).await;
         let actions: Vec<String> = bench.events().into_iter().map(|(action, _)| action).collect();
-        assert_eq!(actions, expected, "{kind:?} {skip_if_over}");
+        assert_eq!(actions, expected, "{kind:?} {skip_if_undone}");
     };
     let withdrawn = Alert { status: Standing::Withdrawn, ..alert("one") };
     check(resolved(&alert("one")), ChangeKind::Resolved, false, &["trigger", "resolve"]).await;
-    check(resolved(&alert("one")), ChangeKind::Resolved, true, &[]).await;
+    // Who switched logging off restored it, in full, and nothing was invoked meanwhile; or one of these is not so.
+    let restored = |by: &str, in_full: bool, invoked: u64| {
+        let mut over = Alert { principal: Some("arn:ada".to_owned()), ..resolved(&alert("one")) };
+        over.facts.insert("restored_by".to_owned(), by.into());
+        over.facts.insert("restored_in_full".to_owned(), in_full.into());
+        over.facts.insert("blind_invocations".to_owned(), invoked.into());
+        over
+    };
+    check(restored("arn:ada", true, 0), ChangeKind::Resolved, true, &[]).await;
+    check(restored("arn:ada", true, 0), ChangeKind::Resolved, false, &["trigger", "resolve"]).await;
+    check(restored("arn:eve", true, 0), ChangeKind::Resolved, true, &["trigger", "resolve"]).await;
+    check(restored("arn:ada", false, 0), ChangeKind::Resolved, true, &["trigger", "resolve"]).await;
+    check(restored("arn:ada", true, 1), ChangeKind::Resolved, true, &["trigger", "resolve"]).await;
     check(withdrawn, ChangeKind::Withdrawn, false, &[]).await;
 }
 

@@ -152,8 +152,12 @@ async fn alerts_that_belong_together_are_one_message_and_go_on_in_its_thread() {
     let receiver = Receiver::start(answer).await.unwrap();
     let bench = Bench::start(&[slack("bot", bot(&receiver.url("")))]);
     let grouped = |id: &str| {
-        let destination =
-            Destination { sink: "bot".to_owned(), not_before: None, group: Some("g".to_owned()), skip_if_over: false };
+        let destination = Destination {
+            sink: "bot".to_owned(),
+            not_before: None,
+            group: Some("g".to_owned()),
+            skip_if_undone: false,
+        };
         let high = Alert { severity: Severity::High, ..alert(id) };
         Change { destinations: vec![destination], ..change(ChangeKind::Fired, &high, &[]) }
     };

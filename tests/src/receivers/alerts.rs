@@ -72,7 +72,7 @@ pub fn at(seconds: u32) -> Timestamp {
 #[must_use]
 pub fn change(kind: ChangeKind, alert: &Alert, sinks: &[&str]) -> Change {
     let destination =
-        |sink: &&str| Destination { sink: (*sink).to_owned(), not_before: None, group: None, skip_if_over: false };
+        |sink: &&str| Destination { sink: (*sink).to_owned(), not_before: None, group: None, skip_if_undone: false };
     Change {
         kind,
         alert: Arc::new(alert.clone()),
@@ -115,7 +115,7 @@ pub fn claim(states: &[(ChangeKind, Alert)], delivered: u32, memo: Option<&str>)
         unsettled: false,
         reminder: false,
         group: None,
-        skip_if_over: false,
+        skip_if_undone: false,
     })
 }
 

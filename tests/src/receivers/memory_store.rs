@@ -49,7 +49,7 @@ struct Delivery {
     unsettled: bool,
     reminder: bool,
     group: Option<String>,
-    skip_if_over: bool,
+    skip_if_undone: bool,
     told_at: Option<Timestamp>,
     dead: Option<DeadLetter>,
 }
@@ -144,7 +144,7 @@ impl State {
         delivery.dead = None;
         delivery.want = revision;
         delivery.group.clone_from(&destination.group);
-        delivery.skip_if_over = destination.skip_if_over;
+        delivery.skip_if_undone = destination.skip_if_undone;
     }
 
     fn due(&mut self, sink: &str, now: Timestamp) -> Vec<(std::cmp::Reverse<Severity>, Timestamp, String)> {
@@ -241,7 +241,7 @@ impl Store for MemoryStore {
                 unsettled: delivery.unsettled,
                 reminder: delivery.reminder,
                 group: delivery.group.clone(),
-                skip_if_over: delivery.skip_if_over,
+                skip_if_undone: delivery.skip_if_undone,
             });
         }
         Ok(claims)

@@ -36,17 +36,17 @@ fn dead() -> Settlement {
 }
 
 async fn what_is_wanted_is_claimed(store: Arc<dyn Store>) {
-    let grouped = Destination { group: Some("g".to_owned()), skip_if_over: true, ..destination(PAGER) };
+    let grouped = Destination { group: Some("g".to_owned()), skip_if_undone: true, ..destination(PAGER) };
     let first = Change { destinations: vec![destination(SLACK), grouped], ..fired("a", &[]) };
     commit_one(&*store, first, 1).await;
     let slack = claim_one(&*store, SLACK, 2).await;
     assert_eq!((slack.sink.as_str(), slack.until, slack.delivered, pending(&slack)), (SLACK, at(62), 0, vec![1]));
     assert_eq!((slack.memo.as_deref(), slack.attempts, slack.unsettled, slack.reminder), (None, 0, false, false));
-    assert_eq!((slack.group.as_deref(), slack.skip_if_over), (None, false));
+    assert_eq!((slack.group.as_deref(), slack.skip_if_undone), (None, false));
     assert_eq!(Some(&slack.alert), store.alert("a").await.unwrap().as_ref());
     assert_eq!(slack.pending[0], store.history("a").await.unwrap()[0]);
     let pager = claim_one(&*store, PAGER, 2).await;
-    assert_eq!((pager.group.as_deref(), pager.skip_if_over), (Some("g"), true));
+    assert_eq!((pager.group.as_deref(), pager.skip_if_undone), (Some("g"), true));
     assert!(claim(&*store, SLACK, 3).await.is_empty(), "what is claimed is not claimed again");
     assert!(claim(&*store, "unknown", 3).await.is_empty());
 }

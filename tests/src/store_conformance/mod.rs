@@ -109,7 +109,7 @@ fn resolved(id: &str, sinks: &[&str]) -> Change {
 
 /// At once, alone, always.
 fn destination(sink: &str) -> Destination {
-    Destination { sink: sink.to_owned(), not_before: None, group: None, skip_if_over: false }
+    Destination { sink: sink.to_owned(), not_before: None, group: None, skip_if_undone: false }
 }
 
 /// Commits changes, and says what they were to the store.

@@ -55,7 +55,7 @@ fn routed(alerts: Vec<Alert>, config: &Config) -> Vec<Change> {
         alert.severity = routed.severity;
         let mut destinations = routed.destinations;
         for destination in &mut destinations {
-            (destination.not_before, destination.group, destination.skip_if_over) = (None, None, false);
+            (destination.not_before, destination.group, destination.skip_if_undone) = (None, None, false);
         }
         let kind = if alert.status == Status::Firing { ChangeKind::Fired } else { ChangeKind::Resolved };
         let change = Change { kind, alert: Arc::new(alert), trace_id: None, destinations, silence: None };

@@ -148,6 +148,13 @@ fn blind_facts(facts: &mut Map<String, Json>, step: &Step<'_>, calls: Option<&Re
     facts.insert("blind_until".to_owned(), json!(interval.until.map(crate::time::Second::to_rfc3339)));
     facts.insert("blind_seconds".to_owned(), json!(interval.until.map(|until| until.since(since))));
     facts.insert("blind_invocations".to_owned(), json!(blind.calls));
+    let restored = restoring(step.later);
+    let in_full = restored.map(|change| match (step.before, &change.after) {
+        (Posture::On(before), Posture::On(after)) => after.covers(before),
+        _ => false,
+    });
+    facts.insert("restored_by".to_owned(), json!(restored.map(|change| &change.evidence.principal)));
+    facts.insert("restored_in_full".to_owned(), json!(in_full));
     facts.insert("blind_principals".to_owned(), json!(blind.principals));
 }
 

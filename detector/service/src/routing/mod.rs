@@ -158,7 +158,7 @@ impl Router {
             sink: sink.to_owned(),
             not_before: (wait_s > 0).then_some(later),
             group: group_key(route, alert),
-            skip_if_over: is_restorable,
+            skip_if_undone: is_restorable,
         }
     }
 }

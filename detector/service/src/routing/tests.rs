@@ -50,7 +50,7 @@ fn told(router: &Router, alert: &Alert, kind: ChangeKind) -> String {
     let told = routed.destinations.iter().map(|destination| {
         let wait = destination.not_before.map(|at| format!("+{}", at.duration_since(now()).as_secs()));
         let group = destination.group.as_ref().map(|group| format!("({group})"));
-        let skip = if destination.skip_if_over { "?" } else { "" };
+        let skip = if destination.skip_if_undone { "?" } else { "" };
         format!("{}{}{}{skip}", destination.sink, wait.unwrap_or_default(), group.unwrap_or_default())
     });
     told.collect::<Vec<_>>().join(" ")

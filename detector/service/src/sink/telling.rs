@@ -3,9 +3,10 @@
 use std::{fmt, time::Duration};
 
 use async_trait::async_trait;
-use bedrock_watch_engine::alert::{ChangeKind, Severity, Status};
+use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::store::{Claim, Revision};
 
@@ -148,6 +149,15 @@ fn cut(message: &str) -> String {
     crate::format::visible(message).chars().take(ERROR_CHARACTERS_MAX).collect()
 }
 
+/// Whether invocation logging was restored in full by whoever had switched it off, and nothing was invoked meanwhile.
+fn was_undone(alert: &Alert) -> bool {
+    let fact = |name: &str| alert.facts.get(name);
+    let by_the_same = fact("restored_by").is_some_and(|by| by.is_string() && by.as_str() == alert.principal.as_deref());
+    by_the_same
+        && fact("restored_in_full").and_then(Value::as_bool) == Some(true)
+        && fact("blind_invocations").and_then(Value::as_u64) == Some(0)
+}
+
 impl Claim {
     /// Whether the sink was never told of this alert, as far as is known.
     #[must_use]
@@ -161,12 +171,14 @@ impl Claim {
         self.alert.alert.status != Status::Firing
     }
 
-    /// Whether nothing should be said: the alert was over before the sink, for certain, heard of it, and should then
-    /// be kept from it, or should never have fired.
+    /// Whether nothing should be said: before the sink, for certain, heard of it, the alert was over, and what happened
+    /// was undone or should never have been an alert.
     #[must_use]
     pub fn is_moot(&self) -> bool {
         let unheard = self.is_first() && !self.unsettled && self.memo.is_none();
-        unheard && self.is_over() && (self.skip_if_over || self.alert.alert.status == Status::Withdrawn)
+        unheard
+            && self.is_over()
+            && (self.skip_if_undone && was_undone(&self.alert.alert) || self.alert.alert.status == Status::Withdrawn)
     }
 
     /// The latest pending revision that people should notice: it fired, is over, or became worse than when the sink

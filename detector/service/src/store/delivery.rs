@@ -19,8 +19,8 @@ pub struct Destination {
     pub not_before: Option<Timestamp>,
     /// Alerts with the same key that wait for the same sink may be told together.
     pub group: Option<String>,
-    /// Say nothing at all if the alert is over before the sink was told of it.
-    pub skip_if_over: bool,
+    /// Say nothing at all if what happened was undone, by whoever did it and in full, before the sink was told of it.
+    pub skip_if_undone: bool,
 }
 
 /// A delivery that one worker holds.
@@ -48,8 +48,8 @@ pub struct Claim {
     pub reminder: bool,
     /// See [`Destination::group`].
     pub group: Option<String>,
-    /// See [`Destination::skip_if_over`].
-    pub skip_if_over: bool,
+    /// See [`Destination::skip_if_undone`].
+    pub skip_if_undone: bool,
 }
 
 /// How a delivery went.

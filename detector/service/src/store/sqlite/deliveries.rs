@@ -74,9 +74,9 @@ fn want_one(
 ) -> Result<(), Failure> {
     let sql = format!(
         "INSERT INTO delivery (sink, alert, state, severity, since, due, wanted, base, delivered, attempts, \
-         unsettled, reminder, group_key, skip_if_over, fence, claimed) \
+         unsettled, reminder, group_key, skip_if_undone, fence, claimed) \
          VALUES (:sink, :alert, 1, :severity, :due, :due, :revision, :revision - 1, 0, 0, 0, 0, :group, :skip, 0, 0) \
-         ON CONFLICT (sink, alert) DO UPDATE SET {WANTS}, group_key = :group, skip_if_over = :skip"
+         ON CONFLICT (sink, alert) DO UPDATE SET {WANTS}, group_key = :group, skip_if_undone = :skip"
     );
     connection.prepare_cached(&sql)?.execute(named_params! {
         ":sink": destination.sink,
@@ -85,7 +85,7 @@ fn want_one(
         ":severity": severity_number(severity),
         ":due": nanos(destination.not_before.map_or(now, |time| time.max(now))),
         ":group": destination.group,
-        ":skip": destination.skip_if_over,
+        ":skip": destination.skip_if_undone,
     })?;
     Ok(())
 }
@@ -132,7 +132,7 @@ fn claim_one(
     let mut statement = connection.prepare_cached(
         "UPDATE delivery SET state = ?5, fence = fence + 1, owner = ?3, until = ?4, claimed = wanted \
          WHERE sink = ?1 AND alert = ?2 \
-         RETURNING fence, delivered, base, wanted, memo, attempts, unsettled, reminder, group_key, skip_if_over",
+         RETURNING fence, delivered, base, wanted, memo, attempts, unsettled, reminder, group_key, skip_if_undone",
     )?;
     let mut rows = statement.query(params![sink, alert, owner, nanos(until), CLAIMED])?;
     let row = rows.next()?.ok_or_else(|| Failure::Damaged("a delivery vanished".to_owned()))?;
@@ -149,7 +149,7 @@ fn claim_one(
         unsettled: row.get(6)?,
         reminder: reminder && stored.alert.status == Status::Firing,
         group: row.get(8)?,
-        skip_if_over: row.get(9)?,
+        skip_if_undone: row.get(9)?,
         alert: stored,
     };
     // Run to its end, so that the update is done before anything else reads.

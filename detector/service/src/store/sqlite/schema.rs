@@ -70,7 +70,7 @@ CREATE TABLE delivery (
     unsettled INTEGER NOT NULL,
     reminder INTEGER NOT NULL,
     group_key TEXT,
-    skip_if_over INTEGER NOT NULL,
+    skip_if_undone INTEGER NOT NULL,
     fence INTEGER NOT NULL,
     owner TEXT,
     until INTEGER,
