@@ -119,6 +119,7 @@ async fn measure(rules: &Arc<RuleSet>, scenario: &Latency, rate: u32) -> anyhow:
     let folder = tempfile::tempdir()?;
     let config = config(folder.path(), &webhook)?;
     let surroundings = Surroundings {
+        cloud: None,
         stdout: Box::new(std::io::sink()),
         format: Format::Json,
         colour: Colour::Never,

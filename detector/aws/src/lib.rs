@@ -1,3 +1,9 @@
-//! The only crate that may name an AWS SDK type: stream readers, inventory and stores on AWS plug in here.
+//! Everything of bedrock-watch that touches an AWS SDK: streams, stores, inventory, sinks.
 //!
-//! Deliberately empty of SDK crates until the first reader needs one: they dominate the build.
+//! The service knows this crate only as [`bedrock_watch_service::cloud::Cloud`]; no other crate may name an SDK type,
+//! because the SDK dominates the build and a build without it must stay possible.
+
+mod clients;
+mod cloud;
+
+pub use clients::{Aws, Place};

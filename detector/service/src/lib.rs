@@ -11,6 +11,7 @@
 //! tested.
 
 pub mod cases;
+pub mod cloud;
 pub mod config;
 pub mod daemon;
 mod event_time;

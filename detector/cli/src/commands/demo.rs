@@ -107,7 +107,8 @@ async fn start(config: &mut Config, rules: &Arc<RuleSet>, format: Format) -> any
             http.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         }
         let colour = if format == Format::Human { terminal::stdout_colour() } else { Colour::Never };
-        let surroundings = Surroundings { stdout: Box::new(std::io::stdout()), format, colour, clock: Clock::event() };
+        let surroundings =
+            Surroundings { stdout: Box::new(std::io::stdout()), format, colour, clock: Clock::event(), cloud: None };
         match Daemon::start(config, Arc::clone(rules), surroundings).await {
             Err(StartError::Listen { address, source }) if source.kind() == ErrorKind::AddrInUse => {
                 terminal::say(&format!("{address} is taken; trying the next port"));

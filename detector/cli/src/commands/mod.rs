@@ -1,6 +1,7 @@
 //! One module for each command. A command returns what came of it; `main` turns that into an exit code.
 
 mod alerts;
+mod cloud;
 mod config;
 mod demo;
 mod health;

@@ -6,7 +6,7 @@ use bedrock_watch_service::{
     pipeline::Clock,
 };
 
-use super::{Failure, Outcome, config};
+use super::{Failure, Outcome, cloud, config};
 use crate::{args::RunArguments, logging, signals::Signals, terminal};
 
 /// Runs the command.
@@ -26,6 +26,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
             format: terminal::default_format(),
             colour: terminal::stdout_colour(),
             clock: Clock::wall(),
+            cloud: cloud::connect(&config).await?,
         };
         let daemon = Daemon::start(&config, rules, surroundings).await.context("cannot start")?;
         tokio::select! {

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 use bedrock_watch_engine::alert::Severity;
 
-use super::Secret;
+use super::{
+    Secret,
+    aws::{AccountAccess, AwsSink},
+};
 use crate::format::Format;
 
 /// A sink.
@@ -71,6 +74,8 @@ pub enum SinkKind {
         /// Additional headers.
         headers: BTreeMap<String, Secret>,
     },
+    /// A service of AWS.
+    Aws(AwsSink),
 }
 
 /// How Slack is reached.
@@ -145,6 +150,8 @@ pub struct AccountConfig {
     pub owner: Option<String>,
     /// The group it belongs to, such as `production`.
     pub group: Option<String>,
+    /// How AWS is asked about it; `None` if it is not.
+    pub access: Option<AccountAccess>,
 }
 
 /// A group of accounts.

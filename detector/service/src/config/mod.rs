@@ -4,6 +4,7 @@
 //! from it, so they cannot disagree. Deliberately no layering of files and no flags that override keys: one file says
 //! everything, and `${NAME}` brings in what differs between deployments.
 
+pub mod aws;
 mod build;
 pub mod delivery;
 mod environment;
@@ -47,6 +48,14 @@ pub struct Config {
     pub sinks: Vec<SinkConfig>,
     /// Which alerts go where.
     pub routing: RoutingConfig,
+    /// How AWS is reached.
+    pub aws: aws::AwsConfig,
+    /// Asking AWS what there is.
+    pub inventory: aws::InventoryConfig,
+    /// The daemon's own event.
+    pub canary: aws::CanaryConfig,
+    /// Sharing shards between workers.
+    pub leases: aws::LeasesConfig,
     /// Where alerts and memory are kept.
     pub store: StoreConfig,
     /// How long shutting down may take, in seconds.
@@ -166,11 +175,19 @@ pub enum SourceConfig {
         /// How often it is looked at, in milliseconds.
         poll_ms: u64,
     },
+    /// A Kinesis data stream.
+    Kinesis(aws::KinesisSource),
+    /// An SQS queue.
+    Sqs(aws::SqsSource),
+    /// CloudTrail's files in S3.
+    S3(aws::S3Source),
 }
 
 /// Where alerts and memory are kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreConfig {
+    /// The table in DynamoDB; `None` is the SQLite file.
+    pub dynamodb: Option<aws::DynamoDbStore>,
     /// The SQLite file.
     pub path: PathBuf,
     /// How often the engine's memory is written, in seconds.
@@ -188,7 +205,29 @@ pub struct LogConfig {
     pub level: String,
 }
 
+impl SourceConfig {
+    /// Whether it is a service of AWS.
+    #[must_use]
+    pub const fn is_aws(&self) -> bool {
+        matches!(self, Self::Kinesis(_) | Self::Sqs(_) | Self::S3(_))
+    }
+}
+
 impl Config {
+    /// What of it only a build with AWS can do.
+    #[must_use]
+    pub fn needs_aws(&self) -> Vec<&'static str> {
+        let sink = |sink: &SinkConfig| matches!(sink.kind, SinkKind::Aws(_));
+        let needs = [
+            ("a [[source]] of AWS", self.sources.iter().any(SourceConfig::is_aws)),
+            ("a [[sink]] of AWS", self.sinks.iter().any(sink)),
+            ("the DynamoDB store", self.store.dynamodb.is_some()),
+            ("[inventory]", self.inventory.enabled),
+            ("[canary]", self.canary.enabled),
+        ];
+        needs.into_iter().filter(|(_, needed)| *needed).map(|(what, _)| what).collect()
+    }
+
     /// What holds without a file: HTTP on 127.0.0.1:8787, alerts to standard output, SQLite in `./bedrock-watch.db`.
     #[must_use]
     pub fn standard() -> Self {

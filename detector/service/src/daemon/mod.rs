@@ -19,6 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::sources::{Attachment, repeating};
 use crate::{
+    cloud::{Beside, Cloud, CloudError},
     config::{Config, SourceConfig},
     format::{Colour, Format},
     http,
@@ -51,6 +52,8 @@ pub struct Surroundings {
     pub colour: Colour,
     /// What time it is.
     pub clock: Clock,
+    /// What a build with AWS adds.
+    pub cloud: Option<Arc<dyn Cloud>>,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -74,6 +77,12 @@ pub enum StartError {
     /// HTTPS is not possible.
     #[error(transparent)]
     Tls(#[from] http::TlsError),
+    /// Something of AWS cannot be set up.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// This build lacks AWS.
+    #[error("this build has no AWS, which the configuration asks for: {0}; use the standard build, or remove it")]
+    NoCloud(String),
     /// The address is not free.
     #[error("cannot listen on {address}: {source}; choose another `listen` in [http], port 0 for any free one")]
     Listen {
@@ -121,7 +130,15 @@ impl Daemon {
     /// # Errors
     /// When the store, the memory or the address cannot be used.
     pub async fn start(config: &Config, rules: Arc<RuleSet>, surroundings: Surroundings) -> Result<Self, StartError> {
-        let store: Arc<dyn Store> = Arc::new(SqliteStore::open(&config.store.path)?);
+        let cloud = surroundings.cloud.clone();
+        let needs = config.needs_aws();
+        if cloud.is_none() && !needs.is_empty() {
+            return Err(StartError::NoCloud(needs.join(", ")));
+        }
+        let store: Arc<dyn Store> = match (&config.store.dynamodb, &cloud) {
+            (Some(dynamodb), Some(cloud)) => cloud.store(dynamodb).await?,
+            _ => Arc::new(SqliteStore::open(&config.store.path)?),
+        };
         let restored = pipeline::restore(&*store, rules, config.engine.clone()).await?;
         let status = Status::default();
         let sources = TaskTracker::new();
@@ -139,6 +156,7 @@ impl Daemon {
         let clock = surroundings.clock;
         let Surroundings { stdout, format, colour, .. } = surroundings;
         let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
+        let told_to = sink::Surroundings { cloud: cloud.clone(), ..told_to };
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
@@ -163,8 +181,9 @@ impl Daemon {
             tracker: &sources,
             stop: &stop_sources,
             status: &status,
+            cloud: cloud.as_deref(),
         };
-        config.sources.iter().for_each(|source| attachment.attach(source));
+        config.sources.iter().try_for_each(|source| attachment.attach(source))?;
         sources.close();
         let pipeline = Pipeline::new(Parts {
             repeating: repeating(&config.sources, &restored.ahead),
@@ -180,11 +199,16 @@ impl Daemon {
             told,
             reports: reports_in,
             snapshot_every: Duration::from_secs(config.store.snapshot_interval_s),
-            status,
+            status: status.clone(),
             stop: stop_loop.clone(),
         });
         let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
         chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
+        if let Some(cloud) = &cloud {
+            let (status, tracker) = (status, chores.clone());
+            let beside = Beside { intake: intake.named("inventory"), status, tracker, stop: stop_chores.clone() };
+            cloud.start_beside(config, beside)?;
+        }
         chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));
         let grace = Duration::from_secs(config.shutdown_grace_s);
         Ok(Self { pipeline, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })

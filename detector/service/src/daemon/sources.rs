@@ -8,6 +8,7 @@ use std::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    cloud::{Attached, Cloud, CloudError},
     config::SourceConfig,
     source::{Follow, Intake, Stdin},
     status::Status,
@@ -24,24 +25,29 @@ pub(super) struct Attachment<'a> {
     pub(super) tracker: &'a TaskTracker,
     pub(super) stop: &'a CancellationToken,
     pub(super) status: &'a Status,
+    pub(super) cloud: Option<&'a dyn Cloud>,
 }
 
 /// What a source is called in positions; `None` if it has none.
 fn name(source: &SourceConfig) -> Option<String> {
     match source {
-        SourceConfig::Http | SourceConfig::Stdin => None,
+        SourceConfig::Http | SourceConfig::Stdin | SourceConfig::Sqs(_) | SourceConfig::S3(_) => None,
+        // One position for each shard, whose names begin so.
+        SourceConfig::Kinesis(kinesis) => Some(format!("kinesis {}/", kinesis.stream)),
         SourceConfig::File { path, .. } => Some(format!("file {}", path.display())),
     }
 }
 
 /// The sources that will repeat what they were committed at.
 pub(super) fn repeating(sources: &[SourceConfig], ahead: &BTreeMap<String, String>) -> BTreeSet<String> {
-    sources.iter().filter_map(name).filter(|name| ahead.contains_key(name)).collect()
+    let is_of = |source: &str, name: &str| if name.ends_with('/') { source.starts_with(name) } else { source == name };
+    let names: Vec<String> = sources.iter().filter_map(name).collect();
+    ahead.keys().filter(|source| names.iter().any(|name| is_of(source, name))).cloned().collect()
 }
 
 impl Attachment<'_> {
     /// Starts a source.
-    pub(super) fn attach(&self, source: &SourceConfig) {
+    pub(super) fn attach(&self, source: &SourceConfig) -> Result<(), CloudError> {
         match source {
             // It is a path of the HTTP server, which is there already.
             SourceConfig::Http => {}
@@ -67,6 +73,19 @@ impl Attachment<'_> {
                 };
                 self.tracker.spawn_blocking(move || follow.run());
             }
+            SourceConfig::Kinesis(_) | SourceConfig::Sqs(_) | SourceConfig::S3(_) => {
+                let Some(cloud) = self.cloud else { return Ok(()) };
+                let attached = Attached {
+                    intake: self.intake.clone(),
+                    positions: self.positions.clone(),
+                    ahead: self.ahead.clone(),
+                    status: self.status.clone(),
+                    tracker: self.tracker.clone(),
+                    stop: self.stop.clone(),
+                };
+                cloud.attach(source, attached)?;
+            }
         }
+        Ok(())
     }
 }

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     event_time::event_time,
-    source::{Batch, Outcome, Records, Repeat},
+    source::{Batch, Kept, Outcome, Records, Repeat},
     store::{Change, JournalEntry},
 };
 
@@ -49,7 +49,7 @@ impl Pipeline {
                 Ok(changed) => {
                     outcome.accepted = outcome.accepted.saturating_add(1);
                     changes.extend(changed);
-                    if batch.position.is_none() {
+                    if batch.kept == Kept::Journal {
                         journal.push(record);
                     }
                 }
@@ -62,7 +62,7 @@ impl Pipeline {
         self.counters.batches = self.counters.batches.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(batch.records.bytes().try_into().unwrap_or(u64::MAX));
         judged.commit.journal.extend(self.journal(&batch.source, journal));
-        if let Some(position) = batch.position {
+        if let Kept::At(position) = batch.kept {
             if !self.positions.contains_key(&*batch.source) {
                 // Where a source begins must be remembered, or a crash would leave a gap.
                 self.snapshots.hurry();

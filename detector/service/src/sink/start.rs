@@ -15,6 +15,7 @@ use super::{
     worker::{Handle, Phase, Worker},
 };
 use crate::{
+    cloud::{Cloud, CloudError},
     config::delivery::{RoutingConfig, SinkConfig, SinkKind},
     format::{Colour, Format},
     status::Status,
@@ -33,6 +34,8 @@ pub struct Surroundings {
     pub now: Now,
     /// Where lasting trouble is reported.
     pub status: Status,
+    /// What a build with AWS adds.
+    pub cloud: Option<Arc<dyn Cloud>>,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -45,7 +48,7 @@ impl Surroundings {
     /// The machine's clock, and these.
     #[must_use]
     pub fn wall(stdout: Box<dyn Write + Send>, format: Format, colour: Colour, status: Status) -> Self {
-        Self { stdout, format, colour, now: Arc::new(jiff::Timestamp::now), status }
+        Self { stdout, format, colour, now: Arc::new(jiff::Timestamp::now), status, cloud: None }
     }
 }
 
@@ -77,6 +80,15 @@ pub enum StartError {
         sink: String,
         /// What is wrong.
         reason: String,
+    },
+    /// It is a service of AWS and cannot be set up.
+    #[error(transparent)]
+    Cloud(#[from] CloudError),
+    /// It is a service of AWS, which this build cannot tell.
+    #[error("sink {sink} is a service of AWS, and this build has none; use the standard build, or remove it")]
+    NoCloud {
+        /// The sink.
+        sink: String,
     },
     /// Two sinks want standard output.
     #[error("sink {sink} wants standard output, which another sink has; remove one of them")]
@@ -149,7 +161,7 @@ pub fn start_all(
     store: &Arc<dyn Store>,
     surroundings: Surroundings,
 ) -> Result<Workers, StartError> {
-    let Surroundings { stdout, format, colour, now, status } = surroundings;
+    let Surroundings { stdout, format, colour, now, status, cloud } = surroundings;
     let context = Arc::new(Context::new(routing));
     let owner = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
     let mut stream = Some(stdout);
@@ -160,6 +172,10 @@ pub fn start_all(
                 let stream = stream.take().ok_or_else(|| StartError::StdoutTwice { sink: config.name.clone() })?;
                 Arc::new(Lines::stream(&config.name, stream, chosen.unwrap_or(format), colour))
             }
+            SinkKind::Aws(_) => match &cloud {
+                Some(cloud) => cloud.sink(config, &context)?,
+                None => return Err(StartError::NoCloud { sink: config.name.clone() }),
+            },
             _ => make(config, &context)?,
         };
         let (store, owner, now) = (Arc::clone(store), owner.clone(), Arc::clone(&now));
@@ -173,6 +189,7 @@ fn make(config: &SinkConfig, context: &Arc<Context>) -> Result<Arc<dyn Sink>, St
     let timeout = Duration::from_millis(config.pace.timeout_ms);
     Ok(match &config.kind {
         SinkKind::Stdout { .. } => return Err(StartError::StdoutTwice { sink: name.to_owned() }),
+        SinkKind::Aws(_) => return Err(StartError::NoCloud { sink: name.to_owned() }),
         SinkKind::File { path, format } => Arc::new(Lines::file(name, path.clone(), *format)),
         SinkKind::Slack { access } => slack::sink(name, access, timeout, context)?,
         SinkKind::PagerDuty { routing_key, url } => Arc::new(PagerDuty::new(name, routing_key, url, timeout, context)?),

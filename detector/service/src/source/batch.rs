@@ -115,6 +115,17 @@ pub enum Repeat {
     New,
 }
 
+/// How a batch survives a crash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// The source can be read again: up to here it has been read once the records are judged.
+    At(String),
+    /// It cannot: the journal keeps the records.
+    Journal,
+    /// Nothing keeps them; they tell what AWS will say again when it is asked again.
+    Nowhere,
+}
+
 /// A batch in the queue.
 #[derive(Debug)]
 pub struct Batch {
@@ -122,8 +133,8 @@ pub struct Batch {
     pub source: Arc<str>,
     /// The records.
     pub records: Records,
-    /// Up to where the source has been read once these records are judged; `None` if the source cannot be read again.
-    pub position: Option<String>,
+    /// How the records survive a crash.
+    pub kept: Kept,
     /// Whether the records were judged before.
     pub repeat: Repeat,
     /// Where the outcome is told.

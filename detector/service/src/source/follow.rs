@@ -14,7 +14,7 @@ use std::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Intake, Records, Repeat,
+    Intake, Kept, Records, Repeat,
     reader::{Pending, pump},
 };
 use crate::status::Status;
@@ -105,12 +105,12 @@ impl Follow {
     /// Says where the reading begins, so that a crash before the first record does not lose that.
     fn begin(&self, position: &str) {
         // When the service is shutting down already, nothing is read and nothing lost.
-        self.intake.send_blocking(Records::default(), Some(position.to_owned()), Repeat::New).unwrap_or_default();
+        self.intake.send_blocking(Records::default(), Kept::At(position.to_owned()), Repeat::New).unwrap_or_default();
     }
 
     /// Says that nothing of what was judged before comes again.
     fn nothing_repeats(&self) {
-        self.intake.send_blocking(Records::default(), None, Repeat::Last).unwrap_or_default();
+        self.intake.send_blocking(Records::default(), Kept::Nowhere, Repeat::Last).unwrap_or_default();
     }
 
     /// Opens the file, waiting for it where it does not exist; `None` when it is told to stop. Nobody waits for what was
@@ -228,7 +228,9 @@ mod tests {
                 let batch = self.batches.blocking_recv().expect("the source still runs");
                 self.seen.extend(batch.records.iter().map(|bytes| String::from_utf8_lossy(bytes).into_owned()));
                 self.seen.extend(batch.records.rejected.iter().map(|_| "rejected".to_owned()));
-                self.position = batch.position.or_else(|| self.position.take());
+                if let Kept::At(position) = batch.kept {
+                    self.position = Some(position);
+                }
                 if !batch.records.is_empty() {
                     self.repeats.push(batch.repeat);
                 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-pub use batch::{Batch, Outcome, Records, Repeat, TooLarge};
+pub use batch::{Batch, Kept, Outcome, Records, Repeat, TooLarge};
 pub use follow::{Follow, Resume};
 pub use stdin::Stdin;
 
@@ -56,14 +56,8 @@ impl Intake {
     /// When there is no room, or the service is shutting down.
     pub fn offer(&self, records: Records) -> Result<oneshot::Receiver<Outcome>, Refused> {
         let (reply, outcome) = oneshot::channel();
-        let batch = Batch {
-            source: Arc::clone(&self.source),
-            records,
-            position: None,
-            repeat: Repeat::New,
-            reply: Some(reply),
-        };
-        match self.queue.try_send(batch) {
+        let batch = self.batch(records, Kept::Journal, Repeat::New);
+        match self.queue.try_send(Batch { reply: Some(reply), ..batch }) {
             Ok(()) => Ok(outcome),
             Err(mpsc::error::TrySendError::Full(_)) => Err(Refused::Full),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(Refused::Closed),
@@ -74,9 +68,37 @@ impl Intake {
     ///
     /// # Errors
     /// When the service is shutting down.
-    pub fn send_blocking(&self, records: Records, position: Option<String>, repeat: Repeat) -> Result<(), Refused> {
-        let batch = Batch { source: Arc::clone(&self.source), records, position, repeat, reply: None };
-        self.queue.blocking_send(batch).map_err(|_| Refused::Closed)
+    pub fn send_blocking(&self, records: Records, kept: Kept, repeat: Repeat) -> Result<(), Refused> {
+        self.queue.blocking_send(self.batch(records, kept, repeat)).map_err(|_| Refused::Closed)
+    }
+
+    /// Hands over a batch, waiting for room.
+    ///
+    /// # Errors
+    /// When the service is shutting down.
+    pub async fn send(&self, records: Records, kept: Kept, repeat: Repeat) -> Result<(), Refused> {
+        self.queue.send(self.batch(records, kept, repeat)).await.map_err(|_| Refused::Closed)
+    }
+
+    /// Hands over a batch, waiting for room, and returns where the outcome will arrive once it is stored.
+    ///
+    /// # Errors
+    /// When the service is shutting down.
+    pub async fn ask(&self, records: Records, kept: Kept) -> Result<oneshot::Receiver<Outcome>, Refused> {
+        let (reply, outcome) = oneshot::channel();
+        let batch = self.batch(records, kept, Repeat::New);
+        self.queue.send(Batch { reply: Some(reply), ..batch }).await.map_err(|_| Refused::Closed)?;
+        Ok(outcome)
+    }
+
+    /// The name under which batches are handed over.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    fn batch(&self, records: Records, kept: Kept, repeat: Repeat) -> Batch {
+        Batch { source: Arc::clone(&self.source), records, kept, repeat, reply: None }
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
     rc::Rc,
 };
 
-use super::{Intake, Records, Repeat};
+use super::{Intake, Kept, Records, Repeat};
 use crate::input::{Item, Reader, Records as _};
 
 /// What has been read and not yet handed over.
@@ -73,7 +73,7 @@ impl Pending {
         }
         let records = std::mem::take(&mut self.records);
         let line = self.lines.start_of(self.last);
-        let position = self.position.map(|position| position(&self.identity, line));
+        let kept = self.position.map_or(Kept::Journal, |position| Kept::At(position(&self.identity, line)));
         let repeat = match self.repeat_through {
             None => Repeat::New,
             Some(through) if line < through => Repeat::Again,
@@ -82,14 +82,14 @@ impl Pending {
         if repeat == Repeat::Last {
             self.repeat_through = None;
         }
-        self.closed = self.intake.send_blocking(records, position, repeat).is_err();
+        self.closed = self.intake.send_blocking(records, kept, repeat).is_err();
     }
 
     /// Nothing more comes. If what was judged before has not all come again, it never will, and that is said.
     fn finish(&mut self) {
         self.flush();
         if self.repeat_through.take().is_some() && !self.closed {
-            self.closed = self.intake.send_blocking(Records::default(), None, Repeat::Last).is_err();
+            self.closed = self.intake.send_blocking(Records::default(), Kept::Nowhere, Repeat::Last).is_err();
         }
     }
 }

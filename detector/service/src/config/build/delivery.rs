@@ -7,7 +7,7 @@ use super::{
         Pace, SinkConfig, SinkKind, SlackAccess,
         read::{Document, Table},
     },
-    Findings, needed_secret, secret,
+    Findings, aws, needed_secret, secret,
 };
 use crate::format::Format;
 
@@ -64,6 +64,7 @@ fn sink(document: &Document, table: &Table, found: &mut Findings) -> Option<Sink
             url: address(document, table, "url", table.text("url")?, found),
             routing_key: needed_secret(document, table, "routing_key", found)?,
         },
+        "eventbridge" | "sns" | "security_hub" => SinkKind::Aws(aws::sink(document, table, found)?),
         _ => {
             let url = needed_secret(document, table, "url", found)?;
             check_address(document, table, "url", url.expose(), found);

@@ -1,5 +1,6 @@
 //! From checked values to the typed configuration, and the checks that concern several keys.
 
+mod aws;
 mod delivery;
 mod routing;
 
@@ -10,6 +11,7 @@ use bedrock_watch_engine::{Limits, Settings};
 use super::{
     ApiKey, Config, HttpConfig, LogConfig, Mention, PipelineConfig, Problem, Right, RulesConfig, SourceConfig,
     StoreConfig, TlsConfig,
+    aws::{S3Source, SqsSource},
     read::{Document, Table},
     secret::Secret,
 };
@@ -46,6 +48,9 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
     let http = http(document, &api_keys, found);
     let sources = sources(document, http.is_some(), found);
     let sinks = delivery::sinks(document, found);
+    let dynamodb = aws::dynamodb(document, found);
+    let uses_aws = dynamodb.is_some() || sources.iter().any(SourceConfig::is_aws);
+    let leases = aws::leases(document, &sources, dynamodb.is_some(), found);
     let routing = routing::routing(document, &sinks, found);
     Config {
         engine: engine(document),
@@ -63,7 +68,12 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
         sources,
         sinks,
         routing,
+        aws: aws::aws(document, found),
+        inventory: aws::inventory(document, uses_aws),
+        canary: aws::canary(document, found),
+        leases,
         store: StoreConfig {
+            dynamodb,
             path: store.text("path").map(PathBuf::from).unwrap_or_default(),
             snapshot_interval_s: store.number("snapshot_interval_s"),
             retention_days: store.number_u32("retention_days"),
@@ -204,6 +214,9 @@ fn sources(document: &Document, http_listens: bool, found: &mut Findings) -> Vec
         let source = match table.kind {
             "http" => SourceConfig::Http,
             "stdin" => SourceConfig::Stdin,
+            "kinesis" => SourceConfig::Kinesis(aws::kinesis(document, table, found)),
+            "sqs" => SourceConfig::Sqs(aws::sqs(document, table, found)),
+            "s3" => SourceConfig::S3(aws::s3(document, table, found)),
             _ => SourceConfig::File {
                 path: table.text("path").map(PathBuf::from).unwrap_or_default(),
                 from_start: table.flag("from_start"),
@@ -233,6 +246,12 @@ fn sources(document: &Document, http_listens: bool, found: &mut Findings) -> Vec
 fn same_twice(sources: &[SourceConfig], source: &SourceConfig) -> bool {
     sources.iter().any(|other| match (other, source) {
         (SourceConfig::File { path, .. }, SourceConfig::File { path: second, .. }) => path == second,
+        (SourceConfig::Kinesis(first), SourceConfig::Kinesis(second)) => first.stream == second.stream,
+        (
+            SourceConfig::Sqs(SqsSource { queue_url: first, .. }) | SourceConfig::S3(S3Source { queue_url: first, .. }),
+            SourceConfig::Sqs(SqsSource { queue_url: second, .. })
+            | SourceConfig::S3(S3Source { queue_url: second, .. }),
+        ) => first == second,
         _ => other == source,
     })
 }

@@ -10,7 +10,7 @@ use super::{
         problem::{listed, suggestion},
         read::{Document, Table},
     },
-    Findings,
+    Findings, aws,
     delivery::check_address,
 };
 
@@ -43,8 +43,12 @@ fn accounts(document: &Document, found: &mut Findings) -> BTreeMap<String, Accou
     for table in document.tables("account") {
         let Some(id) = table.text("id") else { continue };
         check_account(document, table, "id", &id, found);
-        let account =
-            AccountConfig { name: table.text("name"), owner: table.text("owner"), group: table.text("group") };
+        let account = AccountConfig {
+            name: table.text("name"),
+            owner: table.text("owner"),
+            group: table.text("group"),
+            access: aws::access(document, table, found),
+        };
         if accounts.insert(id.clone(), account).is_some() {
             found.error(document, table, "id", format!("account {id} is there already"));
         }

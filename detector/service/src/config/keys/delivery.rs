@@ -77,6 +77,9 @@ pub(super) const SINKS: &[Variant] = &[
     SLACK,
     PAGERDUTY,
     WEBHOOK,
+    EVENTBRIDGE,
+    SNS,
+    SECURITY_HUB,
 ];
 
 const SLACK: Variant = Variant {
@@ -148,6 +151,49 @@ const WEBHOOK: Variant = Variant {
     ],
 };
 
+const EVENTBRIDGE: Variant = Variant {
+    kind: "eventbridge",
+    doc: "An event bus of Amazon EventBridge: one event for each change, for others to act on.",
+    keys: &[
+        name("eventbridge"),
+        text("bus", "default", "The bus, by name or ARN."),
+        text("source", "bedrock-watch", "The `source` of the events; must not begin with `aws.`."),
+        per_minute(600),
+        TIMEOUT,
+        BACKOFF,
+        GIVE_UP,
+        REPEAT,
+    ],
+};
+
+const SNS: Variant = Variant {
+    kind: "sns",
+    doc: "A topic of Amazon SNS: one message for each change.",
+    keys: &[
+        name("sns"),
+        required_text("topic_arn", "arn:aws:sns:eu-central-1:111122223333:bedrock-watch", "The topic."),
+        per_minute(600),
+        TIMEOUT,
+        BACKOFF,
+        GIVE_UP,
+        REPEAT,
+    ],
+};
+
+const SECURITY_HUB: Variant = Variant {
+    kind: "security_hub",
+    doc: "AWS Security Hub: one finding for each alert, updated and resolved with it.",
+    keys: &[
+        name("security_hub"),
+        optional_text("region", "eu-central-1", "The region of the findings; left out, that of [aws]."),
+        per_minute(600),
+        TIMEOUT,
+        BACKOFF,
+        GIVE_UP,
+        REPEAT,
+    ],
+};
+
 pub(super) const ROUTE: &[Key] = &[
     required(texts("sinks", "[\"slack\"]", "The names of the sinks.")),
     optional_choice("severity_min", SEVERITIES, "high", "Only alerts of at least this severity."),
@@ -186,6 +232,9 @@ pub(super) const ACCOUNT: &[Key] = &[
     optional_text("name", "payments", "What people call it."),
     optional_text("owner", "payments@example.com", "Who owns it."),
     optional_text("group", "production", "The group it belongs to."),
+    optional_text("role_arn", "arn:aws:iam::111122223333:role/bedrock-watch", "The role to assume to ask AWS there."),
+    secret("external_id", "${BEDROCK_WATCH_EXTERNAL_ID}", "The external id that this role asks for."),
+    texts("regions", "[\"us-east-1\"]", "The regions to ask there. Empty: those of [aws]."),
 ];
 
 pub(super) const ACCOUNT_GROUP: &[Key] = &[

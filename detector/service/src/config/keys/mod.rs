@@ -1,9 +1,11 @@
 //! The one list of sections and keys.
 
+mod aws;
 mod delivery;
 
 use bedrock_watch_engine::Settings;
 
+use aws::{AWS, CANARY, INVENTORY, KINESIS, LEASES, S3, SQS};
 use delivery::{ACCOUNT, ACCOUNT_GROUP, LINKS, ROUTE, SINKS, SUPPRESS};
 
 /// What a value is.
@@ -157,6 +159,10 @@ pub(super) const SECTIONS: &[Section] = &[
         form: Form::List(SUPPRESS),
     },
     Section { name: "links", doc: "Where links in messages lead.", form: Form::Table(LINKS) },
+    Section { name: "aws", doc: "How AWS is reached.", form: Form::Table(AWS) },
+    Section { name: "inventory", doc: "Asking AWS which jobs and groups there are.", form: Form::Table(INVENTORY) },
+    Section { name: "canary", doc: "An event of the daemon's own that must come back.", form: Form::Table(CANARY) },
+    Section { name: "leases", doc: "Sharing a stream's shards between workers.", form: Form::Table(LEASES) },
     Section { name: "store", doc: "Where alerts and memory are kept.", form: Form::Table(STORE) },
     Section { name: "shutdown", doc: "What happens on SIGTERM and Ctrl-C.", form: Form::Table(SHUTDOWN) },
     Section { name: "log", doc: "The log, on standard error.", form: Form::Table(LOG) },
@@ -284,10 +290,23 @@ const SOURCES: &[Variant] = &[
             number("poll_ms", 250, 10, 60_000, "How often the file is looked at, in milliseconds."),
         ],
     },
+    KINESIS,
+    SQS,
+    S3,
 ];
 
 const STORE: &[Key] = &[
-    text("path", "./bedrock-watch.db", "The SQLite file; the engine's memory lies beside it."),
+    Key {
+        name: "kind",
+        kind: Kind::Choice { default: Some("sqlite"), choices: &["sqlite", "dynamodb"] },
+        doc: "sqlite: a file, for one worker. dynamodb: a table and a bucket, for one or several.",
+        sample: "",
+        required: false,
+    },
+    text("path", "./bedrock-watch.db", "sqlite: the file."),
+    optional_text("table", "bedrock-watch", "dynamodb: the table; made if there is none."),
+    optional_text("snapshot_bucket", "bedrock-watch-memory", "dynamodb: the S3 bucket of the engine's memory."),
+    text("snapshot_prefix", "memory/", "dynamodb: what the keys in that bucket begin with."),
     number("snapshot_interval_s", 30, 1, 86_400, "How often the engine's memory is written, in seconds."),
     number("retention_days", 90, 1, 3_650, "How long alerts that are over are kept, in days."),
 ];

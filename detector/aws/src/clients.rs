@@ -1,0 +1,127 @@
+//! How AWS is reached: one SDK configuration for the daemon itself, and one for each account and region that is asked.
+//!
+//! Every call has a time limit, which the SDK lacks by default, and is tried again as the SDK's standard mode does it.
+//! Deliberately no SDK client here: whoever needs one makes it from the configuration, which is cheap.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use aws_config::{
+    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider, timeout::TimeoutConfig,
+};
+use bedrock_watch_service::{
+    cloud::CloudError,
+    config::{
+        AccountConfig,
+        aws::{AccountAccess, AwsConfig},
+    },
+};
+
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Attempts of one call, the first included.
+const ATTEMPTS_MAX: u32 = 4;
+/// What sessions in other accounts are called in their CloudTrail.
+const SESSION_NAME: &str = "bedrock-watch";
+
+/// An account and region that is asked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The account; `None` is the daemon's own.
+    pub account: Option<String>,
+    /// The region.
+    pub region: String,
+}
+
+/// The way to AWS. Clones are the same.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    own: SdkConfig,
+    accounts: Arc<BTreeMap<String, AccountAccess>>,
+    config: Arc<AwsConfig>,
+    /// Configurations made so far; they share credentials, so that a role is assumed once and not for every call.
+    made: Arc<Mutex<BTreeMap<Place, SdkConfig>>>,
+}
+
+impl Aws {
+    /// Finds region and credentials as every AWS tool does: environment, web identity, container, instance. Calls
+    /// nothing yet but the metadata endpoints.
+    ///
+    /// # Errors
+    /// When no region is known.
+    pub async fn connect(config: &AwsConfig, accounts: &BTreeMap<String, AccountConfig>) -> Result<Self, CloudError> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .connect_timeout(CONNECT_TIMEOUT)
+                    .operation_timeout(Duration::from_millis(config.operation_timeout_ms))
+                    .build(),
+            );
+        if let Some(region) = &config.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(url) = &config.endpoint_url {
+            loader = loader.endpoint_url(url);
+        }
+        let own = loader.load().await;
+        if own.region().is_none() {
+            return Err(CloudError(
+                "no AWS region is known: set `region` in [aws], or AWS_REGION in the environment".to_owned(),
+            ));
+        }
+        let access = accounts.iter().filter_map(|(id, account)| Some((id.clone(), account.access.clone()?)));
+        Ok(Self { own, accounts: Arc::new(access.collect()), config: Arc::new(config.clone()), made: Arc::default() })
+    }
+
+    /// The daemon's own account and region.
+    #[must_use]
+    pub const fn own(&self) -> &SdkConfig {
+        &self.own
+    }
+
+    /// The daemon's own region.
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.own.region().map_or("", |region| region.as_ref())
+    }
+
+    /// The configured limits.
+    #[must_use]
+    pub fn config(&self) -> &AwsConfig {
+        &self.config
+    }
+
+    /// The other accounts that are asked, by id.
+    #[must_use]
+    pub fn accounts(&self) -> &BTreeMap<String, AccountAccess> {
+        &self.accounts
+    }
+
+    /// The configuration for an account and region. Other accounts are reached by the role configured for them; an
+    /// account without one is reached with the daemon's own credentials.
+    pub async fn at(&self, place: &Place) -> SdkConfig {
+        if let Some(made) = self.made.lock().unwrap_or_else(PoisonError::into_inner).get(place) {
+            return made.clone();
+        }
+        let region = Region::new(place.region.clone());
+        let access = place.account.as_ref().and_then(|account| self.accounts.get(account));
+        let mut builder = self.own.to_builder().region(region.clone());
+        if let Some(AccountAccess { role_arn: Some(role), external_id, .. }) = access {
+            let mut provider =
+                AssumeRoleProvider::builder(role).session_name(SESSION_NAME).region(region).configure(&self.own);
+            if let Some(id) = external_id {
+                provider = provider.external_id(id.expose());
+            }
+            let provider = provider.build().await;
+            builder =
+                builder.credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(provider));
+        }
+        let made = builder.build();
+        self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone(), made.clone());
+        made
+    }
+}

@@ -1,0 +1,32 @@
+//! What the daemon is given: each part of AWS that a configuration can ask for, and where it is made.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bedrock_watch_service::{
+    cloud::{Attached, Beside, Cloud, CloudError},
+    config::{Config, SinkConfig, SourceConfig, aws::DynamoDbStore},
+    sink::{Sink, payload::Context},
+    store::Store,
+};
+
+use crate::clients::Aws;
+
+#[async_trait]
+impl Cloud for Aws {
+    async fn store(&self, _config: &DynamoDbStore) -> Result<Arc<dyn Store>, CloudError> {
+        Err(CloudError("the DynamoDB store is not there yet".to_owned()))
+    }
+
+    fn sink(&self, config: &SinkConfig, _context: &Arc<Context>) -> Result<Arc<dyn Sink>, CloudError> {
+        Err(CloudError(format!("the sink {} is not there yet", config.name)))
+    }
+
+    fn attach(&self, source: &SourceConfig, _attached: Attached) -> Result<(), CloudError> {
+        Err(CloudError(format!("the source {source:?} is not there yet")))
+    }
+
+    fn start_beside(&self, _config: &Config, _beside: Beside) -> Result<(), CloudError> {
+        Ok(())
+    }
+}

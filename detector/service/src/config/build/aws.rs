@@ -1,0 +1,167 @@
+//! `[aws]`, `[inventory]`, `[canary]`, `[leases]`, and the AWS kinds of sources, sinks and stores.
+
+use super::{
+    super::{
+        SourceConfig,
+        aws::{
+            AccountAccess, AwsConfig, AwsSink, CanaryConfig, Carries, DynamoDbStore, InventoryConfig, KinesisMode,
+            KinesisSource, KinesisStart, LeasesConfig, S3Source, SqsSource,
+        },
+        read::{Document, Table},
+    },
+    Findings,
+    delivery::check_address,
+    secret,
+};
+
+pub(super) fn aws(document: &Document, found: &mut Findings) -> AwsConfig {
+    let table = document.table("aws");
+    let endpoint_url = table.text("endpoint_url");
+    if let Some(url) = &endpoint_url {
+        check_address(document, &table, "endpoint_url", url, found);
+    }
+    AwsConfig {
+        region: table.text("region"),
+        endpoint_url,
+        regions: table.texts("regions"),
+        operation_timeout_ms: table.number("operation_timeout_ms"),
+        calls_per_s: table.number_u32("calls_per_s"),
+    }
+}
+
+pub(super) fn inventory(document: &Document, uses_aws: bool) -> InventoryConfig {
+    let table = document.table("inventory");
+    let enabled = match table.text("mode").as_deref() {
+        Some("on") => true,
+        Some("off") => false,
+        _ => uses_aws,
+    };
+    InventoryConfig { enabled, interval_s: table.number("interval_s"), confirm_ms: table.number("confirm_ms") }
+}
+
+pub(super) fn canary(document: &Document, found: &mut Findings) -> CanaryConfig {
+    let table = document.table("canary");
+    let (interval_s, within_s) = (table.number("interval_s"), table.number("within_s"));
+    if within_s >= interval_s {
+        let message = "`within_s` must be less than `interval_s`: one canary is awaited at a time";
+        found.error(document, &table, "within_s", message);
+    }
+    CanaryConfig { enabled: table.flag("enabled"), bus: table.text("bus").unwrap_or_default(), interval_s, within_s }
+}
+
+pub(super) fn leases(
+    document: &Document,
+    sources: &[SourceConfig],
+    has_shared_store: bool,
+    found: &mut Findings,
+) -> LeasesConfig {
+    let table = document.table("leases");
+    let enabled = table.flag("enabled");
+    let is_activity = |source: &SourceConfig| {
+        matches!(source, SourceConfig::Kinesis(KinesisSource { carries: Carries::Both | Carries::Activity, .. }))
+    };
+    if enabled && !has_shared_store {
+        found.error(document, &table, "enabled", "leases need a store that workers share: [store] kind = \"dynamodb\"");
+    }
+    if enabled && !sources.iter().any(is_activity) {
+        found.error(document, &table, "enabled", "there is nothing to share: add a [[source]] of kind kinesis");
+    }
+    LeasesConfig {
+        enabled,
+        table: table.text("table").unwrap_or_default(),
+        worker: table.text("worker"),
+        failover_ms: table.number("failover_ms"),
+    }
+}
+
+pub(super) fn kinesis(document: &Document, table: &Table, found: &mut Findings) -> KinesisSource {
+    let consumer = table.text("consumer");
+    let mode = match (table.text("mode").as_deref(), consumer) {
+        (Some("fan_out"), Some(consumer)) => KinesisMode::FanOut { consumer },
+        (Some("fan_out"), None) => {
+            found.error(document, table, "mode", "fan_out needs a `consumer`");
+            KinesisMode::Polling
+        }
+        (_, consumer) => {
+            if consumer.is_some() {
+                found.warning(document, table, "consumer", "`consumer` has no effect without mode = \"fan_out\"");
+            }
+            KinesisMode::Polling
+        }
+    };
+    KinesisSource {
+        stream: table.text("stream").unwrap_or_default(),
+        carries: match table.text("carries").as_deref() {
+            Some("state") => Carries::State,
+            Some("activity") => Carries::Activity,
+            _ => Carries::Both,
+        },
+        mode,
+        start: match table.text("start").as_deref() {
+            Some("latest") => KinesisStart::Latest,
+            _ => KinesisStart::TrimHorizon,
+        },
+        poll_ms: table.number("poll_ms"),
+    }
+}
+
+fn queue_url(document: &Document, table: &Table, found: &mut Findings) -> String {
+    let url = table.text("queue_url").unwrap_or_default();
+    check_address(document, table, "queue_url", &url, found);
+    url
+}
+
+pub(super) fn sqs(document: &Document, table: &Table, found: &mut Findings) -> SqsSource {
+    SqsSource { queue_url: queue_url(document, table, found), visibility_s: table.number_u32("visibility_s") }
+}
+
+pub(super) fn s3(document: &Document, table: &Table, found: &mut Findings) -> S3Source {
+    S3Source { queue_url: queue_url(document, table, found), visibility_s: table.number_u32("visibility_s") }
+}
+
+pub(super) fn dynamodb(document: &Document, found: &mut Findings) -> Option<DynamoDbStore> {
+    let table = document.table("store");
+    if table.text("kind").as_deref() != Some("dynamodb") {
+        for key in ["table", "snapshot_bucket"].into_iter().filter(|key| table.has(key)) {
+            found.error(document, &table, key, format!("`{key}` belongs to kind = \"dynamodb\""));
+        }
+        return None;
+    }
+    let mut needed = |key: &str| {
+        if !table.has(key) {
+            found.error(document, &table, "kind", format!("kind = \"dynamodb\" needs `{key}`"));
+        }
+        table.text(key).unwrap_or_default()
+    };
+    Some(DynamoDbStore {
+        table: needed("table"),
+        snapshot_bucket: needed("snapshot_bucket"),
+        snapshot_prefix: table.text("snapshot_prefix").unwrap_or_default(),
+    })
+}
+
+pub(super) fn sink(document: &Document, table: &Table, found: &mut Findings) -> Option<AwsSink> {
+    Some(match table.kind {
+        "eventbridge" => {
+            let source = table.text("source")?;
+            if source.starts_with("aws.") {
+                let message = "AWS refuses events of others whose `source` begins with `aws.`";
+                found.error(document, table, "source", message);
+            }
+            AwsSink::EventBridge { bus: table.text("bus")?, source }
+        }
+        "sns" => AwsSink::Sns { topic_arn: table.text("topic_arn")? },
+        _ => AwsSink::SecurityHub { region: table.text("region") },
+    })
+}
+
+/// How an account is asked, if it is.
+pub(super) fn access(document: &Document, table: &Table, found: &mut Findings) -> Option<AccountAccess> {
+    let role_arn = table.text("role_arn");
+    let external_id = secret(document, table, "external_id", found);
+    if external_id.is_some() && role_arn.is_none() {
+        found.error(document, table, "external_id", "`external_id` needs a `role_arn`");
+    }
+    let regions = table.texts("regions");
+    (role_arn.is_some() || !regions.is_empty()).then_some(AccountAccess { role_arn, external_id, regions })
+}
