@@ -123,7 +123,7 @@ pub(super) fn dynamodb(document: &Document, found: &mut Findings) -> Option<Dyna
     let table = document.table("store");
     if table.text("kind").as_deref() != Some("dynamodb") {
         for key in ["table", "snapshot_bucket"].into_iter().filter(|key| table.has(key)) {
-            found.error(document, &table, key, format!("`{key}` belongs to kind = \"dynamodb\""));
+            found.warning(document, &table, key, format!("`{key}` has no effect without kind = \"dynamodb\""));
         }
         return None;
     }
