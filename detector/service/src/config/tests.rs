@@ -227,7 +227,7 @@ fn full_example() -> String {
 #[test]
 fn every_possibility_of_the_example_loads() {
     let config = load(&full_example()).unwrap();
-    assert_eq!((config.sources.len(), config.sinks.len(), config.api_keys.len()), (3, 5, 1));
+    assert_eq!((config.sources.len(), config.sinks.len(), config.api_keys.len()), (6, 8, 1));
     assert_eq!((config.routing.routes.len(), config.routing.accounts.len(), config.routing.groups.len()), (1, 1, 1));
 }
 
