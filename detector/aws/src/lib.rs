@@ -5,5 +5,6 @@
 
 mod clients;
 mod cloud;
+pub mod kinesis;
 
 pub use clients::{Aws, Place};
