@@ -168,6 +168,16 @@ pub fn start_all(
     Ok(start_sinks(parts))
 }
 
+/// Makes every configured sink and lets it go again, to find out whether [`start_all`] could.
+///
+/// # Errors
+/// When a sink cannot be made from its configuration.
+pub fn check_all(configs: &[SinkConfig], routing: &RoutingConfig) -> Result<(), StartError> {
+    let context = Arc::new(Context::new(routing));
+    let mut others = configs.iter().filter(|config| !matches!(config.kind, SinkKind::Stdout { .. }));
+    others.try_for_each(|config| make(config, &context).map(drop))
+}
+
 fn make(config: &SinkConfig, context: &Arc<Context>) -> Result<Arc<dyn Sink>, StartError> {
     let (name, context) = (config.name.as_str(), Arc::clone(context));
     let timeout = Duration::from_millis(config.pace.timeout_ms);
