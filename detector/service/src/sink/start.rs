@@ -17,6 +17,7 @@ use super::{
 use crate::{
     config::delivery::{RoutingConfig, SinkConfig, SinkKind},
     format::{Colour, Format},
+    routing::ActiveSilences,
     status::Status,
     store::Store,
 };
@@ -33,6 +34,8 @@ pub struct Surroundings {
     pub now: Now,
     /// Where lasting trouble is reported.
     pub status: Status,
+    /// What nobody is reminded of for now.
+    pub silences: ActiveSilences,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -42,10 +45,17 @@ impl std::fmt::Debug for Surroundings {
 }
 
 impl Surroundings {
-    /// The machine's clock, and these.
+    /// The machine's clock, no silences, and these.
     #[must_use]
     pub fn wall(stdout: Box<dyn Write + Send>, format: Format, colour: Colour, status: Status) -> Self {
-        Self { stdout, format, colour, now: Arc::new(jiff::Timestamp::now), status }
+        Self {
+            stdout,
+            format,
+            colour,
+            now: Arc::new(jiff::Timestamp::now),
+            status,
+            silences: ActiveSilences::default(),
+        }
     }
 }
 
@@ -149,7 +159,7 @@ pub fn start_all(
     store: &Arc<dyn Store>,
     surroundings: Surroundings,
 ) -> Result<Workers, StartError> {
-    let Surroundings { stdout, format, colour, now, status } = surroundings;
+    let Surroundings { stdout, format, colour, now, status, silences } = surroundings;
     let context = Arc::new(Context::new(routing));
     let owner = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
     let mut stream = Some(stdout);
@@ -163,7 +173,8 @@ pub fn start_all(
             _ => make(config, &context)?,
         };
         let (store, owner, now) = (Arc::clone(store), owner.clone(), Arc::clone(&now));
-        parts.push(Parts { sink, pace: config.pace, store, owner, now, status: status.clone() });
+        let (status, silences) = (status.clone(), silences.clone());
+        parts.push(Parts { sink, pace: config.pace, store, owner, now, status, silences });
     }
     Ok(start_sinks(parts))
 }
