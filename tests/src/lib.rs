@@ -2,6 +2,7 @@
 
 pub mod histories;
 pub mod model;
+pub mod peers;
 pub mod program;
 pub mod receivers;
 pub mod repository;
