@@ -100,8 +100,9 @@ impl FanOut<'_> {
                 Some(Ok(None)) => return Ok(Ended::Over),
                 Some(Ok(Some(event))) => event,
             };
-            let SubscribeToShardEvent { records, continuation_sequence_number, millis_behind_latest, child_shards, .. } =
-                event;
+            let SubscribeToShardEvent {
+                records, continuation_sequence_number, millis_behind_latest, child_shards, ..
+            } = event;
             let count = records.len();
             progress.hand_over(records).await?;
             progress.told(Some(millis_behind_latest), count).await?;

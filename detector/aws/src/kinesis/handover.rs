@@ -101,16 +101,16 @@ mod tests {
         };
         let at = |position: &str| Kept::At(position.to_owned());
         check(None, &["8", "9"], &[(at("8"), Repeat::New), (at("9"), Repeat::New)]);
-        check(Some("9"), &["8", "9", "10"], &[
-            (at("8"), Repeat::Again),
-            (at("9"), Repeat::Last),
-            (at("10"), Repeat::New),
-        ]);
-        check(Some("9"), &["8", "12", "13"], &[
-            (at("8"), Repeat::Again),
-            (at("12"), Repeat::Last),
-            (at("13"), Repeat::New),
-        ]);
+        check(
+            Some("9"),
+            &["8", "9", "10"],
+            &[(at("8"), Repeat::Again), (at("9"), Repeat::Last), (at("10"), Repeat::New)],
+        );
+        check(
+            Some("9"),
+            &["8", "12", "13"],
+            &[(at("8"), Repeat::Again), (at("12"), Repeat::Last), (at("13"), Repeat::New)],
+        );
         check(Some("9"), &["8"], &[(at("8"), Repeat::Again), (Kept::Nowhere, Repeat::Last)]);
         check(Some("SHARD_END"), &["8", "SHARD_END"], &[(at("8"), Repeat::Again), (at("SHARD_END"), Repeat::Last)]);
     }

@@ -195,7 +195,11 @@ mod tests {
 
     #[test]
     fn unpacks_in_order_and_knows_where_each_belongs() {
-        let aggregate = packed(&[("a", None, "one"), ("b", Some("7"), "two"), ("a", Some("340282366920938463463374607431768211455"), "")]);
+        let aggregate = packed(&[
+            ("a", None, "one"),
+            ("b", Some("7"), "two"),
+            ("a", Some("340282366920938463463374607431768211455"), ""),
+        ]);
         let records = unpack(&aggregate).unwrap().unwrap();
         let read: Vec<_> = records.iter().map(|record| (record.data, record.hash_key)).collect();
         let md5_of_a = 0x0cc1_75b9_c0f1_b6a8_31c3_99e2_6977_2661;

@@ -41,6 +41,8 @@ pub struct ReadCounters {
     pub aggregates: u64,
     /// User records in such that belong to another shard since a reshard, which gives them too.
     pub foreign: u64,
+    /// How often records may have been lost: the position was older than what the stream keeps.
+    pub lost: u64,
     /// Calls refused because there were too many.
     pub throttled: u64,
     /// Iterators that had expired.
@@ -121,6 +123,7 @@ impl ReadCounters {
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.aggregates = self.aggregates.saturating_add(other.aggregates);
         self.foreign = self.foreign.saturating_add(other.foreign);
+        self.lost = self.lost.saturating_add(other.lost);
         self.throttled = self.throttled.saturating_add(other.throttled);
         self.expired = self.expired.saturating_add(other.expired);
         self.failed = self.failed.saturating_add(other.failed);

@@ -42,7 +42,9 @@ impl Sequence {
             return None;
         }
         let seconds = i64::from_str_radix(hex.get(29..38)?, 16).ok()?;
-        Timestamp::from_second(seconds).ok().filter(|time| *time <= Timestamp::now() + jiff::SignedDuration::from_hours(1))
+        Timestamp::from_second(seconds)
+            .ok()
+            .filter(|time| *time <= Timestamp::now() + jiff::SignedDuration::from_hours(1))
     }
 
     fn hexadecimal(&self) -> String {

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     handover::{ShardBatch, ShardSink},
-    lag::Lags,
+    lag::{Lags, ReadCounters},
     position::{Position, Sequence, Start},
     shards::Shard,
     unpack::Unpack,
@@ -77,6 +77,7 @@ impl<'a, S: ShardSink> Progress<'a, S> {
              reading from the oldest record that is kept",
             time_of(sequence),
         );
+        self.lags.count(&self.source, &ReadCounters { lost: 1, ..ReadCounters::default() });
         self.start = Start::TrimHorizon;
         self.expected = None;
     }
@@ -125,6 +126,7 @@ impl<'a, S: ShardSink> Progress<'a, S> {
                 "the position is older than the stream's retention: what arrived between {} and {first} is lost",
                 time_of(&expected),
             );
+            self.lags.count(&self.source, &ReadCounters { lost: 1, ..ReadCounters::default() });
         }
         !matches!(&self.start, Start::After(handed_over) if sequence <= handed_over)
     }

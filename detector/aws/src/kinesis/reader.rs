@@ -131,7 +131,10 @@ impl ShardReader {
         if shards.is_over(&self.shard.id) {
             return Ok(shards.children(&self.shard.id));
         }
-        Err(Failure::passing("GetRecords", "the shard seems to have ended, but it is listed as open and without children"))
+        Err(Failure::passing(
+            "GetRecords",
+            "the shard seems to have ended, but it is listed as open and without children",
+        ))
     }
 
     /// Whether the shard is not there, though the stream is.

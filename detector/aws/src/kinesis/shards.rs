@@ -124,9 +124,8 @@ impl From<types::ChildShard> for Shard {
 
 /// All of them where the range cannot be read: dropping too few records does no harm.
 fn hash_keys(range: Option<&types::HashKeyRange>) -> RangeInclusive<u128> {
-    let read = |range: &types::HashKeyRange| {
-        Some(range.starting_hash_key.parse().ok()?..=range.ending_hash_key.parse().ok()?)
-    };
+    let read =
+        |range: &types::HashKeyRange| Some(range.starting_hash_key.parse().ok()?..=range.ending_hash_key.parse().ok()?);
     range.and_then(read).unwrap_or(0..=u128::MAX)
 }
 

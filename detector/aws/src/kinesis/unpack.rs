@@ -33,7 +33,8 @@ impl Unpack {
     /// Adds what a Kinesis record holds.
     pub(super) fn add(&self, record: &types::Record, sequence: &Sequence, to: &mut Records) -> ReadCounters {
         let data = record.data.as_ref();
-        let mut met = ReadCounters { records: 1, bytes: data.len().try_into().unwrap_or(u64::MAX), ..Default::default() };
+        let mut met =
+            ReadCounters { records: 1, bytes: data.len().try_into().unwrap_or(u64::MAX), ..Default::default() };
         let place = format!("{}, sequence number {sequence}", self.shard);
         match kpl::unpack(data) {
             None => add_body(data, &place, to),

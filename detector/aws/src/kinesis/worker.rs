@@ -46,8 +46,7 @@ pub(super) async fn run(stream: Stream, source: KinesisSource, attached: Attache
     };
     let Some(how) = how else { return };
     let prefix = stream.source_prefix();
-    let plan =
-        Plan::new(source.start, positions(&prefix, &attached.positions), positions(&prefix, &attached.ahead));
+    let plan = Plan::new(source.start, positions(&prefix, &attached.positions), positions(&prefix, &attached.ahead));
     let worker = Worker {
         shared: Shared::new(stream, how, lags, attached.status.clone()),
         behind: Behind::new(Duration::from_secs(source.lag_max_s)),
