@@ -1,15 +1,20 @@
-//! Whether a worker keeps up with its shards, judged from their lag now and then.
+//! Whether a worker keeps up with its shards, judged from their lag every few seconds.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::Duration,
+};
 
 use tokio::time::Instant;
 
 use super::lag::ShardLag;
 
-/// A lag below this is none to speak of.
-const NOTABLE: Duration = Duration::from_secs(30);
-/// A lag that has grown over this time, never having been smaller, is said to grow for long.
-const GROWING_FOR: Duration = Duration::from_secs(300);
+/// Lags are compared by their least in spans of this length, so that single pauses do not count.
+const SPAN: Duration = Duration::from_secs(60);
+/// A lag that is larger in each of so many spans than in the one before grows for long ...
+const SPANS: usize = 5;
+/// ... if it has become so much larger over all of them.
+const GROWTH_MIN: Duration = Duration::from_secs(30);
 
 /// What is to be said of a shard.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,32 +25,37 @@ pub(super) enum Verdict {
     Behind(String),
 }
 
-/// Remembers since when each shard's lag has grown.
+/// Remembers how each shard's lag went.
 #[derive(Debug)]
 pub(super) struct Behind {
     lag_max: Duration,
-    grown_since: BTreeMap<String, (Instant, Duration)>,
+    /// The least lag of each span, with the span's beginning; the last is not over yet.
+    spans: BTreeMap<String, VecDeque<(Instant, Duration)>>,
 }
 
 impl Behind {
     /// A lag over `lag_max` is too much.
     pub(super) const fn new(lag_max: Duration) -> Self {
-        Self { lag_max, grown_since: BTreeMap::new() }
+        Self { lag_max, spans: BTreeMap::new() }
     }
 
     /// Looks at a shard's lag.
     pub(super) fn look(&mut self, source: &str, lag: &ShardLag, now: Instant) -> Verdict {
         let behind = lag.at(now);
-        let since = self.grown_since.get(source).copied().filter(|(_, least)| *least <= behind);
-        let (since, least) = since.unwrap_or((now, behind));
-        self.grown_since.insert(source.to_owned(), (since, least));
-        let growing = now.saturating_duration_since(since) >= GROWING_FOR && behind >= least.saturating_add(NOTABLE);
+        let spans = self.spans.entry(source.to_owned()).or_default();
+        match spans.back_mut() {
+            Some((since, least)) if now.saturating_duration_since(*since) < SPAN => *least = behind.min(*least),
+            _ => spans.push_back((now, behind)),
+        }
+        // Those that are over, and the one that is not.
+        while spans.len() > SPANS.saturating_add(1) {
+            spans.pop_front();
+        }
         let seconds = behind.as_secs();
-        if growing {
-            let minutes = now.saturating_duration_since(since).as_secs() / 60;
+        if is_growing(spans) {
             return Verdict::Behind(format!(
-                "cannot keep up: {seconds} s behind, and ever more for {minutes} minutes; give the task more CPU, look \
-                 at the store's latency, or share the shards between workers ([leases])"
+                "cannot keep up: {seconds} s behind, and ever more for {SPANS} minutes; give the task more CPU, look at \
+                 the store's latency, or share the shards between workers ([leases])"
             ));
         }
         if behind > self.lag_max {
@@ -56,8 +66,14 @@ impl Behind {
 
     /// A shard is not read any more.
     pub(super) fn forget(&mut self, source: &str) {
-        self.grown_since.remove(source);
+        self.spans.remove(source);
     }
+}
+
+fn is_growing(spans: &VecDeque<(Instant, Duration)>) -> bool {
+    let lags = || spans.iter().map(|(_, lag)| *lag);
+    let (Some(first), Some(last)) = (lags().next(), lags().last()) else { return false };
+    spans.len() > SPANS && lags().is_sorted_by(|one, next| one < next) && last >= first.saturating_add(GROWTH_MIN)
 }
 
 #[cfg(test)]
@@ -68,29 +84,32 @@ mod tests {
     #[test]
     fn tells_a_peak_from_never_catching_up() {
         let begin = Instant::now();
-        // Seconds since the beginning, and how far behind the reader was told to be then.
-        let check = |lags: &[(u64, u64)], expected: &str| {
+        // How far behind the reader was told to be in each minute, twice.
+        let check = |minutes: &[u64], expected: &str| {
             let mut behind = Behind::new(Duration::from_secs(300));
             let mut last = Verdict::InTime;
-            for (at, seconds) in lags {
-                let now = begin + Duration::from_secs(*at);
-                let counters = ReadCounters::default();
-                let told = Duration::from_secs(*seconds);
+            let looks = minutes.iter().flat_map(|seconds| [*seconds, *seconds]);
+            for (half_minutes, seconds) in (0_u32..).zip(looks) {
+                let now = begin + Duration::from_secs(30) * half_minutes;
+                let (told, counters) = (Duration::from_secs(seconds), ReadCounters::default());
                 let lag = ShardLag { behind: told, told: now, newest_arrival: None, counters };
                 last = behind.look("s", &lag, now);
             }
             match last {
-                Verdict::InTime => assert_eq!(expected, ""),
-                Verdict::Behind(said) => assert!(!expected.is_empty() && said.contains(expected), "{said}"),
+                Verdict::InTime => assert_eq!(expected, "", "{minutes:?}"),
+                Verdict::Behind(said) => assert!(!expected.is_empty() && said.contains(expected), "{minutes:?}: {said}"),
             }
         };
-        check(&[(0, 0), (10, 20)], "");
-        check(&[(0, 0), (60, 301)], "301 s behind, over the limit");
+        check(&[0, 20], "");
+        check(&[0, 301], "301 s behind, over the limit");
         // After an outage: much, but less and less.
-        check(&[(0, 4_000), (200, 3_000), (400, 2_000)], "2000 s behind, over the limit");
-        check(&[(0, 10), (150, 60), (301, 120)], "cannot keep up: 120 s behind, and ever more for 5 minutes");
-        check(&[(0, 100), (400, 101)], "");
-        check(&[(0, 10), (150, 60), (200, 0), (301, 120)], "");
+        check(&[4_000, 3_500, 3_000, 2_500, 2_000, 1_500], "1500 s behind, over the limit");
+        check(&[0, 0, 10, 20, 30, 40, 50, 60], "cannot keep up: 60 s behind");
+        // Not for long enough, not by enough, not all the time.
+        check(&[10, 20, 30, 40, 50], "");
+        check(&[10, 11, 12, 13, 14, 15, 16], "");
+        check(&[10, 20, 30, 5, 20, 30, 40, 50], "");
+        check(&[100, 100, 100, 100, 100, 100, 200], "");
     }
 
     #[test]
