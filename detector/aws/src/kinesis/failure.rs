@@ -47,7 +47,7 @@ impl Failure {
     pub(crate) fn new<E, R>(call: &'static str, error: &SdkError<E, R>) -> Self
     where
         E: ProvideErrorMetadata + std::error::Error + 'static,
-        R: std::fmt::Debug,
+        R: std::fmt::Debug + 'static,
     {
         let code = error.code().unwrap_or_default().to_owned();
         let explanation = match (error.message(), error) {

@@ -58,9 +58,15 @@ impl Plan {
         remembered: BTreeMap<String, Position>,
         committed: BTreeMap<String, Position>,
     ) -> Self {
-        let starts = BTreeMap::new();
-        let (running, done) = (BTreeSet::new(), BTreeSet::new());
-        Self { begin, remembered, committed, starts, running, done, has_begun: false }
+        Self {
+            begin,
+            remembered,
+            committed,
+            starts: BTreeMap::new(),
+            running: BTreeSet::new(),
+            done: BTreeSet::new(),
+            has_begun: false,
+        }
     }
 
     /// A shard is not being read any more; if it is not done, it is read again.
