@@ -38,7 +38,7 @@ const TOLD_MAX: usize = 1_024;
 const SOURCES_GRACE_PERCENT: u32 = 50;
 /// How often silences are read from the store, where commands may have changed them.
 const SILENCES_EVERY: Duration = Duration::from_secs(2);
-/// How often alerts that are over for long are forgotten.
+/// How often alerts that nothing has changed for long are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
 /// What the daemon needs of its surroundings.
@@ -241,15 +241,15 @@ impl Daemon {
     }
 }
 
-/// Forgets alerts that have been over for `days`, now and every so often.
+/// Forgets alerts that have been over, or of which nothing was heard, for `days`, now and every so often.
 async fn forget(store: Arc<dyn Store>, days: u32, stop: CancellationToken) {
     let kept = SignedDuration::from_hours(i64::from(days).saturating_mul(24));
     loop {
         let before = Timestamp::now().checked_sub(kept).unwrap_or(Timestamp::MIN);
         match store.forget(before).await {
             Ok(0) => {}
-            Ok(alerts) => tracing::info!(alerts, "alerts forgotten that have been over for {days} days"),
-            Err(error) => tracing::warn!(%error, "alerts that have been over for long were not forgotten"),
+            Ok(alerts) => tracing::info!(alerts, "alerts forgotten after {days} days"),
+            Err(error) => tracing::warn!(%error, "old alerts were not forgotten"),
         }
         if stop.run_until_cancelled(tokio::time::sleep(FORGET_EVERY)).await.is_none() {
             return;

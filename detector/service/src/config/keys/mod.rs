@@ -289,7 +289,13 @@ const SOURCES: &[Variant] = &[
 const STORE: &[Key] = &[
     text("path", "./bedrock-watch.db", "The SQLite file; the engine's memory lies beside it."),
     number("snapshot_interval_s", 30, 1, 86_400, "How often the engine's memory is written, in seconds."),
-    number("retention_days", 90, 1, 3_650, "How long alerts that are over are kept, in days."),
+    number(
+        "retention_days",
+        90,
+        1,
+        3_650,
+        "How long alerts are kept after their last change, in days; what still fires and can end by itself is kept longer.",
+    ),
 ];
 
 const SHUTDOWN: &[Key] =
