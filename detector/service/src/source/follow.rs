@@ -15,12 +15,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Intake, Records, Repeat,
-    reader::{Pending, pump},
+    reader::{Before, Pending, pump},
 };
 use crate::status::Status;
 
 /// The longest sleep at a time, so that shutting down need not wait for a long interval.
 const SLEEP_MAX: Duration = Duration::from_millis(100);
+/// Files of a folder that are looked at for one that was renamed.
+const FOLDER_ENTRIES_MAX: usize = 10_000;
 
 /// A file to follow.
 #[derive(Debug)]
@@ -72,11 +74,21 @@ impl Follow {
         let remembered = self.resume.take().as_deref().and_then(Resume::parse);
         let resume = remembered.or_else(|| if self.from_start { None } else { committed.clone() });
         let mut first = true;
-        while let Some((mut file, about, waited)) = self.open(&name, &mut committed) {
+        if let Some(resume) = &resume
+            && let Some((file, about)) = self.renamed(resume)
+        {
+            self.read_rest(&name, (file, about), resume.offset, &mut committed);
+            first = false;
+        }
+        while let Some((file, about, waited)) = self.open(&name, &mut committed) {
             let offset = match &resume {
                 _ if !first || waited => 0,
-                // Another file has taken its place while nobody looked, so all of it is new.
-                Some(resume) if resume.identity != identity(&about) || resume.offset > about.len() => 0,
+                Some(resume) if resume.identity != identity(&about) => {
+                    let path = self.path.display();
+                    tracing::warn!(%path, "another file has this name; what the one before held last is not found");
+                    0
+                }
+                Some(resume) if resume.offset > about.len() => 0,
                 Some(resume) => resume.offset,
                 None if self.from_start => 0,
                 None => about.len(),
@@ -90,16 +102,61 @@ impl Follow {
             if through.is_none() {
                 self.nothing_repeats();
             }
-            if let Err(error) = file.seek(SeekFrom::Start(offset)) {
-                tracing::error!(path = %self.path.display(), %error, "cannot follow");
-                self.status.set(&name, &error.to_string());
+            if !self.follow(&name, file, (&about, offset), through.map_or(Before::Nothing, Before::Through)) {
                 return;
             }
-            let names = (identity(&about), Resume::position as fn(&str, u64) -> String);
-            let pending = Pending::of_file(self.intake.clone(), names, offset, through);
-            let tail = Tail { follow: &self, file, identity: identity(&about), offset };
-            pump(&name, tail, pending, offset);
         }
+    }
+
+    /// Reads one file from `offset` on, to the end of its life; `false` when it cannot be read.
+    fn follow(&self, name: &str, mut file: File, (about, offset): (&Metadata, u64), before: Before) -> bool {
+        if let Err(error) = file.seek(SeekFrom::Start(offset)) {
+            tracing::error!(path = %self.path.display(), %error, "cannot follow");
+            self.status.set(name, &error.to_string());
+            return false;
+        }
+        let names = (identity(about), Resume::position as fn(&str, u64) -> String);
+        let pending = Pending::of_file(self.intake.clone(), names, offset, before);
+        let tail = Tail { follow: self, file, identity: identity(about), offset };
+        pump(name, tail, pending, offset);
+        true
+    }
+
+    /// Reads what a file that was renamed while nobody looked holds from `offset` on, until another has its name.
+    fn read_rest(&self, name: &str, (file, about): (File, Metadata), offset: u64, committed: &mut Option<Resume>) {
+        tracing::info!(path = %self.path.display(), "the file was renamed; its rest is read first");
+        let before = match committed {
+            Some(through) if through.identity == identity(&about) && through.offset >= offset => {
+                Before::Through(through.offset)
+            }
+            // Files are read one after the other: what was committed is of a later one.
+            Some(through) if through.identity != identity(&about) => Before::All,
+            _ => Before::Nothing,
+        };
+        if before != Before::All {
+            *committed = None;
+        }
+        if before == Before::Nothing {
+            self.nothing_repeats();
+        }
+        self.follow(name, file, (&about, offset), before);
+    }
+
+    /// The file that was read before, if it has another name in the same folder and holds at least what was read.
+    fn renamed(&self, resume: &Resume) -> Option<(File, Metadata)> {
+        if std::fs::metadata(&self.path).is_ok_and(|about| identity(&about) == resume.identity) {
+            return None;
+        }
+        let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+        let is_it =
+            |about: &Metadata| about.is_file() && identity(about) == resume.identity && about.len() >= resume.offset;
+        let mut entries = entries.take(FOLDER_ENTRIES_MAX).filter_map(Result::ok);
+        let found = entries.find(|entry| entry.metadata().is_ok_and(|about| is_it(&about)))?;
+        let file = File::open(found.path()).ok()?;
+        // It may have been replaced since it was found.
+        let about = file.metadata().ok().filter(is_it)?;
+        Some((file, about))
     }
 
     /// Says where the reading begins, so that a crash before the first record does not lose that.
@@ -287,9 +344,55 @@ mod tests {
         followed.expect(&["{\"a\":2}", "{\"a\":3}"]);
         followed.end();
         // Another file under the same name is read from its beginning.
-        fs::rename(&path, folder.path().join("log.1")).unwrap();
-        append(&path, "{\"a\":4}\n");
+        append(&folder.path().join("new"), "{\"a\":4}\n");
+        fs::rename(folder.path().join("new"), &path).unwrap();
         let mut followed = Followed::start(&path, false, position);
+        followed.expect(&["{\"a\":4}"]);
+        followed.end();
+    }
+
+    #[test]
+    fn the_rest_of_a_file_renamed_meanwhile_comes_before_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, old) = (folder.path().join("log"), folder.path().join("log.1"));
+        append(&path, "{\"a\":1}\n");
+        let mut followed = Followed::start(&path, true, None);
+        followed.expect(&["{\"a\":1}"]);
+        let position = followed.end();
+        append(&path, "{\"a\":2}\n");
+        fs::rename(&path, &old).unwrap();
+        // Nothing has its name yet, and it is still written to.
+        let mut followed = Followed::start(&path, false, position.clone());
+        followed.expect(&["{\"a\":1}", "{\"a\":2}"]);
+        append(&old, "{\"a\":3}\n");
+        followed.expect(&["{\"a\":3}"]);
+        append(&path, "{\"a\":4}\n");
+        followed.expect(&["{\"a\":4}"]);
+        let new = followed.end();
+        let mut followed = Followed::start(&path, false, position.clone());
+        followed.expect(&["{\"a\":1}", "{\"a\":2}", "{\"a\":3}", "{\"a\":4}"]);
+        followed.end();
+
+        // Up to where it was committed, in the old file or the new one, and what is said of each batch.
+        let committed = |position: &Option<String>, offset: u64| {
+            let identity = position.as_deref().and_then(|position| position.split_once('@')).unwrap().0;
+            Some(format!("{identity}@{offset}"))
+        };
+        let rows = [
+            (committed(&position, 16), &[Repeat::Last, Repeat::New][..]),
+            (committed(&new, 0), &[Repeat::Again, Repeat::Last]),
+            (committed(&Some("0:0@0".to_owned()), 0), &[Repeat::Again, Repeat::New]),
+        ];
+        for (committed, expected) in rows {
+            let mut followed = Followed::start_again(&path, false, position.clone(), committed.clone());
+            followed.expect(&["{\"a\":1}", "{\"a\":2}", "{\"a\":3}", "{\"a\":4}"]);
+            assert_eq!(followed.repeats, expected, "{committed:?}");
+            followed.end();
+        }
+        // Shorter than what was read of it: another file with the same number.
+        fs::write(&old, "").unwrap();
+        let further = committed(&position, 8);
+        let mut followed = Followed::start(&path, false, further);
         followed.expect(&["{\"a\":4}"]);
         followed.end();
     }
