@@ -14,14 +14,13 @@ use tokio::{
     sync::{broadcast, mpsc, watch},
     time::Instant,
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::sources::{Attachment, repeating};
 use crate::{
     config::{Config, SourceConfig},
     format::{Colour, Format},
-    http,
+    http::{self, Tls},
     pipeline::{self, Clock, Parts, Pipeline, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
     sink::{self, Workers},
@@ -36,6 +35,8 @@ const PINGS_MAX: usize = 16;
 const TOLD_MAX: usize = 1_024;
 /// Sources get this share of the grace, in percent; the rest is for judging, memory and sinks.
 const SOURCES_GRACE_PERCENT: u32 = 50;
+/// How often it is looked whether there is a new certificate.
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(60);
 /// How often silences are read from the store, where commands may have changed them.
 const SILENCES_EVERY: Duration = Duration::from_secs(2);
 /// How often alerts that nothing has changed for long are forgotten.
@@ -156,6 +157,7 @@ impl Daemon {
             sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
             sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
+        let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
         let attachment = Attachment {
             intake: &intake,
@@ -186,6 +188,9 @@ impl Daemon {
         });
         let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
         chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
+        if let Some(tls) = tls {
+            chores.spawn(tls.keep_fresh(CERTIFICATE_EVERY, stop_chores.clone()));
+        }
         chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));
         let grace = Duration::from_secs(config.shutdown_grace_s);
         Ok(Self { pipeline, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
@@ -261,12 +266,12 @@ async fn forget(store: Arc<dyn Store>, days: u32, stop: CancellationToken) {
 struct Bound {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
 }
 
 async fn bind(config: &Config) -> Result<Option<Bound>, StartError> {
     let Some(http) = &config.http else { return Ok(None) };
-    let tls = http.tls.as_ref().map(http::acceptor).transpose()?;
+    let tls = http.tls.as_ref().map(Tls::new).transpose()?;
     let error = |source| StartError::Listen { address: http.listen, source };
     let listener = TcpListener::bind(http.listen).await.map_err(error)?;
     let address = listener.local_addr().map_err(error)?;

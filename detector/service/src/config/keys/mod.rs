@@ -249,7 +249,11 @@ const HTTP: &[Key] = &[
         "Requests a second of one client (an API key, or an address without one); 429 beyond.",
     ),
     number("connections_max", 1_024, 1, 100_000, "Connections at once; further ones wait."),
-    optional_text("tls_cert", "/etc/bedrock-watch/tls.pem", "Certificates, PEM, own first. With tls_key: HTTPS alone."),
+    optional_text(
+        "tls_cert",
+        "/etc/bedrock-watch/tls.pem",
+        "Certificates, PEM, own first. With tls_key: HTTPS alone. Read again when it changes.",
+    ),
     optional_text("tls_key", "/etc/bedrock-watch/tls.key", "The private key of tls_cert, PEM."),
 ];
 
