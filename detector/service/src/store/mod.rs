@@ -23,7 +23,7 @@ pub use alert::{AlertFilter, Change, Page, Recorded, Resolution, Revision, Store
 pub use delivery::{Claim, DeadLetter, Destination, Settlement, Waiting};
 pub use digest::{DIGEST_BYTES, digest};
 pub use error::StoreError;
-pub use silence::Silence;
+pub use silence::{Matcher, Silence};
 pub use snapshot::{JournalEntry, Snapshot};
 
 /// What one or several judged batches changed; stored as a whole or not at all where the engine of the store can.
