@@ -211,7 +211,7 @@ impl Engine {
         if matches.has(call.time.0, &id) {
             return;
         }
-        matches.add(call.time.0, id, region, || StoredActor::of(call, shared));
+        matches.add(call.time.0, || id, region, || StoredActor::of(call, shared));
         verdict.reach(call.time.0, severity);
         if let Err(place) = verdict.names.binary_search_by(|known| (**known).cmp(&*call.name)) {
             verdict.names.insert(place, (*call.name).into());
@@ -313,7 +313,7 @@ fn note_day(
 ) {
     let max = usize::try_from(distinct_max).unwrap_or(usize::MAX);
     let day = principal.day_mut(call.time.day());
-    day.tally_mut(kind.outcome).add(call.time.0, EventId::new(&call.event_id), kind.region, actor);
+    day.tally_mut(kind.outcome).add(call.time.0, || EventId::new(&call.event_id), kind.region, actor);
     if kind.outcome == Outcome::Refused {
         day.note_refusal(call.error_code.as_deref().unwrap_or_default(), kind.model);
     }

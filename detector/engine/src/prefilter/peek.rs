@@ -56,31 +56,62 @@ struct Keys {
 impl Keys {
     /// Finds them; `None` unless each occurs exactly once.
     fn find(text: &[u8]) -> Option<Self> {
-        static EVENT: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(r#""event"#));
-        static ACCOUNT: LazyLock<memmem::Finder<'static>> =
-            LazyLock::new(|| memmem::Finder::new(r#""recipientAccountId""#));
-        let (mut time, mut source, mut name) = (None, None, None);
-        // Three of the keys share their beginning, so one search finds them all.
-        for at in EVENT.find_iter(text) {
-            let after = at.saturating_add(EVENT.needle().len());
-            let rest = text.get(after..)?;
-            let (slot, length) = match rest {
-                [b'T', b'i', b'm', b'e', b'"', ..] => (&mut time, 5),
-                [b'N', b'a', b'm', b'e', b'"', ..] => (&mut name, 5),
-                [b'S', b'o', b'u', b'r', b'c', b'e', b'"', ..] => (&mut source, 7),
-                _ => continue,
+        let (mut time, mut source, mut name, mut account) = (None, None, None, None);
+        // All four keys have `ent` before a capital letter, so one pass finds them all.
+        for_each_e_with_t(text, |e| {
+            let after = e.saturating_add(3);
+            let (slot, begins, ends): (_, &[u8], &[u8]) = match text.get(after) {
+                Some(b'T') => (&mut time, b"\"ev", b"entTime\""),
+                Some(b'S') => (&mut source, b"\"ev", b"entSource\""),
+                Some(b'N') => (&mut name, b"\"ev", b"entName\""),
+                Some(b'A') => (&mut account, b"\"recipi", b"entAccountId\""),
+                _ => return Some(()),
             };
-            if slot.replace(after.saturating_add(length)).is_some() {
-                return None;
+            let (before, from) = text.split_at_checked(e)?;
+            if before.ends_with(begins) && from.starts_with(ends) {
+                let key_ends = e.saturating_add(ends.len());
+                return slot.replace(key_ends).is_none().then_some(());
             }
-        }
-        let (time, source, name) = (time?, source?, name?);
-        let account = ACCOUNT.find(text)?.saturating_add(ACCOUNT.needle().len());
-        if ACCOUNT.find(text.get(account..)?).is_some() {
-            return None;
-        }
-        Some(Self { time, source, name, account })
+            Some(())
+        })?;
+        Some(Self { time: time?, source: source?, name: name?, account: account? })
     }
+}
+
+/// Shows `found` the place of each `e` that has a `t` two bytes after it, until it answers `None`.
+fn for_each_e_with_t(text: &[u8], mut found: impl FnMut(usize) -> Option<()>) -> Option<()> {
+    const BLOCK: usize = 32;
+    let shifted = text.get(2..)?;
+    let mut at = 0_usize;
+    let mut show = |at: usize, mut bits: u32| {
+        while bits != 0 {
+            found(at.wrapping_add(usize::try_from(bits.trailing_zeros()).ok()?))?;
+            bits &= bits.wrapping_sub(1);
+        }
+        Some(())
+    };
+    for (block, two_after) in text.as_chunks::<BLOCK>().0.iter().zip(shifted.as_chunks::<BLOCK>().0) {
+        show(at, e_with_t(block, two_after))?;
+        at = at.wrapping_add(BLOCK);
+    }
+    // The last block overlaps the one before it, unless the text is shorter than a block.
+    let (Some(block), Some(two_after)) = (last_but(text, 2), shifted.last_chunk::<BLOCK>()) else {
+        return (0..shifted.len()).try_for_each(|at| show(at, u32::from(text.get(at) == Some(&b'e'))));
+    };
+    let begins = shifted.len().saturating_sub(BLOCK);
+    let seen = u32::try_from(at.saturating_sub(begins)).ok()?;
+    show(begins, e_with_t(block, two_after) & u32::MAX.checked_shl(seen).unwrap_or(0))
+}
+
+/// The last block of the text without its last `left_out` bytes.
+fn last_but(text: &[u8], left_out: usize) -> Option<&[u8; 32]> {
+    text.get(..text.len().checked_sub(left_out)?)?.last_chunk()
+}
+
+/// A bit for each `e` of `block` with a `t` in the same place of `two_after`, the first byte's the lowest.
+fn e_with_t(block: &[u8; 32], two_after: &[u8; 32]) -> u32 {
+    let (block, two_after) = (u8x32::new(*block), u8x32::new(*two_after));
+    (block.simd_eq(u8x32::splat(b'e')) & two_after.simd_eq(u8x32::splat(b't'))).to_bitmask()
 }
 
 /// Whether the text has an escape with which a key or a value could be spelled in another way.
@@ -177,6 +208,32 @@ mod tests {
         check(r#","a":"{","b":{"c":{}}}"#, 1);
         check(r#","a":[{"b":"]"}],"c":"\"}"}}"#, 2);
         check(&format!(r#","a":"{}{{","b":"}}{}"}}}}{}"#, "x".repeat(31), "{".repeat(40), " ".repeat(9)), 2);
+    }
+
+    #[test]
+    fn shows_every_e_with_t_once_and_in_order() {
+        let check = |text: &str| {
+            let by_hand = (0..text.len()).filter(|at| {
+                text.as_bytes()[*at] == b'e' && text.as_bytes().get(at + 2) == Some(&b't')
+            });
+            let mut shown = Vec::new();
+            let all = for_each_e_with_t(text.as_bytes(), |at| {
+                shown.push(at);
+                Some(())
+            });
+            assert_eq!(all.is_some(), text.len() >= 2);
+            // A text shorter than a block is not searched for the `t`.
+            shown.retain(|at| text.as_bytes().get(at + 2) == Some(&b't'));
+            assert_eq!(shown, by_hand.collect::<Vec<_>>(), "{text}");
+        };
+        for before in 0..70 {
+            for after in 0..70 {
+                check(&format!("{}eet{}", "x".repeat(before), "x".repeat(after)));
+            }
+            check(&"ent".repeat(before));
+            check(&"eett".repeat(before));
+        }
+        assert_eq!(for_each_e_with_t(b"the ent and another ent", |at| (at < 4).then_some(())), None);
     }
 
     #[test]

@@ -65,15 +65,22 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Counts an event.
-    pub(crate) fn add(&mut self, second: u32, id: EventId, region: u8, actor: impl FnOnce() -> StoredActor) {
+    pub(crate) fn add(&mut self, second: u32, id: impl FnOnce() -> EventId, region: u8, actor: impl FnOnce() -> StoredActor) {
         self.count = self.count.saturating_add(1);
         self.last = self.last.max(second);
         insert_sorted(&mut self.regions, region);
-        let key = (second, id);
-        if self.earliest.len() >= EVENT_IDS_MAX && self.earliest.last().is_some_and(|last| *last <= key) {
+        let is_full = self.earliest.len() >= EVENT_IDS_MAX;
+        if is_full && self.earliest.last().is_some_and(|(last, _)| *last < second) {
             return;
         }
-        let place = self.earliest.partition_point(|earlier| *earlier < key);
+        let key = (second, id());
+        let place = match self.earliest.last() {
+            Some(last) if *last < key => self.earliest.len(),
+            _ => self.earliest.partition_point(|earlier| *earlier < key),
+        };
+        if place >= EVENT_IDS_MAX {
+            return;
+        }
         self.earliest.insert(place, key);
         self.earliest.truncate(EVENT_IDS_MAX);
         if place == 0 {
@@ -100,11 +107,25 @@ impl Tally {
         for &region in &other.regions {
             insert_sorted(&mut self.regions, region);
         }
-        self.earliest.extend_from_slice(&other.earliest);
-        self.earliest.sort_unstable();
-        self.earliest.truncate(EVENT_IDS_MAX);
+        self.earliest = earliest_of(self.earliest, &other.earliest);
         self
     }
+}
+
+/// The earliest of two lists that are in judging order.
+fn earliest_of(own: Vec<(u32, EventId)>, others: &[(u32, EventId)]) -> Vec<(u32, EventId)> {
+    if own.is_empty() {
+        return others.to_vec();
+    }
+    let (mut own, mut others) = (own.into_iter().peekable(), others.iter().peekable());
+    let next = || {
+        let is_own = match (own.peek(), others.peek()) {
+            (Some(own), Some(other)) => own <= *other,
+            (own, _) => own.is_some(),
+        };
+        if is_own { own.next() } else { others.next().cloned() }
+    };
+    std::iter::from_fn(next).take(EVENT_IDS_MAX).collect()
 }
 
 /// The distinct things a principal used; strings by a short hash, because only their number is told.
@@ -168,6 +189,17 @@ impl Day {
             .iter()
             .filter(|(outcome, _)| counted(counts, *outcome))
             .fold(Tally::default(), |sum, (_, tally)| sum.merged(tally))
+    }
+
+    /// The regions of the events that a rule of this kind rests on, sorted.
+    pub(crate) fn regions(&self, counts: Counts) -> Vec<u8> {
+        let mut regions = Vec::new();
+        for (_, tally) in self.outcomes.iter().filter(|(outcome, _)| counted(counts, *outcome)) {
+            for &region in &tally.regions {
+                insert_sorted(&mut regions, region);
+            }
+        }
+        regions
     }
 
     /// How many events a rule of this kind rests on.
