@@ -72,7 +72,8 @@ impl Second {
         let of_day = self.0 % DAY_S;
         let (hour, minute, second) = (of_day / 3_600, of_day / MINUTE_S % 60, of_day % 60);
         let mut text = *b"0000-00-00T00:00:00Z";
-        let numbers = [(0_usize, year / 100), (2, year % 100), (5, month), (8, day), (11, hour), (14, minute), (17, second)];
+        let numbers =
+            [(0_usize, year / 100), (2, year % 100), (5, month), (8, day), (11, hour), (14, minute), (17, second)];
         for (at, number) in numbers {
             if let Some([tens, ones]) = text.get_mut(at..at.saturating_add(2))
                 && let (Ok(upper), Ok(lower)) = (u8::try_from(number / 10), u8::try_from(number % 10))

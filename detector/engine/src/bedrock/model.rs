@@ -21,15 +21,25 @@ pub fn normalise_model(model_id: &str) -> Cow<'_, str> {
     if is_opaque(model_id) {
         return Cow::Borrowed(UNRESOLVED);
     }
-    let last = model_id.rsplit('/').next().unwrap_or(model_id);
+    let last = after_last_slash(model_id);
     let bare = GEOGRAPHIES.iter().find_map(|prefix| last.strip_prefix(prefix)).unwrap_or(last);
     Cow::Borrowed(bare)
 }
 
 fn is_opaque(model_id: &str) -> bool {
-    let Some(resource) = model_id.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(4)) else { return false };
-    let kind = resource.split('/').next().unwrap_or(resource);
-    OPAQUE_RESOURCES.contains(&kind)
+    // arn:partition:service:region:account:resource
+    let Some(colon) = memchr::memchr_iter(b':', model_id.as_bytes()).nth(4) else { return false };
+    let Some(resource) = model_id.get(colon.saturating_add(1)..).filter(|_| model_id.starts_with("arn:")) else {
+        return false;
+    };
+    let end = memchr::memchr2(b'/', b':', resource.as_bytes()).unwrap_or(resource.len());
+    resource.get(..end).is_some_and(|kind| OPAQUE_RESOURCES.contains(&kind))
+}
+
+/// The last segment of an ARN or id.
+pub(crate) fn after_last_slash(id: &str) -> &str {
+    let start = memchr::memrchr(b'/', id.as_bytes()).map_or(0, |slash| slash.saturating_add(1));
+    id.get(start..).unwrap_or(id)
 }
 
 #[cfg(test)]

@@ -54,7 +54,8 @@ pub fn decode_by_the_book(bytes: &[u8]) -> Result<Activity<'_>, DecodeError> {
 fn checked_text(bytes: &[u8]) -> Result<&str, DecodeError> {
     let text = simdutf8::compat::from_utf8(bytes).map_err(|error| DecodeError::NotUtf8 { at: error.valid_up_to() })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let text = text.trim_matches([' ', '\t', '\r', '\n']);
+    let is_trimmed = text.starts_with('{') && text.ends_with('}');
+    let text = if is_trimmed { text } else { text.trim_matches([' ', '\t', '\r', '\n']) };
     if text.is_empty() {
         return Err(DecodeError::Empty);
     }

@@ -12,7 +12,7 @@ use crate::{
         compose::{correlation_alert, event_alert},
         identity::alert_id,
     },
-    bedrock::{Outcome, is_enabling, is_inference},
+    bedrock::{Outcome, is_enabling},
     decode::{CallFields, section},
     hashing::short_hash_of,
     order::{EventId, Evidence},
@@ -27,8 +27,7 @@ use crate::{
 
 impl Engine {
     /// Takes a call into its principal's history and judges what that changes.
-    pub(super) fn note_principal(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
-        let inference = is_inference(&call.source, &call.name);
+    pub(super) fn note_principal(&mut self, call: &ApiCall<'_>, inference: bool, changes: &mut Vec<AlertChange>) {
         let enabled = call.error_code.is_none() && is_enabling(&call.source, &call.name);
         if inference {
             self.note_inference(call, changes);

@@ -213,9 +213,8 @@ mod tests {
     #[test]
     fn shows_every_e_with_t_once_and_in_order() {
         let check = |text: &str| {
-            let by_hand = (0..text.len()).filter(|at| {
-                text.as_bytes()[*at] == b'e' && text.as_bytes().get(at + 2) == Some(&b't')
-            });
+            let by_hand =
+                (0..text.len()).filter(|at| text.as_bytes()[*at] == b'e' && text.as_bytes().get(at + 2) == Some(&b't'));
             let mut shown = Vec::new();
             let all = for_each_e_with_t(text.as_bytes(), |at| {
                 shown.push(at);

@@ -65,7 +65,13 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Counts an event.
-    pub(crate) fn add(&mut self, second: u32, id: impl FnOnce() -> EventId, region: u8, actor: impl FnOnce() -> StoredActor) {
+    pub(crate) fn add(
+        &mut self,
+        second: u32,
+        id: impl FnOnce() -> EventId,
+        region: u8,
+        actor: impl FnOnce() -> StoredActor,
+    ) {
         self.count = self.count.saturating_add(1);
         self.last = self.last.max(second);
         insert_sorted(&mut self.regions, region);

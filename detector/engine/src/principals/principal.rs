@@ -251,8 +251,13 @@ impl Principal {
         self.models.retain(|&(_, last)| last >= horizon);
         self.renew_first_of_regions();
         self.enablements.retain(|enabled| enabled.second >= horizon);
-        let baseline_s =
-            settings.baseline_days.saturating_mul(DAY_S).saturating_add(settings.lateness_s.saturating_mul(2));
+        // An alert names the baseline of the busiest second of its day, and may be written again a day later.
+        let baseline_s = settings
+            .baseline_days
+            .saturating_add(1)
+            .saturating_mul(DAY_S)
+            .saturating_add(settings.lateness_s.saturating_mul(2))
+            .saturating_add(WINDOWS_S);
         let oldest_minute = watermark.saturating_sub(baseline_s) / MINUTE_S;
         self.minutes.retain(|&(minute, _)| minute >= oldest_minute);
         let history_s = settings.history_days.saturating_mul(DAY_S).saturating_add(keep_s);

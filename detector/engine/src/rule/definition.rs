@@ -4,6 +4,7 @@
 
 use super::{
     clause::{self, Clause},
+    floors::Floors,
     logic::{Logic, Search},
     matcher,
     template::Template,
@@ -120,6 +121,8 @@ pub struct Rule {
     pub(super) windows: Vec<(Metric, u32)>,
     pub(super) refusals_only: bool,
     pub(super) alerts: bool,
+    /// Follows from the condition.
+    pub(super) floors: Floors,
 }
 
 impl Rule {
