@@ -26,7 +26,12 @@ impl Second {
     /// text is no such time, or lies outside 1970..2106.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        parse_fixed(text.as_bytes()).or_else(|| parse_general(text))
+        Self::parse_bytes(text.as_bytes())
+    }
+
+    /// [`Second::parse`], of a text that may not be UTF-8.
+    pub(crate) fn parse_bytes(text: &[u8]) -> Option<Self> {
+        parse_fixed(text).or_else(|| parse_general(str::from_utf8(text).ok()?))
     }
 
     /// Seconds since 1970, wherever `seconds` is representable.

@@ -121,10 +121,9 @@ fn insight<'a, R>(record: &Record<'a, R>) -> Option<Activity<'a>> {
 
 /// Decodes a bare record as CloudTrail writes it.
 fn bare_call(text: &str) -> Option<Activity<'_>> {
-    let record: Record<'_, compact::RawText<'_>> = compact::parse(text).ok()?;
-    if !call::is_call(&record) {
-        return None;
-    }
+    let mut read: Option<Record<'_, compact::RawText<'_>>> = None;
+    compact::parse(text, &mut read).ok()?;
+    let record = read.filter(call::is_call)?;
     call::call(record, text, None).ok().map(|call| Activity::Call(Box::new(call)))
 }
 
@@ -134,7 +133,11 @@ fn enveloped_call(text: &str) -> Option<Activity<'_>> {
     if text.starts_with(r#"{"eventVersion""#) {
         return None;
     }
-    let Enveloped { account, record, detail } = compact::parse::<Enveloped<'_, compact::RawText<'_>>>(text).ok()?;
-    let record = record.filter(call::is_call)?;
+    let mut read: Option<Enveloped<'_, compact::RawText<'_>>> = None;
+    compact::parse(text, &mut read).ok()?;
+    let Enveloped { account, record: Some(record), detail } = read? else { return None };
+    if !call::is_call(&record) {
+        return None;
+    }
     call::call(record, detail, wire::text(account)).ok().map(|call| Activity::Call(Box::new(call)))
 }

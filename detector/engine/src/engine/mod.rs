@@ -299,7 +299,7 @@ impl Engine {
     fn handle_call(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let late = self.is_late(&call.account, call.time);
         self.note_time(&call.account, call.time);
-        if !self.interest.admits_now(&call.source, &call.name) {
+        if !self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes()) {
             self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
             return;
         }

@@ -82,16 +82,16 @@ impl Interest {
         self.others == Bound::Everything
     }
 
-    /// [`Self::admits`], remembered.
-    pub fn admits_now(&mut self, source: &str, name: &str) -> bool {
+    /// [`Self::admits`], remembered; what is no UTF-8 is admitted, for others to refuse.
+    pub fn admits_now(&mut self, source: &[u8], name: &[u8]) -> bool {
         let hash = usize::try_from(short_hash_of(name)).unwrap_or(0);
-        let Some(place) = self.asked.get_mut(hash % ASKED_MAX) else { return self.admits(source, name) };
-        if let Some(asked) = place
-            && *asked.name == *name
-            && *asked.source == *source
+        if let Some(Some(asked)) = self.asked.get(hash % ASKED_MAX)
+            && asked.name.as_bytes() == name
+            && asked.source.as_bytes() == source
         {
             return asked.admitted;
         }
+        let (Ok(source), Ok(name)) = (str::from_utf8(source), str::from_utf8(name)) else { return true };
         let admitted = self.admits(source, name);
         if name.len().max(source.len()) <= NAME_BYTES_MAX
             && let Some(place) = self.asked.get_mut(hash % ASKED_MAX)
@@ -147,7 +147,7 @@ mod tests {
         let mut check = |source: &str, name: &str, expected| {
             assert_eq!(interest.admits(source, name), expected, "{source} {name}");
             for _ in 0..2 {
-                assert_eq!(interest.admits_now(source, name), expected, "{source} {name}");
+                assert_eq!(interest.admits_now(source.as_bytes(), name.as_bytes()), expected, "{source} {name}");
             }
         };
         check("ec2.amazonaws.com", "DeleteSecurityGroup", true);

@@ -14,10 +14,10 @@ pub struct Peek<'a> {
     pub time: Second,
     /// `recipientAccountId`.
     pub account: &'a str,
-    /// `eventSource`.
-    pub source: &'a str,
-    /// `eventName`.
-    pub name: &'a str,
+    /// `eventSource`; nobody looked yet whether it is UTF-8.
+    pub source: &'a [u8],
+    /// `eventName`; nobody looked yet whether it is UTF-8.
+    pub name: &'a [u8],
 }
 
 /// Reads the four fields of a CloudTrail record, bare or in an EventBridge envelope, if they can be read off.
@@ -29,11 +29,11 @@ pub struct Peek<'a> {
 #[must_use]
 pub fn peek(bytes: &[u8]) -> Option<Peek<'_>> {
     let text = bytes.trim_ascii();
-    if !(text.starts_with(b"{") && text.ends_with(b"}")) || has_alternative_spelling(text) {
+    if !(text.starts_with(b"{") && text.ends_with(b"}")) {
         return None;
     }
     let keys = Keys::find(text)?;
-    let time = Second::parse(string_after(text, keys.time)?.0)?;
+    let time = Second::parse_bytes(string_after(text, keys.time)?.0)?;
     let (source, _) = string_after(text, keys.source)?;
     let (name, _) = string_after(text, keys.name)?;
     let (account, account_end) = string_after(text, keys.account)?;
@@ -42,7 +42,8 @@ pub fn peek(bytes: &[u8]) -> Option<Peek<'_>> {
         2 => mentions_detail(text.get(..keys.name)?),
         _ => false,
     };
-    (is_beside_name && !account.is_empty()).then_some(Peek { time, account, source, name })
+    let account = std::str::from_utf8(account).ok().filter(|account| !account.is_empty())?;
+    is_beside_name.then_some(Peek { time, account, source, name })
 }
 
 /// Where the four keys end.
@@ -54,35 +55,36 @@ struct Keys {
 }
 
 impl Keys {
-    /// Finds them; `None` unless each occurs exactly once.
+    /// Finds them; `None` unless each occurs exactly once and can be written in no other way.
     fn find(text: &[u8]) -> Option<Self> {
         let (mut time, mut source, mut name, mut account) = (None, None, None, None);
-        // All four keys have `ent` before a capital letter, so one pass finds them all.
-        for_each_e_with_t(text, |e| {
-            let after = e.saturating_add(3);
-            let (slot, begins, ends): (_, &[u8], &[u8]) = match text.get(after) {
-                Some(b'T') => (&mut time, b"\"ev", b"entTime\""),
-                Some(b'S') => (&mut source, b"\"ev", b"entSource\""),
-                Some(b'N') => (&mut name, b"\"ev", b"entName\""),
-                Some(b'A') => (&mut account, b"\"recipi", b"entAccountId\""),
+        // All four keys have `nt` before a capital letter, so one pass finds them all.
+        let has_backslash = for_each_nt(text, |at| {
+            let (slot, begins, ends): (_, &[u8], &[u8]) = match text.get(at.saturating_add(2)) {
+                Some(b'T') => (&mut time, b"\"eve", b"ntTime\""),
+                Some(b'S') => (&mut source, b"\"eve", b"ntSource\""),
+                Some(b'N') => (&mut name, b"\"eve", b"ntName\""),
+                Some(b'A') => (&mut account, b"\"recipie", b"ntAccountId\""),
                 _ => return Some(()),
             };
-            let (before, from) = text.split_at_checked(e)?;
+            let (before, from) = text.split_at_checked(at)?;
             if before.ends_with(begins) && from.starts_with(ends) {
-                let key_ends = e.saturating_add(ends.len());
+                let key_ends = at.saturating_add(ends.len());
                 return slot.replace(key_ends).is_none().then_some(());
             }
             Some(())
         })?;
+        if has_backslash && has_alternative_spelling(text) {
+            return None;
+        }
         Some(Self { time: time?, source: source?, name: name?, account: account? })
     }
 }
 
-/// Shows `found` the place of each `e` that has a `t` two bytes after it, until it answers `None`.
-fn for_each_e_with_t(text: &[u8], mut found: impl FnMut(usize) -> Option<()>) -> Option<()> {
+/// Shows `found` each place where `nt` stands, until it answers `None`. Returns whether the text has a backslash.
+fn for_each_nt(text: &[u8], mut found: impl FnMut(usize) -> Option<()>) -> Option<bool> {
     const BLOCK: usize = 32;
-    let shifted = text.get(2..)?;
-    let mut at = 0_usize;
+    let shifted = text.get(1..)?;
     let mut show = |at: usize, mut bits: u32| {
         while bits != 0 {
             found(at.wrapping_add(usize::try_from(bits.trailing_zeros()).ok()?))?;
@@ -90,28 +92,28 @@ fn for_each_e_with_t(text: &[u8], mut found: impl FnMut(usize) -> Option<()>) ->
         }
         Some(())
     };
-    for (block, two_after) in text.as_chunks::<BLOCK>().0.iter().zip(shifted.as_chunks::<BLOCK>().0) {
-        show(at, e_with_t(block, two_after))?;
+    let mut backslashes = u8x32::splat(0);
+    let mut at = 0_usize;
+    for (block, next) in text.as_chunks::<BLOCK>().0.iter().zip(shifted.as_chunks::<BLOCK>().0) {
+        let (block, next) = (u8x32::new(*block), u8x32::new(*next));
+        backslashes |= block.simd_eq(u8x32::splat(b'\\'));
+        show(at, n_with_t(block, next))?;
         at = at.wrapping_add(BLOCK);
     }
-    // The last block overlaps the one before it, unless the text is shorter than a block.
-    let (Some(block), Some(two_after)) = (last_but(text, 2), shifted.last_chunk::<BLOCK>()) else {
-        return (0..shifted.len()).try_for_each(|at| show(at, u32::from(text.get(at) == Some(&b'e'))));
-    };
-    let begins = shifted.len().saturating_sub(BLOCK);
-    let seen = u32::try_from(at.saturating_sub(begins)).ok()?;
-    show(begins, e_with_t(block, two_after) & u32::MAX.checked_shl(seen).unwrap_or(0))
+    // At most a block is left.
+    let mut last = [b' '; BLOCK + 1];
+    for (to, from) in last.iter_mut().zip(text.get(at..)?) {
+        *to = *from;
+    }
+    let (block, next) = (u8x32::new(*last.first_chunk()?), u8x32::new(*last.last_chunk()?));
+    backslashes |= block.simd_eq(u8x32::splat(b'\\'));
+    show(at, n_with_t(block, next))?;
+    Some(backslashes.to_bitmask() != 0)
 }
 
-/// The last block of the text without its last `left_out` bytes.
-fn last_but(text: &[u8], left_out: usize) -> Option<&[u8; 32]> {
-    text.get(..text.len().checked_sub(left_out)?)?.last_chunk()
-}
-
-/// A bit for each `e` of `block` with a `t` in the same place of `two_after`, the first byte's the lowest.
-fn e_with_t(block: &[u8; 32], two_after: &[u8; 32]) -> u32 {
-    let (block, two_after) = (u8x32::new(*block), u8x32::new(*two_after));
-    (block.simd_eq(u8x32::splat(b'e')) & two_after.simd_eq(u8x32::splat(b't'))).to_bitmask()
+/// A bit for each `n` of `block` with a `t` in the same place of `next`, the first byte's the lowest.
+fn n_with_t(block: u8x32, next: u8x32) -> u32 {
+    (block.simd_eq(u8x32::splat(b'n')) & next.simd_eq(u8x32::splat(b't'))).to_bitmask()
 }
 
 /// Whether the text has an escape with which a key or a value could be spelled in another way.
@@ -120,7 +122,7 @@ fn has_alternative_spelling(text: &[u8]) -> bool {
 }
 
 /// The string value that follows a key which ends at `at`, and where it ends.
-fn string_after(text: &[u8], at: usize) -> Option<(&str, usize)> {
+fn string_after(text: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let rest = text.get(at..)?;
     // Written compactly, as nearly always; else white space may stand on both sides of the colon.
     let value = match rest {
@@ -131,7 +133,7 @@ fn string_after(text: &[u8], at: usize) -> Option<(&str, usize)> {
     // An escape would have to be resolved.
     let (string, rest) = value.split_at_checked(end)?;
     let rest = rest.strip_prefix(b"\"")?;
-    Some((std::str::from_utf8(string).ok()?, text.len().saturating_sub(rest.len())))
+    Some((string, text.len().saturating_sub(rest.len())))
 }
 
 /// How many levels more are closed than opened in `rest`, which begins outside a string.
@@ -151,14 +153,18 @@ fn levels_closed_in_blocks(rest: &[u8]) -> Option<i64> {
     }
     for block in blocks.iter().chain([&last]) {
         let block = u8x32::new(*block);
-        let found = |byte: u8| block.simd_eq(u8x32::splat(byte)).to_bitmask();
-        if found(b'\\') | found(b'[') | found(b']') != 0 {
+        let is = |byte: u8| block.simd_eq(u8x32::splat(byte));
+        if (is(b'\\') | is(b'[') | is(b']')).to_bitmask() != 0 {
             return None;
         }
-        let inside = prefix_parity(found(b'"')) ^ in_string;
-        let (opening, closing) = (found(b'{') & !inside, found(b'}') & !inside);
-        closed = closed.saturating_add(i64::from(closing.count_ones())).saturating_sub(i64::from(opening.count_ones()));
+        let inside = prefix_parity(is(b'"').to_bitmask()) ^ in_string;
         in_string = if inside >> 31 == 1 { u32::MAX } else { 0 };
+        let braces = (is(b'{') | is(b'}')).to_bitmask() & !inside;
+        if braces != 0 {
+            let opening = (is(b'{').to_bitmask() & braces).count_ones();
+            let closing = braces.count_ones().saturating_sub(opening);
+            closed = closed.saturating_add(i64::from(closing)).saturating_sub(i64::from(opening));
+        }
     }
     Some(closed)
 }
@@ -211,28 +217,25 @@ mod tests {
     }
 
     #[test]
-    fn shows_every_e_with_t_once_and_in_order() {
+    fn shows_every_place_once_and_in_order() {
         let check = |text: &str| {
-            let by_hand =
-                (0..text.len()).filter(|at| text.as_bytes()[*at] == b'e' && text.as_bytes().get(at + 2) == Some(&b't'));
+            let by_hand: Vec<usize> = text.match_indices("nt").map(|(at, _)| at).collect();
             let mut shown = Vec::new();
-            let all = for_each_e_with_t(text.as_bytes(), |at| {
+            let has_backslash = for_each_nt(text.as_bytes(), |at| {
                 shown.push(at);
                 Some(())
             });
-            assert_eq!(all.is_some(), text.len() >= 2);
-            // A text shorter than a block is not searched for the `t`.
-            shown.retain(|at| text.as_bytes().get(at + 2) == Some(&b't'));
-            assert_eq!(shown, by_hand.collect::<Vec<_>>(), "{text}");
+            assert_eq!(has_backslash, (!text.is_empty()).then(|| text.contains('\\')), "{text}");
+            assert_eq!(shown, by_hand, "{text}");
         };
-        for before in 0..70 {
+        for before in 0..100 {
             for after in 0..70 {
-                check(&format!("{}eet{}", "x".repeat(before), "x".repeat(after)));
+                check(&format!("{}nnt{}", "x".repeat(before), "x".repeat(after)));
             }
-            check(&"ent".repeat(before));
-            check(&"eett".repeat(before));
+            check(&"nt".repeat(before));
+            check(&format!("{}\\t", "n".repeat(before)));
         }
-        assert_eq!(for_each_e_with_t(b"the ent and another ent", |at| (at < 4).then_some(())), None);
+        assert_eq!(for_each_nt(b"ant and another ant", |at| (at < 4).then_some(())), None);
     }
 
     #[test]

@@ -153,7 +153,7 @@ impl Asked<'_> {
         if !rule.floors().iter().all(|floor| self.0.reaches(floor)) {
             return None;
         }
-        rule.level_on_floors().or_else(|| rule.matches(&self.0))
+        rule.matches_on_floors(&self.0)
     }
 }
 

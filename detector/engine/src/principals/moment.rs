@@ -29,7 +29,7 @@ pub(crate) struct PrincipalMoment<'a> {
     pub(crate) models: &'a [Seen],
     pub(crate) settings: &'a Settings,
     pub(crate) second: u32,
-    /// The accepted invocations of a window of so many seconds that ends now, where that is known already.
+    /// The invocations in a window of so many seconds that ends now, where that is known already.
     pub(crate) known_window: Option<(u32, u32)>,
     /// The baseline, once a rule asked for it.
     pub(crate) baseline: Cell<Option<CachedBaseline>>,
@@ -60,11 +60,11 @@ impl PrincipalMoment<'_> {
 
     /// Accepted and refused invocations in the window.
     pub(crate) fn invocations(&self, seconds: u32) -> u32 {
-        let accepted = match self.known_window {
+        match self.known_window {
             Some((of, known)) if of == seconds => known,
-            _ => sum(self.accepted(seconds), |kind| kind.outcome != Outcome::Throttled),
-        };
-        accepted.saturating_add(sum(self.refused(seconds), |_| true))
+            _ => sum(self.accepted(seconds), |kind| kind.outcome != Outcome::Throttled)
+                .saturating_add(sum(self.refused(seconds), |_| true)),
+        }
     }
 
     /// Shows `found` each model called in the window, in no particular order.

@@ -1,13 +1,14 @@
 //! The counts without which a rule about principals certainly does not match.
 //!
-//! They are asked first, because nearly every second fails them and a comparison of numbers costs little. Where a rule
-//! consists of nothing else, they are the whole answer. Deliberately only what the condition says in so many words:
-//! window counts joined by "and".
+//! They are asked first, because a comparison of numbers costs little; only the rest of the condition is left to the
+//! matcher, and often nothing is. Deliberately only what the condition says in so many words: window counts joined by
+//! "and".
 
 use super::{
     definition::Rule,
     logic::{Check, Comparison, Item, Logic, Search},
-    value::{Field, Metric},
+    matcher,
+    value::{Field, Fields, Metric},
 };
 use crate::alert::Severity;
 
@@ -22,19 +23,20 @@ pub(crate) struct Floor {
 }
 
 /// What a rule needs at least.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Floors {
     floors: Vec<Floor>,
-    /// Whether the rule matches wherever all are reached.
-    suffice: bool,
+    /// What else has to hold.
+    rest: Vec<Logic>,
 }
 
 impl Floors {
     /// What follows from a condition.
     pub(super) fn of(condition: &Logic, searches: &[Search]) -> Self {
         let mut floors = Vec::new();
-        let suffice = gather(condition, searches, &mut floors);
-        Self { floors, suffice }
+        let parts = if let Logic::All(parts) = condition { parts.as_slice() } else { std::slice::from_ref(condition) };
+        let rest = parts.iter().filter(|part| !gather(part, searches, &mut floors)).cloned().collect();
+        Self { floors, rest }
     }
 }
 
@@ -44,9 +46,10 @@ impl Rule {
         &self.floors.floors
     }
 
-    /// The level with which it matches wherever its floors are reached, if they are all it asks for.
-    pub(crate) fn level_on_floors(&self) -> Option<Severity> {
-        (self.floors.suffice && self.levels.is_empty()).then_some(self.about.severity)
+    /// [`Rule::matches`], of an event that reaches all floors.
+    pub(crate) fn matches_on_floors(&self, event: &impl Fields) -> Option<Severity> {
+        let rest = &self.floors.rest;
+        rest.iter().all(|part| matcher::holds(part, &self.searches, event)).then(|| self.level(event))
     }
 }
 
@@ -91,4 +94,43 @@ fn gather_item(item: &Item, floors: &mut Vec<Floor>) -> bool {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared with the bounds of u32")]
 fn whole(number: f64) -> Option<u32> {
     (number >= 0.0 && number <= f64::from(u32::MAX)).then_some(number as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rule::{RuleFile, RuleSet};
+
+    fn check(detection: &str, expected: &[(Metric, u32, u32)], suffice: bool) {
+        let text = format!(
+            "title: t\nlogsource:\n  product: bedrock-watch\n  service: principal\ndetection:\n{detection}\nlevel: high\n"
+        );
+        let rules = RuleSet::compile(&[RuleFile { path: "r".to_owned(), id: "r".to_owned(), text }]);
+        let rules = rules.unwrap_or_else(|problems| panic!("{detection}: {problems:?}"));
+        let rule = &rules.rules()[0];
+        let floors: Vec<_> = rule.floors().iter().map(|floor| (floor.metric, floor.seconds, floor.least)).collect();
+        assert_eq!(floors, expected, "{detection}");
+        assert_eq!(rule.floors.rest.is_empty(), suffice, "{detection}");
+    }
+
+    #[test]
+    fn gathers_what_is_needed() {
+        const CALLS: &str = "watch.principal.invocations_60s";
+        let item = |modifier: &str| format!("  a:\n    {CALLS}{modifier}\n  condition: a");
+        let calls = |least| [(Metric::Invocations, 60, least)];
+        check(&item("|gte: 100"), &calls(100), true);
+        check(&item("|gt: 100"), &calls(101), true);
+        check(&item("|gte: 2.5"), &calls(3), true);
+        check(&item("|lt: 100"), &[], false);
+        check(&item(": 7"), &calls(7), false);
+        check(&item("|gte: [3, 4]"), &[], false);
+        let two = "  a:\n    watch.principal.models_10m|gte: 5\n    watch.principal.new_models_10m|gte: 2";
+        let both = [(Metric::Models, 600, 5), (Metric::NewModels, 600, 2)];
+        check(&format!("{two}\n  condition: a"), &both, true);
+        check(&format!("{two}\n  condition: 1 of a*"), &both, true);
+        check(&format!("{two}\n  condition: not a"), &[], false);
+        let third = "  b:\n    - watch.principal.burst_ratio|gte: 5\n    - watch.principal.baseline_known: false";
+        check(&format!("{two}\n{third}\n  condition: a and b"), &both, false);
+        check(&format!("{two}\n{third}\n  condition: a or b"), &[], false);
+    }
 }

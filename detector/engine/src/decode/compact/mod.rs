@@ -15,16 +15,15 @@ use super::{
 };
 use quotes::Quotes;
 
-/// Parses the whole of `text`, which may nest as deep as [`NESTING_MAX`].
-pub(super) fn parse<'a, T: Read<'a>>(text: &'a str) -> Result<T, NotCompact> {
+/// Parses the whole of `text`, which may nest as deep as [`NESTING_MAX`], into `slot`.
+pub(super) fn parse<'a, T: Read<'a>>(text: &'a str, slot: &mut Option<T>) -> Result<(), NotCompact> {
     let mut parser = Compact::new(text);
-    let mut value = None;
-    T::read(&mut parser, &mut value)?;
+    T::read(&mut parser, slot)?;
     // Control characters may stand between tokens only, and there this parser wants none.
     if parser.at != text.len() || parser.quotes.passed_control_character() {
         return Err(NotCompact);
     }
-    value.ok_or(NotCompact)
+    Ok(())
 }
 
 /// The text is not what this parser reads; it may well be JSON.
@@ -82,8 +81,6 @@ pub(super) struct Compact<'a> {
     at: usize,
     /// The quotes from `at` on, which the parser passes one by one.
     quotes: Quotes<'a>,
-    /// Where the first backslash from `at` on stands; the text's length if there is none.
-    backslash: usize,
     /// How many levels more the text may nest.
     levels: usize,
 }
@@ -91,8 +88,7 @@ pub(super) struct Compact<'a> {
 impl<'a> Compact<'a> {
     fn new(text: &'a str) -> Self {
         let bytes = text.as_bytes();
-        let backslash = memchr::memchr(b'\\', bytes).unwrap_or(bytes.len());
-        Self { text, bytes, at: 0, quotes: Quotes::new(bytes), backslash, levels: NESTING_MAX }
+        Self { text, bytes, at: 0, quotes: Quotes::new(bytes), levels: NESTING_MAX }
     }
 
     /// Where the next token begins.
@@ -180,7 +176,7 @@ impl<'a> Compact<'a> {
     #[inline]
     fn pass_plain_string(&mut self) -> Result<(usize, usize), NotCompact> {
         let (start, end) = self.pass_string()?;
-        if self.backslash < end { Err(NotCompact) } else { Ok((start, end)) }
+        if self.quotes.backslash() < end { Err(NotCompact) } else { Ok((start, end)) }
     }
 
     /// A string without escapes.
@@ -191,15 +187,13 @@ impl<'a> Compact<'a> {
 
     fn skip_string(&mut self) -> Result<(), NotCompact> {
         let (_, end) = self.pass_string()?;
-        while self.backslash < end {
-            let escaped = self.backslash.wrapping_add(1);
+        while self.quotes.backslash() < end {
+            let escaped = self.quotes.backslash().wrapping_add(1);
             match self.bytes.get(escaped) {
                 Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => {}
                 _ => return Err(NotCompact),
             }
-            let further = escaped.wrapping_add(1);
-            let next = self.bytes.get(further..).and_then(|rest| memchr::memchr(b'\\', rest));
-            self.backslash = next.map_or(self.bytes.len(), |next| further.wrapping_add(next));
+            self.quotes.pass_backslashes(self.bytes, escaped.wrapping_add(1));
         }
         Ok(())
     }
@@ -284,7 +278,7 @@ mod tests {
     #[test]
     fn accepts_compact_json_and_nothing_else() {
         let check = |text: &str, expected: bool| {
-            assert_eq!(parse::<IgnoredAny>(text).is_ok(), expected, "{text}");
+            assert_eq!(parse::<IgnoredAny>(text, &mut None).is_ok(), expected, "{text}");
             assert!(!expected || serde_json::from_str::<IgnoredAny>(text).is_ok(), "{text}");
         };
         for text in ["0", "-0", "10.5", "1e9", "-1.25E-3", "true", "null", "{}", "[]", r#""""#, r#""é""#] {

@@ -15,6 +15,8 @@ pub(super) struct Quotes<'a> {
     block_at: usize,
     /// Its quotes that were not given out yet, the first byte's bit the lowest.
     found: u64,
+    /// Where the first backslash stands that was not passed, of the blocks so far; the greatest number for none.
+    backslash: usize,
     /// Whether the first byte of `rest` is escaped: 1 or 0.
     first_is_escaped: u64,
     /// The least byte in each place of the blocks so far.
@@ -27,7 +29,14 @@ impl<'a> Quotes<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
         // The first block ends where the text begins.
         let block_at = 0_usize.wrapping_sub(BLOCK);
-        Self { rest: bytes, block_at, found: 0, first_is_escaped: 0, least: u8x32::splat(u8::MAX) }
+        Self {
+            rest: bytes,
+            block_at,
+            found: 0,
+            backslash: usize::MAX,
+            first_is_escaped: 0,
+            least: u8x32::splat(u8::MAX),
+        }
     }
 
     /// Whether there was a control character up to the last quote that was given out, or shortly after it.
@@ -44,6 +53,20 @@ impl<'a> Quotes<'a> {
         let place = usize::try_from(self.found.trailing_zeros()).ok()?;
         self.found &= self.found.wrapping_sub(1);
         Some(self.block_at.wrapping_add(place))
+    }
+
+    /// Where the first backslash stands that was not passed; the greatest number if there is none up to the last quote
+    /// that was given out. One further on may be told too.
+    #[inline]
+    pub(super) const fn backslash(&self) -> usize {
+        self.backslash
+    }
+
+    /// Passes the backslashes of `bytes`, which is the whole text, before `place`.
+    pub(super) fn pass_backslashes(&mut self, bytes: &[u8], place: usize) {
+        let looked_at = self.block_at.wrapping_add(BLOCK).min(bytes.len());
+        let next = bytes.get(place..looked_at).and_then(|rest| memchr::memchr(b'\\', rest));
+        self.backslash = next.map_or(usize::MAX, |next| place.wrapping_add(next));
     }
 
     fn look_further(&mut self) -> Option<()> {
@@ -77,7 +100,13 @@ impl<'a> Quotes<'a> {
         let backslash = u8x32::splat(b'\\');
         let has_backslash = (low.simd_eq(backslash) | high.simd_eq(backslash)).to_bitmask() != 0;
         if has_backslash || self.first_is_escaped != 0 {
-            self.found &= !self.escaped(of(b'\\'));
+            let backslashes = of(b'\\');
+            if let Ok(place) = usize::try_from(backslashes.trailing_zeros())
+                && backslashes != 0
+            {
+                self.backslash = self.backslash.min(self.block_at.wrapping_add(place));
+            }
+            self.found &= !self.escaped(backslashes);
         }
     }
 
