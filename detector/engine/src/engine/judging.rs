@@ -17,8 +17,8 @@ use crate::{
     hashing::short_hash_of,
     order::{EventId, Evidence},
     principals::{
-        CallKind, Change, Court, Enablement, Principal, PrincipalMoment, StoredActor, Tally, insert_sorted, judge,
-        judge_again,
+        CallKind, Change, Court, Enablement, Principal, PrincipalMoment, StoredActor, Tally, insert_hash,
+        insert_sorted, judge, judge_again,
     },
     rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex},
     time::{DAY_S, Second, day_to_string},
@@ -337,7 +337,7 @@ fn note_day(
         if let Some(text) = text
             && known.len() < max
         {
-            insert_sorted(known, short_hash_of(text));
+            insert_hash(known, short_hash_of(text));
         }
     }
 }

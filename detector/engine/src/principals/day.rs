@@ -156,6 +156,25 @@ pub(crate) fn insert_sorted<T: Ord + Copy>(values: &mut Vec<T>, value: T) -> boo
     }
 }
 
+/// [`insert_sorted`], of a hash: hashes lie evenly, so that the place of one is known but for a few steps, while a binary
+/// search in thousands of them would wait for memory at every step.
+pub(crate) fn insert_hash(hashes: &mut Vec<u32>, hash: u32) {
+    const STEPS_MAX: usize = 64;
+    let share = (u64::from(hash).wrapping_mul(u64::try_from(hashes.len()).unwrap_or(0))) >> 32;
+    let guess = usize::try_from(share).unwrap_or(0);
+    let (before, after) = hashes.split_at_checked(guess).unwrap_or_default();
+    let down = before.iter().rev().take(STEPS_MAX).take_while(|known| **known >= hash).count();
+    let up = after.iter().take(STEPS_MAX).take_while(|known| **known < hash).count();
+    if down == STEPS_MAX || up == STEPS_MAX {
+        insert_sorted(hashes, hash);
+        return;
+    }
+    let place = guess.saturating_sub(down).saturating_add(up);
+    if hashes.get(place) != Some(&hash) {
+        hashes.insert(place, hash);
+    }
+}
+
 impl Day {
     /// An empty day.
     pub(crate) fn new(day: u32) -> Self {
@@ -225,5 +244,49 @@ pub(crate) fn counted(counts: Counts, outcome: Outcome) -> bool {
         Counts::Refusals => outcome == Outcome::Refused,
         Counts::Enablement => outcome == Outcome::Success,
         Counts::Matches => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_inserted_like_anything_else() {
+        let check = |hashes: &mut dyn Iterator<Item = u32>| {
+            let (mut by_guess, mut by_search) = (Vec::new(), Vec::new());
+            for hash in hashes {
+                insert_hash(&mut by_guess, hash);
+                insert_sorted(&mut by_search, hash);
+                assert_eq!(by_guess.len(), by_search.len(), "{hash}");
+            }
+            assert_eq!(by_guess, by_search);
+        };
+        let even = |number: u32| number.wrapping_mul(0x9e37_79b9);
+        check(&mut (0..3_000).map(even));
+        check(&mut (0..3_000).map(|number| even(number % 700)));
+        check(&mut (0..500));
+        check(&mut (0..500).rev().map(|number| u32::MAX - number));
+        check(&mut [u32::MAX, 0, u32::MAX, 0, 1].into_iter());
+    }
+
+    #[test]
+    fn the_earliest_of_two_lists() {
+        let list = |seconds: &[u32]| -> Vec<(u32, EventId)> {
+            seconds.iter().map(|second| (*second, EventId::new(&format!("e-{second}")))).collect()
+        };
+        let check = |own: &[u32], others: &[u32]| {
+            let mut expected = [own, others].concat();
+            expected.sort_unstable();
+            expected.truncate(EVENT_IDS_MAX);
+            assert_eq!(earliest_of(list(own), &list(others)), list(&expected), "{own:?} {others:?}");
+        };
+        let (even, odd): (Vec<u32>, Vec<u32>) = (0..100).partition(|second| second % 2 == 0);
+        check(&[], &[]);
+        check(&[], &[1, 2]);
+        check(&[1, 2], &[]);
+        check(&[1, 3, 3, 9], &[2, 3, 10]);
+        check(&even, &odd);
+        check(&odd, &even);
     }
 }
