@@ -19,7 +19,7 @@ pub const NESTING_MAX: usize = 120;
 /// A parser.
 pub(super) trait Json {
     /// Its unparsed value.
-    type Raw<'a>: Raw<'a>;
+    type Raw<'a>: Raw<'a> + Deserialize<'a>;
 
     /// Parses the whole of `text`.
     fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, DecodeError>;
