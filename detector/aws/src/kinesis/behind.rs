@@ -97,7 +97,9 @@ mod tests {
             }
             match last {
                 Verdict::InTime => assert_eq!(expected, "", "{minutes:?}"),
-                Verdict::Behind(said) => assert!(!expected.is_empty() && said.contains(expected), "{minutes:?}: {said}"),
+                Verdict::Behind(said) => {
+                    assert!(!expected.is_empty() && said.contains(expected), "{minutes:?}: {said}")
+                }
             }
         };
         check(&[0, 20], "");
