@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bedrock_watch_service::{
-    cloud::{Attached, Beside, Cloud, CloudError},
+    cloud::{Attached, Beside, Cloud, CloudError, Joining},
     config::{Config, SinkConfig, SourceConfig, aws::DynamoDbStore},
     sink::{Sink, payload::Context},
     store::Store,
+    units::Cluster,
 };
 
 use crate::clients::Aws;
@@ -24,6 +25,10 @@ impl Cloud for Aws {
 
     fn attach(&self, source: &SourceConfig, _attached: Attached) -> Result<(), CloudError> {
         Err(CloudError(format!("the source {source:?} is not there yet")))
+    }
+
+    async fn cluster(&self, _config: &Config, _joining: Joining) -> Result<Cluster, CloudError> {
+        Err(CloudError("sharing streams between workers is not there yet".to_owned()))
     }
 
     fn start_beside(&self, _config: &Config, _beside: Beside) -> Result<(), CloudError> {
