@@ -47,7 +47,9 @@ struct Scope {
     positions: BTreeMap<String, String>,
     journal: BTreeMap<u64, JournalEntry>,
     journal_through: u64,
-    snapshot: Option<(u64, Snapshot)>,
+    snapshot: Option<Snapshot>,
+    /// That of whoever wrote last.
+    epoch: u64,
 }
 
 #[derive(Debug)]
@@ -123,6 +125,16 @@ impl MemoryStore {
 }
 
 impl State {
+    /// What belongs to a unit of work, to be written by whoever has it since `epoch`.
+    fn scope_mut(&mut self, name: &str, epoch: u64) -> Result<&mut Scope, StoreError> {
+        let scope = self.scopes.entry(name.to_owned()).or_default();
+        if epoch < scope.epoch {
+            return Err(StoreError::Overtaken { place: "memory".to_owned(), scope: name.to_owned() });
+        }
+        scope.epoch = epoch;
+        Ok(scope)
+    }
+
     fn record(&mut self, change: &Change, now: Timestamp) -> Recorded {
         let kept = self.alerts.get(&change.alert.id);
         let known = kept.map(|kept| Known {
@@ -217,8 +229,9 @@ impl State {
 impl Store for MemoryStore {
     async fn commit(&self, commit: Commit, now: Timestamp) -> Result<Committed, StoreError> {
         let mut state = self.state()?;
+        state.scope_mut(&self.scope, self.epoch)?;
         let recorded = commit.changes.iter().map(|change| state.record(change, now)).collect();
-        let scope = state.scopes.entry(self.scope.clone()).or_default();
+        let scope = state.scope_mut(&self.scope, self.epoch)?;
         for entry in commit.journal {
             scope.journal_through = scope.journal_through.saturating_add(1);
             scope.journal.insert(scope.journal_through, entry);
@@ -240,21 +253,15 @@ impl Store for MemoryStore {
 
     async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError> {
         let mut state = self.state()?;
-        let scope = state.scopes.entry(self.scope.clone()).or_default();
-        if scope.snapshot.as_ref().is_some_and(|(epoch, _)| *epoch > self.epoch) {
-            let place = format!("memory, {}", self.scope);
-            let reason = "a later owner has kept one".to_owned();
-            return Err(StoreError::Unavailable { action: "keep a snapshot in", place, reason });
-        }
+        let scope = state.scope_mut(&self.scope, self.epoch)?;
         scope.journal = scope.journal.split_off(&snapshot.journal.saturating_add(1));
-        scope.snapshot = Some((self.epoch, snapshot));
+        scope.snapshot = Some(snapshot);
         Ok(())
     }
 
     async fn load_snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
         let state = self.state()?;
-        let kept = state.scopes.get(&self.scope).and_then(|scope| scope.snapshot.as_ref());
-        Ok(kept.map(|(_, snapshot)| snapshot.clone()))
+        Ok(state.scopes.get(&self.scope).and_then(|scope| scope.snapshot.clone()))
     }
 
     async fn alert(&self, id: &str) -> Result<Option<StoredAlert>, StoreError> {

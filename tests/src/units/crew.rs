@@ -65,6 +65,8 @@ impl Leases for Said {
         self.changed.send_modify(|times| *times += 1);
     }
 
+    async fn left(&self) {}
+
     async fn released(&self, unit: &Unit) {
         locked(&self.released).insert((unit.shard.clone(), unit.epoch));
         self.changed.send_modify(|times| *times += 1);

@@ -191,6 +191,7 @@ impl Writer {
                     self.status.clear(STORE);
                     return Ok(committed.recorded);
                 }
+                Err(StoreError::Overtaken { .. }) => return Err(PipelineError::TakenOver),
                 Err(error) => {
                     tracing::error!(%error, "nothing is accepted until the store works again");
                     self.status.set(STORE, &error.to_string());

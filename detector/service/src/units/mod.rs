@@ -83,6 +83,9 @@ pub trait Leases: fmt::Debug + Send + Sync + 'static {
 
     /// Nothing further is done with the shard here: another worker may have it at once.
     async fn released(&self, unit: &Unit);
+
+    /// This worker is about to end: whatever is still its is given back.
+    async fn left(&self);
 }
 
 /// Gives each unit its part of the store.

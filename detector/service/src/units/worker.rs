@@ -168,6 +168,7 @@ impl Units {
                 }
             }
         }
+        self.means.leases.left().await;
         self.failed.map_or(Ok(()), Err)
     }
 
