@@ -43,12 +43,10 @@ impl Scopes for Parts {
     }
 }
 
-/// What workers have said of their shards, by shard and epoch.
+/// The shards of which a worker has said that they are read to their end.
 #[derive(Debug, Default)]
 struct Said {
-    ended: Mutex<BTreeSet<(String, u64)>>,
-    released: Mutex<BTreeSet<(String, u64)>>,
-    changed: watch::Sender<u64>,
+    ended: Mutex<BTreeSet<String>>,
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -61,16 +59,12 @@ impl Leases for Said {
 
     async fn ended(&self, unit: &Unit) {
         assert!((unit.holds)(), "a worker that holds a shard no longer does not end it");
-        locked(&self.ended).insert((unit.shard.clone(), unit.epoch));
-        self.changed.send_modify(|times| *times += 1);
+        locked(&self.ended).insert(unit.shard.clone());
     }
 
     async fn left(&self) {}
 
-    async fn released(&self, unit: &Unit) {
-        locked(&self.released).insert((unit.shard.clone(), unit.epoch));
-        self.changed.send_modify(|times| *times += 1);
-    }
+    async fn released(&self, _: &Unit) {}
 }
 
 /// Who holds a shard.
@@ -167,12 +161,13 @@ impl Crew {
     /// Gives a shard to a worker. Whoever had it may no longer store anything, and is told of it `late`.
     pub async fn give(&mut self, shard: &str, worker: usize, late: Duration) {
         if let Some(former) = self.held.remove(shard) {
+            let epoch = former.epoch;
             former.valid.store(false, Ordering::SeqCst);
             if let Some(former) = self.workers.get_mut(&former.worker) {
-                let (turns, shard) = (former.turns.clone(), shard.to_owned());
+                let (turns, shard, former_epoch) = (former.turns.clone(), shard.to_owned(), epoch);
                 former.task.spawn(async move {
                     tokio::time::sleep(late).await;
-                    drop(turns.send(Turn::Lost(shard)).await);
+                    drop(turns.send(Turn::Lost { shard, epoch: former_epoch }).await);
                     Ok(())
                 });
             }
@@ -213,19 +208,14 @@ impl Crew {
             ended.expect("it does not panic").expect("it ends in order");
         }
         let orphans = self.held_by(worker);
-        for shard in &orphans {
-            let holding = self.held.remove(shard).expect("it was listed");
-            let said = (shard.clone(), holding.epoch);
-            let is_said = locked(&self.said.released).contains(&said) || locked(&self.said.ended).contains(&said);
-            assert!(is_said, "{said:?} was given back");
-        }
+        orphans.iter().for_each(|shard| drop(self.held.remove(shard)));
         orphans
     }
 
     /// Whether the present holder of a shard has said that it is read to its end.
     #[must_use]
     pub fn has_ended(&self, shard: &str) -> bool {
-        locked(&self.said.ended).iter().any(|(ended, _)| ended == shard)
+        locked(&self.said.ended).contains(shard)
     }
 
     /// Whether everything in the stream is judged and stored: every open shard to its end, and what all read as well.

@@ -86,7 +86,7 @@ pub(crate) async fn join(aws: &Aws, config: &Config, joining: Joining) -> Result
                 },
                 LeaseEvent::Lost { shard, epoch } => {
                     held.forget(&shard, epoch);
-                    Turn::Lost(shard)
+                    Turn::Lost { shard, epoch }
                 }
             };
             if turns.send(turn).await.is_err() {

@@ -68,7 +68,12 @@ pub enum Turn {
     /// This worker holds one more.
     Gained(Unit),
     /// Another worker has it, or may have it.
-    Lost(String),
+    Lost {
+        /// The shard's id.
+        shard: String,
+        /// Since when this worker had it.
+        epoch: u64,
+    },
 }
 
 /// Says to others how far this worker is with its shards. None of it can fail: whoever implements it tries again, or

@@ -42,6 +42,9 @@ pub enum UnitError {
     /// The loop ended while its sources did not.
     #[error("the loop ended by itself")]
     Ended,
+    /// Nobody reads the shard any more, and it has not ended.
+    #[error("the shard is no longer read")]
+    NotRead,
     /// The memory of a shard that has ended was not kept.
     #[error("the shard has ended, and its memory was not kept; its children wait for it")]
     NotKept,
@@ -197,8 +200,11 @@ impl Turning {
         loop {
             tokio::select! {
                 // In the middle of catching up its memory lacks what is still to be repeated.
-                Ok(_) = self.reports.wait_for(|report| !report.catching_up), if has_ended => return Ok(End::ShardEnd),
-                Ok(()) = &mut self.shard_ended, if !has_ended => has_ended = true,
+                Ok(()) = caught_up(&mut self.reports), if has_ended => return Ok(End::ShardEnd),
+                ended = &mut self.shard_ended, if !has_ended => {
+                    has_ended = true;
+                    ended.map_err(|_| UnitError::NotRead)?;
+                }
                 () = drain.cancelled() => return Ok(End::Released),
                 Some(ended) = self.looping.join_next() => {
                     ended??;
@@ -228,4 +234,9 @@ impl Turning {
         let ended = self.looping.join_next().await.ok_or(UnitError::Ended)?;
         Ok(ended??)
     }
+}
+
+/// Waits until everything is judged again that was judged before.
+async fn caught_up(reports: &mut watch::Receiver<Report>) -> Result<(), watch::error::RecvError> {
+    reports.wait_for(|report| !report.catching_up).await.map(drop)
 }

@@ -146,8 +146,8 @@ impl Units {
             tokio::select! {
                 turn = self.turns.recv(), if has_turns => match turn {
                     Some(Turn::Gained(unit)) if !stopping => self.start(Arc::new(unit), Duration::ZERO),
-                    Some(Turn::Gained(_)) => {}
-                    Some(Turn::Lost(shard)) => self.lose(&shard),
+                    Some(Turn::Gained(unit)) => self.give_back(unit),
+                    Some(Turn::Lost { shard, epoch }) => self.lose(&shard, epoch),
                     None => {
                         has_turns = false;
                         if !stopping {
@@ -173,7 +173,7 @@ impl Units {
     }
 
     fn start(&mut self, unit: Arc<Unit>, after: Duration) {
-        self.lose(&unit.shard);
+        self.lose(&unit.shard, unit.epoch);
         let common = &self.means.common;
         let (intake, batches) = Intake::queue(&unit.source, common.queue_batches_max);
         let (pings_in, pings) = mpsc::channel(PINGS_MAX);
@@ -191,9 +191,18 @@ impl Units {
         self.running.insert(shard, running);
     }
 
-    /// Another worker has the shard: whatever this one still does with it stops at once.
-    fn lose(&mut self, shard: &str) {
-        if let Some(running) = self.running.remove(shard) {
+    /// A shard has come that is not begun with any more.
+    fn give_back(&mut self, unit: Unit) {
+        let leases = Arc::clone(&self.means.leases);
+        self.asking.spawn(async move { leases.released(&unit).await });
+    }
+
+    /// Another worker has the shard: whatever this one still does with it, as it came to it in this epoch or before,
+    /// stops at once.
+    fn lose(&mut self, shard: &str, epoch: u64) {
+        if self.running.get(shard).is_some_and(|running| running.unit.epoch <= epoch)
+            && let Some(running) = self.running.remove(shard)
+        {
             tracing::info!(shard, epoch = running.unit.epoch, "unit lost");
             running.task.abort();
             self.means.common.status.within(shard).clear_place();
@@ -213,12 +222,12 @@ impl Units {
         let (shard, epoch) = (&*running.unit.shard, running.unit.epoch);
         match ended {
             Ok(end) => tracing::info!(shard, epoch, ?end, "unit ended"),
+            // Whoever decides about leases has not said so yet, but will.
+            Err(error) if !(running.unit.holds)() => tracing::info!(shard, epoch, %error, "unit no longer held"),
             Err(error) if stopping => {
                 tracing::error!(shard, epoch, %error, "unit not ended in order");
                 self.failed.get_or_insert(error);
             }
-            // Whoever decides about leases has not said so yet, but will.
-            Err(error) if !(running.unit.holds)() => tracing::info!(shard, epoch, %error, "unit no longer held"),
             Err(error) => {
                 tracing::error!(shard, epoch, %error, "unit failed; it is tried again");
                 self.start(Arc::clone(&running.unit), RETRY);
