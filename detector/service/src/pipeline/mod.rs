@@ -37,7 +37,7 @@ use self::{
 pub use catch_up::{RestoreError, Restored, restore};
 pub use clock::Clock;
 pub use inherit::{Parent, inherit};
-pub use ownership::{HashRange, Ownership};
+pub use ownership::{HashRange, NoHashKey, Ownership};
 pub use report::{Report, ServiceCounters};
 pub use writer::Told;
 
