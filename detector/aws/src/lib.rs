@@ -5,5 +5,6 @@
 
 mod clients;
 mod cloud;
+pub mod dynamodb;
 
 pub use clients::{Aws, Place};
