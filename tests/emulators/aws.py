@@ -138,21 +138,30 @@ def mend_events():
 def mend_dynamodb():
     """One call after the other: moto's threads see each other's half-done writes, and a transaction that fails puts the
     whole table back as it was before, with what others wrote meanwhile. And quicker queries: it sorts the whole table
-    for each."""
+    for each, although it sorts what it found again."""
     lock = threading.RLock()
-    plain = DynamoHandler.call_action
+    call_action = DynamoHandler.call_action
+    sorted_items = Table.all_items
+    query = Table.query
 
     def call(handler):
         with lock:
-            return plain(handler)
+            return call_action(handler)
 
-    def all_items(table):
+    def unsorted_items(table):
         if table.range_key_attr:
             return [item for items in table.items.values() for item in items.values()]
         return list(table.items.values())
 
+    def query_unsorted(table, *arguments, **named):
+        Table.all_items = unsorted_items
+        try:
+            return query(table, *arguments, **named)
+        finally:
+            Table.all_items = sorted_items
+
     DynamoHandler.call_action = call
-    Table.all_items = all_items
+    Table.query = query_unsorted
 
 
 def main():

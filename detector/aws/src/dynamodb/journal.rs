@@ -238,15 +238,18 @@ pub(super) async fn set_positions(
     scope: &Scope,
     positions: &BTreeMap<String, String>,
 ) -> Result<(), Failure> {
-    let writes = positions.iter().map(|(source, position)| async move {
-        let key = Key::new(scope.partition(), format!("{POSITION}{source}"));
-        let item = Item::at(&key).text("position", position).number(EPOCH, scope.epoch);
-        match table.put(item, If::Epoch(scope.epoch)).await {
-            Err(Failure::Conflict) => Err(Failure::Overtaken(scope.to_string())),
-            done => done,
-        }
-    });
+    let writes: Vec<_> =
+        positions.iter().map(|(source, position)| set_position(table, scope, source, position)).collect();
     stream::iter(writes).buffer_unordered(AT_ONCE).try_collect().await
+}
+
+async fn set_position(table: &Table, scope: &Scope, source: &str, position: &str) -> Result<(), Failure> {
+    let key = Key::new(scope.partition(), format!("{POSITION}{source}"));
+    let item = Item::at(&key).text("position", position).number(EPOCH, scope.epoch);
+    match table.put(item, If::Epoch(scope.epoch)).await {
+        Err(Failure::Conflict) => Err(Failure::Overtaken(scope.to_string())),
+        done => done,
+    }
 }
 
 /// Every position of a scope.

@@ -195,7 +195,7 @@ impl Query {
         Self { pk: pk.into(), index, range, backwards: false, limit: usize::MAX, filter: Filter::default() }
     }
 
-    pub(super) const fn sort_key(&self) -> &'static str {
+    pub(super) fn sort_key(&self) -> &'static str {
         match self.index {
             Some(BY_ORDER) => ORDER,
             Some(_) => DUE,
