@@ -6,5 +6,6 @@
 mod clients;
 mod cloud;
 pub mod dynamodb;
+pub mod leases;
 
 pub use clients::{Aws, Place};

@@ -303,10 +303,10 @@ impl Worker {
         true
     }
 
-    /// Wants the shard's end in the table, and rows for the shards that it became before. `false` when the lease is
-    /// lost, or there are no such shards: then it has not ended.
+    /// Wants the shard's end in the table, and before it rows for the shards that it became. `false` when the lease is
+    /// lost.
     pub fn end(&mut self, shard: &str, epoch: u64, children: Vec<ShardInfo>, now: Millis) -> bool {
-        if children.is_empty() || !self.is_held(shard, epoch, now) {
+        if !self.is_held(shard, epoch, now) {
             return false;
         }
         if let Some(held) = self.held.get_mut(shard) {
@@ -517,6 +517,8 @@ impl Worker {
             }
             Change::End(_) => {
                 self.held.remove(shard);
+                // Its children can begin.
+                self.scan_at = self.scan_at.map(|_| 0);
                 self.events.push(Event::Stored { shard: owned, epoch, checkpoint: Checkpoint::ShardEnd });
             }
             Change::Release => {
@@ -626,7 +628,7 @@ impl Worker {
             let child = rows.iter().find(|row| row.shard == *child);
             child.is_none_or(|child| matches!(child.checkpoint, Checkpoint::Sequence(_) | Checkpoint::ShardEnd))
         };
-        for row in rows.iter().filter(|row| row.is_ended() && !row.children.is_empty()) {
+        for row in rows.iter().filter(|row| row.is_ended()) {
             let Some(seen) = self.seen.get_mut(&row.shard) else { continue };
             if !row.children.iter().all(has_begun) {
                 seen.removable_since = None;
