@@ -11,12 +11,13 @@ use bedrock_watch_service::{
     units::Cluster,
 };
 
-use crate::clients::Aws;
+use crate::{clients::Aws, dynamodb::DynamoStore};
 
 #[async_trait]
 impl Cloud for Aws {
-    async fn store(&self, _config: &DynamoDbStore) -> Result<Arc<dyn Store>, CloudError> {
-        Err(CloudError("the DynamoDB store is not there yet".to_owned()))
+    async fn store(&self, config: &DynamoDbStore) -> Result<Arc<dyn Store>, CloudError> {
+        let store = DynamoStore::open(self.own(), config).await;
+        Ok(Arc::new(store.map_err(|error| CloudError(error.to_string()))?))
     }
 
     fn sink(&self, config: &SinkConfig, _context: &Arc<Context>) -> Result<Arc<dyn Sink>, CloudError> {

@@ -5,5 +5,7 @@
 
 mod clients;
 mod cloud;
+pub mod dynamodb;
+pub mod leases;
 
 pub use clients::{Aws, Place};
