@@ -11,7 +11,7 @@ use bedrock_watch_service::{
     units::Cluster,
 };
 
-use crate::{clients::Aws, dynamodb::DynamoStore};
+use crate::{clients::Aws, cluster, dynamodb::DynamoStore, kinesis};
 
 #[async_trait]
 impl Cloud for Aws {
@@ -24,12 +24,16 @@ impl Cloud for Aws {
         Err(CloudError(format!("the sink {} is not there yet", config.name)))
     }
 
-    fn attach(&self, source: &SourceConfig, _attached: Attached) -> Result<(), CloudError> {
-        Err(CloudError(format!("the source {source:?} is not there yet")))
+    fn attach(&self, source: &SourceConfig, attached: Attached) -> Result<(), CloudError> {
+        match source {
+            SourceConfig::Kinesis(source) => kinesis::attach(self, source, attached),
+            other => return Err(CloudError(format!("the source {other:?} is not there yet"))),
+        }
+        Ok(())
     }
 
-    async fn cluster(&self, _config: &Config, _joining: Joining) -> Result<Cluster, CloudError> {
-        Err(CloudError("sharing streams between workers is not there yet".to_owned()))
+    async fn cluster(&self, config: &Config, joining: Joining) -> Result<Cluster, CloudError> {
+        cluster::join(self, config, joining).await
     }
 
     fn start_beside(&self, _config: &Config, _beside: Beside) -> Result<(), CloudError> {

@@ -71,13 +71,8 @@ impl Feed for ShardFeed {
         let start = self.start(unit, &attached);
         let committed = attached.ahead.get(&unit.source).and_then(|position| Position::parse(position).ok());
         let sink = IntakeSink::new(attached.intake.named(&unit.source), committed);
-        let reading = Reading {
-            aws: self.aws.clone(),
-            source: self.activity.clone(),
-            shard,
-            sink,
-            attached: attached.clone(),
-        };
+        let reading =
+            Reading { aws: self.aws.clone(), source: self.activity.clone(), shard, sink, attached: attached.clone() };
         attached.tracker.spawn(async move {
             let has_ended = match start {
                 Some(start) => reading.to_the_end(start).await,
@@ -92,9 +87,8 @@ impl Feed for ShardFeed {
     }
 
     fn reads(&self, unit: &Unit, source: &str) -> bool {
-        let is_state = |stream: &KinesisSource| {
-            source.starts_with(&Stream::new(self.aws.own(), &stream.stream).source_prefix())
-        };
+        let is_state =
+            |stream: &KinesisSource| source.starts_with(&Stream::new(self.aws.own(), &stream.stream).source_prefix());
         source == unit.source || self.state.iter().any(is_state)
     }
 }
@@ -114,16 +108,19 @@ impl Reading {
         let stream = Stream::new(self.aws.own(), &self.source.stream);
         let how = match &self.source.mode {
             KinesisMode::Polling => Some(How::Polling(Duration::from_millis(self.source.poll_ms))),
-            KinesisMode::FanOut { consumer } => kinesis::fan_out(&stream, consumer, &self.attached).await,
+            KinesisMode::FanOut { consumer } => {
+                kinesis::fan_out(&stream, consumer, &self.attached, self.aws.lags()).await
+            }
         };
         let Some(how) = how else { return false };
+        let source = stream.source(&self.shard.id);
         let shared = Shared::new(stream, how, self.aws.lags().clone(), self.attached.status.clone());
         let reader = shared.reader(self.shard);
         match reader.run(start, &mut self.sink, &self.attached.stop).await {
             End::ShardEnd { .. } => true,
             End::Gone => {
-                tracing::error!(source = self.sink.source(), "the shard is gone with what was still to be read of it");
-                false
+                tracing::error!(source, "the shard is gone; what was still to be read of it is lost");
+                true
             }
             End::Stopped => false,
         }

@@ -10,10 +10,10 @@
 //! Deliberately no protocol and no reading here; those are `leases` and `kinesis`.
 
 mod feed;
+mod held;
 mod shards;
-mod table;
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bedrock_watch_service::{
     cloud::{CloudError, Joining},
@@ -26,12 +26,12 @@ use bedrock_watch_service::{
 };
 use tokio::sync::mpsc;
 
-use self::{feed::ShardFeed, shards::Known, table::LeaseTable};
+use self::{feed::ShardFeed, held::HeldLeases, shards::Known};
 use crate::{
     Aws,
     dynamodb::DynamoStore,
     kinesis::Stream,
-    leases::{Checkpoint, Coordinator, DynamoLeases, LeaseEvent, Parts, Settings},
+    leases::{Checkpoint, Coordinator, DynamoLeases, LeaseEvent, Parts, protocol::Settings},
 };
 
 /// Turns that may wait for the service.
@@ -58,19 +58,18 @@ pub(crate) async fn join(aws: &Aws, config: &Config, joining: Joining) -> Result
     let known = Known::new(Stream::new(aws.own(), &activity.stream));
     let worker = config.leases.worker.clone().unwrap_or_else(made_up_name);
     tracing::info!(worker, stream = activity.stream, table = config.leases.table, "joining the workers");
-    let start = match activity.start {
+    let first = match activity.start {
         KinesisStart::TrimHorizon => Checkpoint::TrimHorizon,
         KinesisStart::Latest => Checkpoint::Latest,
     };
     let (coordinator, mut events) = Coordinator::start(Parts {
         table: Arc::new(table),
         shards: Arc::new(known.clone()),
-        settings: Settings::new(worker, Duration::from_millis(config.leases.failover_ms)),
-        start,
+        settings: Settings { worker, failover_ms: config.leases.failover_ms, first },
         status: joining.status.clone(),
         tracker: joining.tracker.clone(),
     });
-    let leases = Arc::new(LeaseTable::new(coordinator.clone(), known.clone()));
+    let leases = Arc::new(HeldLeases::new(coordinator.clone(), known.clone()));
     let feed = ShardFeed::new(aws.clone(), activity, state, known.clone());
     let (turns, turns_out) = mpsc::channel(TURNS_MAX);
     let held = Arc::clone(&leases);

@@ -126,7 +126,7 @@ async fn load(table: &Table, ids: &BTreeSet<&str>) -> Result<BTreeMap<String, Pl
 impl Plan {
     fn apply(&mut self, change: &Change, now: Timestamp) -> Result<Recorded, Failure> {
         let known = self.head.as_ref().map(Head::known);
-        let Some(next) = next(known.as_ref(), change.kind, &change.alert, change.silence.is_some()) else {
+        let Some(next) = next(known.as_ref(), change) else {
             return Ok(Recorded::Known);
         };
         let mut alert = Arc::clone(&change.alert);

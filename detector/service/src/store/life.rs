@@ -119,8 +119,6 @@ pub fn never_resolves(alert: &Alert) -> bool {
 mod tests {
     use std::sync::Arc;
 
-    use bedrock_watch_engine::alert::Alert;
-
     use super::*;
     use crate::format::sample;
 

@@ -84,6 +84,7 @@ pub(super) const KINESIS: Variant = Variant {
             "How often a shard is asked while polling, in milliseconds. With [leases], state is asked for by every unit: \
              not more often than once in half a second for each shard of activity, all workers together.",
         ),
+        number("lag_max_s", 300, 1, 604_800, "How far behind a shard may be read before /readyz says so, in seconds."),
     ],
 };
 

@@ -16,19 +16,19 @@ use super::shards::Known;
 use crate::leases::{Checkpoint, Coordinator, Lease};
 
 /// The leases that this worker holds.
-pub(super) struct LeaseTable {
+pub(super) struct HeldLeases {
     coordinator: Coordinator,
     known: Known,
     held: Mutex<BTreeMap<(String, u64), Lease>>,
 }
 
-impl fmt::Debug for LeaseTable {
+impl fmt::Debug for HeldLeases {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("LeaseTable").finish_non_exhaustive()
+        formatter.debug_struct("HeldLeases").finish_non_exhaustive()
     }
 }
 
-impl LeaseTable {
+impl HeldLeases {
     pub(super) fn new(coordinator: Coordinator, known: Known) -> Self {
         Self { coordinator, known, held: Mutex::default() }
     }
@@ -61,7 +61,7 @@ impl LeaseTable {
 }
 
 #[async_trait]
-impl Leases for LeaseTable {
+impl Leases for HeldLeases {
     async fn committed(&self, unit: &Unit, position: &str) {
         // Only sequence numbers mean something to others that read the table; the end is told when memory is kept.
         if !position.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -76,7 +76,8 @@ impl Leases for LeaseTable {
     async fn ended(&self, unit: &Unit) {
         let children = self.known.children(&unit.shard).await;
         let Some(lease) = self.lease(unit) else { return };
-        if children.is_empty() {
+        let is_gone = self.known.shard(&unit.shard).is_none();
+        if children.is_empty() && !is_gone {
             tracing::error!(shard = unit.shard, "the shard has ended, and no shard that came of it is listed yet");
             self.give_up(&lease).await;
             return;
