@@ -26,7 +26,7 @@ use bedrock_watch_tests::{
     repository::{compiled, rule_pack},
 };
 use jiff::Timestamp;
-use rand::{Rng, SeedableRng, prelude::IndexedRandom as _, rngs::StdRng};
+use rand::{Rng, SeedableRng, prelude::IndexedRandom as _, rngs::StdRng, seq::SliceRandom as _};
 use serde_json::{Value, json};
 
 const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
@@ -52,8 +52,8 @@ const ACCOUNTS: [&str; 8] = [
 ];
 /// Calls of one burst; at 100 it is one.
 const CALLS: u32 = 120;
-/// Records that one call to Kinesis takes.
-const PUT_MAX: usize = 500;
+/// Calls that are put into the stream at once.
+const CALLS_AT_ONCE: u32 = 10;
 
 fn config(receiver: &Receiver) -> String {
     let (slack, pagerduty) = (receiver.url("/api/"), receiver.url("/v2/enqueue"));
@@ -216,36 +216,39 @@ impl Place {
             let entry = PutRecordsRequestEntry::builder().partition_key(account).data(Blob::new(bytes));
             entries.push(entry.build().unwrap());
         }
-        for some in entries.chunks(PUT_MAX) {
-            let put = self.kinesis.put_records().stream_name(stream).set_records(Some(some.to_vec()));
-            assert_eq!(put.send().await.unwrap().failed_record_count(), Some(0));
-        }
+        let put = self.kinesis.put_records().stream_name(stream).set_records(Some(entries));
+        assert_eq!(put.send().await.unwrap().failed_record_count(), Some(0));
     }
 
-    /// Half of a burst in every account, and the first or the second half of a job's misfortune.
-    async fn half_a_round(&mut self, round: usize, is_second: bool) {
-        for account in ACCOUNTS {
-            self.put(ACTIVITY, account, CALL, CALLS / 2, |event| {
-                event["userIdentity"] = json!({ "type": "IAMUser", "accountId": account, "userName": "batch",
-                    "arn": format!("arn:aws:iam::{account}:user/batch-{round}"),
-                    "accessKeyId": "AKIAIOSFODNN7EXAMPLE" });
-            })
-            .await;
-        }
+    /// Puts a part of a round where it belongs.
+    async fn happen(&mut self, round: usize, part: Part) {
         let (group, arn) = (format!("sg-{round:017}"), format!("model/{round:012}"));
-        let account = ACCOUNTS[round % ACCOUNTS.len()];
-        let sample = if is_second { GROUP } else { JOB };
-        self.put(STATE, account, sample, 1, |event| {
-            if is_second {
-                event["requestParameters"]["groupId"] = group.clone().into();
-                event["responseElements"]["groupId"] = group.clone().into();
-            } else {
-                event["requestParameters"]["vpcConfig"]["securityGroupIds"] = json!([group]);
-                let job = format!("arn:aws:bedrock:us-east-1:{account}:model-customization-job/{arn}");
-                event["responseElements"]["jobArn"] = job.into();
+        let of_the_job = ACCOUNTS[round % ACCOUNTS.len()];
+        match part {
+            Part::Calls(account) => {
+                self.put(ACTIVITY, account, CALL, CALLS_AT_ONCE, |event| {
+                    event["userIdentity"] = json!({ "type": "IAMUser", "accountId": account, "userName": "batch",
+                        "arn": format!("arn:aws:iam::{account}:user/batch-{round}"),
+                        "accessKeyId": "AKIAIOSFODNN7EXAMPLE" });
+                })
+                .await;
             }
-        })
-        .await;
+            Part::Job => {
+                self.put(STATE, of_the_job, JOB, 1, |event| {
+                    event["requestParameters"]["vpcConfig"]["securityGroupIds"] = json!([group]);
+                    let job = format!("arn:aws:bedrock:us-east-1:{of_the_job}:model-customization-job/{arn}");
+                    event["responseElements"]["jobArn"] = job.into();
+                })
+                .await;
+            }
+            Part::GroupDeleted => {
+                self.put(STATE, of_the_job, GROUP, 1, |event| {
+                    event["requestParameters"]["groupId"] = group.clone().into();
+                    event["responseElements"]["groupId"] = group.clone().into();
+                })
+                .await;
+            }
+        }
     }
 
     /// The alerts there should be by now.
@@ -290,6 +293,24 @@ impl Place {
     }
 }
 
+/// What a round is made of, in any order: bursts in every account, and a job that loses its group.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Calls(&'static str),
+    Job,
+    GroupDeleted,
+}
+
+impl Part {
+    fn all(random: &mut StdRng) -> Vec<Self> {
+        let times = usize::try_from(CALLS / CALLS_AT_ONCE).unwrap();
+        let calls = ACCOUNTS.into_iter().flat_map(|account| std::iter::repeat_n(Self::Calls(account), times));
+        let mut all: Vec<Self> = calls.chain([Self::Job, Self::GroupDeleted]).collect();
+        all.shuffle(random);
+        all
+    }
+}
+
 struct Worker {
     name: String,
     daemon: Daemon,
@@ -303,7 +324,7 @@ enum Blow {
     Drained,
 }
 
-/// One round: half of everything, the blow, the other half. Returns how long it took until all of it was told.
+/// One round: a part of everything, the blow, the rest. Returns how long it took until all of it was told.
 async fn round(
     place: &mut Place,
     workers: &mut Vec<Worker>,
@@ -314,16 +335,20 @@ async fn round(
     let owners = place.owners().await;
     let busy: Vec<usize> = (0..workers.len()).filter(|place| owners.contains_key(&workers[*place].name)).collect();
     let victim = busy.choose(random).copied().unwrap_or(0);
-    place.half_a_round(number, false).await;
-    // At any moment of judging, storing and telling the first half.
-    tokio::time::sleep(Duration::from_millis(random.random_range(0..1_500))).await;
+    let mut parts = Part::all(random);
+    let rest = parts.split_off(random.random_range(0..parts.len()));
+    for part in parts {
+        place.happen(number, part).await;
+    }
     let began = Instant::now();
     match blow {
         Blow::Killed => workers[victim].daemon.kill().join().unwrap(),
         Blow::Frozen => workers[victim].daemon.freeze(),
         Blow::Drained => workers[victim].daemon.terminate(),
     }
-    place.half_a_round(number, true).await;
+    for part in rest {
+        place.happen(number, part).await;
+    }
     place.wait_until_told().await;
     let took = began.elapsed();
     if blow == Blow::Frozen {
