@@ -9,11 +9,14 @@ outlives the test that started it. What is put right, and why, stands at each fu
 import base64
 import json
 import sys
+import threading
 import time
 from urllib.parse import unquote
 
 from moto.bedrock.models import ModelCustomizationJob
 from moto.bedrock.responses import BedrockResponse
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.events.models import Rule
@@ -132,8 +135,37 @@ def mend_events():
     Rule.send_to_targets = send
 
 
+def mend_dynamodb():
+    """One call after the other: moto's threads see each other's half-done writes, and a transaction that fails puts the
+    whole table back as it was before, with what others wrote meanwhile. And quicker queries: it sorts the whole table
+    for each, although it sorts what it found again."""
+    lock = threading.RLock()
+    call_action = DynamoHandler.call_action
+    sorted_items = Table.all_items
+    query = Table.query
+
+    def call(handler):
+        with lock:
+            return call_action(handler)
+
+    def unsorted_items(table):
+        if table.range_key_attr:
+            return [item for items in table.items.values() for item in items.values()]
+        return list(table.items.values())
+
+    def query_unsorted(table, *arguments, **named):
+        Table.all_items = unsorted_items
+        try:
+            return query(table, *arguments, **named)
+        finally:
+            Table.all_items = sorted_items
+
+    DynamoHandler.call_action = call
+    Table.query = query_unsorted
+
+
 def main():
-    for mend in (mend_bedrock, mend_security_groups, mend_events):
+    for mend in (mend_bedrock, mend_security_groups, mend_events, mend_dynamodb):
         mend()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

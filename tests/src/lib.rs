@@ -10,3 +10,4 @@ pub mod receivers;
 pub mod repository;
 pub mod server;
 pub mod store_conformance;
+pub mod units;

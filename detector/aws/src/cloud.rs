@@ -4,18 +4,20 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use bedrock_watch_service::{
-    cloud::{Attached, Beside, Cloud, CloudError},
+    cloud::{Attached, Beside, Cloud, CloudError, Joining},
     config::{Config, SinkConfig, SourceConfig, aws::DynamoDbStore},
     sink::{Sink, payload::Context},
     store::Store,
+    units::Cluster,
 };
 
-use crate::{clients::Aws, kinesis};
+use crate::{clients::Aws, cluster, dynamodb::DynamoStore, kinesis};
 
 #[async_trait]
 impl Cloud for Aws {
-    async fn store(&self, _config: &DynamoDbStore) -> Result<Arc<dyn Store>, CloudError> {
-        Err(CloudError("the DynamoDB store is not there yet".to_owned()))
+    async fn store(&self, config: &DynamoDbStore) -> Result<Arc<dyn Store>, CloudError> {
+        let store = DynamoStore::open(self.own(), config).await;
+        Ok(Arc::new(store.map_err(|error| CloudError(error.to_string()))?))
     }
 
     fn sink(&self, config: &SinkConfig, _context: &Arc<Context>) -> Result<Arc<dyn Sink>, CloudError> {
@@ -28,6 +30,10 @@ impl Cloud for Aws {
             other => return Err(CloudError(format!("the source {other:?} is not there yet"))),
         }
         Ok(())
+    }
+
+    async fn cluster(&self, config: &Config, joining: Joining) -> Result<Cluster, CloudError> {
+        cluster::join(self, config, joining).await
     }
 
     fn start_beside(&self, _config: &Config, _beside: Beside) -> Result<(), CloudError> {

@@ -5,6 +5,9 @@
 
 mod clients;
 mod cloud;
+mod cluster;
+pub mod dynamodb;
 pub mod kinesis;
+pub mod leases;
 
 pub use clients::{Aws, Place};

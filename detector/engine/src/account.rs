@@ -26,6 +26,8 @@ pub(crate) struct Account {
     pub(crate) seen: SeenEvents,
     pub(crate) models: Models,
     pub(crate) shared: SharedStrings,
+    /// By number; every account has its own numbers, so that an account can be moved to another engine as it is.
+    pub(crate) regions: Regions,
     pub(crate) principals: Principals,
     /// Inference calls by region.
     pub(crate) calls: BTreeMap<u8, RegionCalls>,

@@ -32,6 +32,13 @@ impl Accounts {
         self.by_name.remove(name)
     }
 
+    /// The names of all accounts, in order.
+    pub(crate) fn names(&self) -> Vec<Box<str>> {
+        let mut names: Vec<Box<str>> = self.by_name.keys().cloned().collect();
+        names.sort_unstable();
+        names
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.by_name.len()

@@ -36,3 +36,46 @@ pub struct Stats {
     /// Alerts that fired.
     pub alerts_fired: u64,
 }
+
+impl Stats {
+    /// Adds what another engine counted.
+    pub fn add(&mut self, other: &Self) {
+        let Self {
+            records,
+            prefiltered,
+            uninteresting,
+            judged,
+            rejected,
+            duplicates,
+            copies_differ,
+            late,
+            principals_evicted,
+            jobs_evicted,
+            dependencies_evicted,
+            alerts_evicted,
+            event_ids_evicted,
+            other_limits_reached,
+            alerts_fired,
+        } = self;
+        let pairs = [
+            (records, other.records),
+            (prefiltered, other.prefiltered),
+            (uninteresting, other.uninteresting),
+            (judged, other.judged),
+            (rejected, other.rejected),
+            (duplicates, other.duplicates),
+            (copies_differ, other.copies_differ),
+            (late, other.late),
+            (principals_evicted, other.principals_evicted),
+            (jobs_evicted, other.jobs_evicted),
+            (dependencies_evicted, other.dependencies_evicted),
+            (alerts_evicted, other.alerts_evicted),
+            (event_ids_evicted, other.event_ids_evicted),
+            (other_limits_reached, other.other_limits_reached),
+            (alerts_fired, other.alerts_fired),
+        ];
+        for (sum, other) in pairs {
+            *sum = sum.saturating_add(other);
+        }
+    }
+}

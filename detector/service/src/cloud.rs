@@ -13,6 +13,7 @@ use crate::{
     source::Intake,
     status::Status,
     store::Store,
+    units::Cluster,
 };
 
 /// What a part of AWS could not be set up for.
@@ -53,6 +54,17 @@ pub struct Beside {
     pub stop: CancellationToken,
 }
 
+/// What a worker joins others with.
+#[derive(Debug, Clone)]
+pub struct Joining {
+    /// What does not work.
+    pub status: Status,
+    /// Where tasks run; the daemon does not wait for them, since they serve units to the last.
+    pub tracker: TaskTracker,
+    /// No further shard is taken once this is cancelled; each unit then gives its own back.
+    pub stop: CancellationToken,
+}
+
 /// Everything that only a build with AWS can do.
 #[async_trait]
 pub trait Cloud: fmt::Debug + Send + Sync + 'static {
@@ -64,6 +76,9 @@ pub trait Cloud: fmt::Debug + Send + Sync + 'static {
 
     /// Starts a source of AWS; it runs on the tracker until its end or its stop.
     fn attach(&self, source: &SourceConfig, attached: Attached) -> Result<(), CloudError>;
+
+    /// Joins the workers that share streams, as `[leases]` says.
+    async fn cluster(&self, config: &Config, joining: Joining) -> Result<Cluster, CloudError>;
 
     /// Starts what the configuration asks for beside sources: inventory, the canary.
     fn start_beside(&self, config: &Config, beside: Beside) -> Result<(), CloudError>;

@@ -6,7 +6,7 @@
 //!        +------------------- accepted, once it is stored ----------------+
 //! ```
 //!
-//! `daemon` puts these together; `replay` does without them and judges recorded events on one thread. `input` is how
+//! `units` runs several such loops side by side, one for each shard that this worker holds. `daemon` puts these together; `replay` does without them and judges recorded events on one thread. `input` is how
 //! both find records in bytes, `format` how alerts are written, `config` what a user can choose, `cases` how rules are
 //! tested.
 
@@ -26,3 +26,4 @@ pub mod source;
 pub mod state_file;
 pub mod status;
 pub mod store;
+pub mod units;

@@ -9,22 +9,66 @@ use std::{
 #[derive(Debug, Clone, Default)]
 pub struct Status {
     reasons: Arc<Mutex<BTreeMap<String, String>>>,
+    /// What is added to names, where one part of the service is there several times.
+    place: Option<Arc<str>>,
 }
 
 impl Status {
     /// `what` does not work, because of `reason`.
     pub fn set(&self, what: &str, reason: &str) {
-        self.reasons.lock().unwrap_or_else(PoisonError::into_inner).insert(what.to_owned(), reason.to_owned());
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name(what), reason.to_owned());
     }
 
     /// `what` works.
     pub fn clear(&self, what: &str) {
-        self.reasons.lock().unwrap_or_else(PoisonError::into_inner).remove(what);
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name(what));
+    }
+
+    /// The same status for a part that is there several times: its names have `place` added.
+    #[must_use]
+    pub fn within(&self, place: &str) -> Self {
+        Self { reasons: Arc::clone(&self.reasons), place: Some(Arc::from(place)) }
+    }
+
+    /// Everything of a place works, or is no longer there.
+    pub fn clear_place(&self) {
+        let Some(place) = &self.place else { return };
+        let ending = format!(" ({place})");
+        self.reasons.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| !name.ends_with(&ending));
+    }
+
+    fn name(&self, what: &str) -> String {
+        match &self.place {
+            Some(place) => format!("{what} ({place})"),
+            None => what.to_owned(),
+        }
     }
 
     /// Everything that does not work, by name.
     #[must_use]
     pub fn reasons(&self) -> BTreeMap<String, String> {
         self.reasons.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_do_not_touch_each_other() {
+        let status = Status::default();
+        let (one, other) = (status.within("shard-1"), status.within("shard-11"));
+        for status in [&status, &one, &other] {
+            status.set("store", "full");
+        }
+        one.set("catching up", "still");
+        assert_eq!(
+            status.reasons().into_keys().collect::<Vec<_>>(),
+            ["catching up (shard-1)", "store", "store (shard-1)", "store (shard-11)"]
+        );
+        other.clear("store");
+        one.clear_place();
+        assert_eq!(status.reasons().into_keys().collect::<Vec<_>>(), ["store"]);
     }
 }

@@ -1,5 +1,5 @@
-//! A store in memory, with the delivery part of the trait in full and little of the rest (it forgets nothing and keeps no
-//! snapshot): it lets tests decide what time it is, which a store with threads of its own does not.
+//! A store in memory: it lets tests decide what time it is, which a store with threads of its own does not, and has a
+//! part for each unit of work, as the shared one has. Deliberately no filters, no forgetting, and one silence list.
 
 use std::{
     collections::BTreeMap,
@@ -12,14 +12,22 @@ use std::{
 use async_trait::async_trait;
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
 use bedrock_watch_service::store::{
-    AlertFilter, Change, Claim, Commit, Committed, DeadLetter, Destination, JournalEntry, Page, Recorded, Resolution,
-    Revision, Settlement, Silence, Snapshot, Store, StoreError, StoredAlert, Waiting,
+    AlertFilter, Change, Claim, Commit, Committed, DIGEST_BYTES, DeadLetter, Destination, JournalEntry, Page, Recorded,
+    Resolution, Revision, Settlement, Silence, Snapshot, Store, StoreError, StoredAlert, Waiting, digest,
+    life::{Known, Told, next},
 };
 use jiff::Timestamp;
 
-/// The store.
+/// The store, as one unit of work sees it.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
+    shared: Arc<Shared>,
+    scope: String,
+    epoch: u64,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
     state: Mutex<State>,
     failing: AtomicBool,
 }
@@ -30,14 +38,26 @@ struct State {
     deliveries: BTreeMap<(String, String), Delivery>,
     errors: Vec<String>,
     silences: Vec<Silence>,
-    journal: Vec<JournalEntry>,
+    scopes: BTreeMap<String, Scope>,
+}
+
+/// What belongs to one unit of work.
+#[derive(Debug, Default)]
+struct Scope {
     positions: BTreeMap<String, String>,
+    journal: BTreeMap<u64, JournalEntry>,
+    journal_through: u64,
+    snapshot: Option<Snapshot>,
+    /// That of whoever wrote last.
+    epoch: u64,
 }
 
 #[derive(Debug)]
 struct Kept {
     stored: StoredAlert,
     history: Vec<Revision>,
+    digest: [u8; DIGEST_BYTES],
+    engine_status: Status,
 }
 
 #[derive(Debug, Default)]
@@ -66,76 +86,114 @@ impl Delivery {
 impl MemoryStore {
     /// Makes every call fail, or work again.
     pub fn set_failing(&self, failing: bool) {
-        self.failing.store(failing, Ordering::SeqCst);
+        self.shared.failing.store(failing, Ordering::SeqCst);
+    }
+
+    /// The same store for another unit of work; a snapshot of a later epoch is never replaced by one of an earlier.
+    #[must_use]
+    pub fn scoped(&self, scope: &str, epoch: u64) -> Self {
+        Self { shared: Arc::clone(&self.shared), scope: scope.to_owned(), epoch }
     }
 
     /// Up to which revision a sink was told of an alert.
     #[must_use]
     pub fn delivered(&self, sink: &str, alert: &str) -> u32 {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.deliveries.get(&(sink.to_owned(), alert.to_owned())).map_or(0, |delivery| delivery.delivered)
     }
 
     /// What a sink remembers of an alert.
     #[must_use]
     pub fn memo(&self, sink: &str, alert: &str) -> Option<String> {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.shared.state.lock().unwrap_or_else(PoisonError::into_inner);
         state.deliveries.get(&(sink.to_owned(), alert.to_owned())).and_then(|delivery| delivery.memo.clone())
     }
 
     /// Every error with which a delivery was settled.
     #[must_use]
     pub fn errors(&self) -> Vec<String> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).errors.clone()
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner).errors.clone()
     }
 
     fn state(&self) -> Result<MutexGuard<'_, State>, StoreError> {
-        if self.failing.load(Ordering::SeqCst) {
+        if self.shared.failing.load(Ordering::SeqCst) {
             let (place, reason) = ("memory".to_owned(), "the test says so".to_owned());
             return Err(StoreError::Unavailable { action: "use", place, reason });
         }
-        Ok(self.state.lock().unwrap_or_else(PoisonError::into_inner))
+        Ok(self.shared.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl State {
-    fn record(&mut self, change: &Change, now: Timestamp) -> Recorded {
-        let known = self.alerts.get(&change.alert.id).map(|kept| kept.stored.revision).unwrap_or_default();
-        if self.alerts.get(&change.alert.id).is_some_and(|kept| kept.stored.alert == change.alert) {
-            return Recorded::Known;
+    /// What belongs to a unit of work, to be written by whoever has it since `epoch`.
+    fn scope_mut(&mut self, name: &str, epoch: u64) -> Result<&mut Scope, StoreError> {
+        let scope = self.scopes.entry(name.to_owned()).or_default();
+        if epoch < scope.epoch {
+            return Err(StoreError::Overtaken { place: "memory".to_owned(), scope: name.to_owned() });
         }
-        let revision = known.saturating_add(1);
-        let history =
-            Revision { revision, at: now, kind: change.kind, alert: Arc::clone(&change.alert), resolution: None };
+        scope.epoch = epoch;
+        Ok(scope)
+    }
+
+    fn record(&mut self, change: &Change, now: Timestamp) -> Recorded {
+        let kept = self.alerts.get(&change.alert.id);
+        let known = kept.map(|kept| Known {
+            digest: kept.digest,
+            engine_status: kept.engine_status,
+            status: kept.stored.alert.status,
+            severity: kept.stored.alert.severity,
+            by_hand: kept.stored.resolution.is_some(),
+            silenced: kept.stored.silence.is_some(),
+            revision: kept.stored.revision,
+        });
+        let Some(next) = next(known.as_ref(), change) else { return Recorded::Known };
+        let alert = Arc::new(Alert { status: next.status, ..change.alert.as_ref().clone() });
+        let resolution = kept.and_then(|kept| kept.stored.resolution.clone()).filter(|_| next.by_hand);
+        let revision = self.keep(next.kind, (&alert, change), resolution, now);
+        match next.told {
+            Told::Destinations => {
+                change.destinations.iter().for_each(|to| self.want(to, &alert, revision, now));
+            }
+            Told::Listeners => self.want_again(&alert.id, revision),
+            Told::Nobody => {}
+        }
+        Recorded::Revision(revision)
+    }
+
+    /// Adds a revision and returns its number.
+    fn keep(
+        &mut self,
+        kind: ChangeKind,
+        (alert, change): (&Arc<Alert>, &Change),
+        resolution: Option<Resolution>,
+        now: Timestamp,
+    ) -> u32 {
+        let before = self.alerts.remove(&alert.id);
+        let revision = before.as_ref().map_or(0, |kept| kept.stored.revision).saturating_add(1);
+        let (created_at, mut history) = before.map_or((now, Vec::new()), |kept| (kept.stored.created_at, kept.history));
+        history.push(Revision { revision, at: now, kind, alert: Arc::clone(alert), resolution: None });
         let stored = StoredAlert {
-            alert: Arc::clone(&change.alert),
+            alert: Arc::clone(alert),
             revision,
-            created_at: now,
+            created_at,
             changed_at: now,
             trace_id: change.trace_id.clone(),
             silence: change.silence.clone(),
-            resolution: None,
+            resolution,
         };
-        match self.alerts.get_mut(&change.alert.id) {
-            Some(kept) => {
-                kept.history.push(history);
-                kept.stored = StoredAlert { created_at: kept.stored.created_at, ..stored };
-            }
-            None => {
-                self.alerts.insert(change.alert.id.clone(), Kept { stored, history: vec![history] });
-            }
-        }
-        let over = change.alert.status != Status::Firing;
-        for ((_, alert), delivery) in &mut self.deliveries {
-            if over && *alert == change.alert.id {
+        let (digest, engine_status) = (digest(&change.alert), change.alert.status);
+        self.alerts.insert(alert.id.clone(), Kept { stored, history, digest, engine_status });
+        revision
+    }
+
+    /// Whoever has heard of the alert, or is about to, hears again.
+    fn want_again(&mut self, alert: &str, revision: u32) {
+        for ((_, of), delivery) in &mut self.deliveries {
+            if of == alert {
                 delivery.want = revision;
                 delivery.dead = None;
             }
         }
-        for destination in &change.destinations {
-            self.want(destination, &change.alert, revision, now);
-        }
-        Recorded::Revision(revision)
     }
 
     fn want(&mut self, destination: &Destination, alert: &Alert, revision: u32, now: Timestamp) {
@@ -171,28 +229,39 @@ impl State {
 impl Store for MemoryStore {
     async fn commit(&self, commit: Commit, now: Timestamp) -> Result<Committed, StoreError> {
         let mut state = self.state()?;
+        state.scope_mut(&self.scope, self.epoch)?;
         let recorded = commit.changes.iter().map(|change| state.record(change, now)).collect();
-        state.positions.extend(commit.positions);
-        state.journal.extend(commit.journal);
-        Ok(Committed { journal_through: state.journal.len() as u64, recorded })
+        let scope = state.scope_mut(&self.scope, self.epoch)?;
+        for entry in commit.journal {
+            scope.journal_through = scope.journal_through.saturating_add(1);
+            scope.journal.insert(scope.journal_through, entry);
+        }
+        scope.positions.extend(commit.positions);
+        Ok(Committed { journal_through: scope.journal_through, recorded })
     }
 
     async fn positions(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        Ok(self.state()?.positions.clone())
+        Ok(self.state()?.scopes.get(&self.scope).map(|scope| scope.positions.clone()).unwrap_or_default())
     }
 
     async fn journal(&self, after: u64, limit: usize) -> Result<Vec<(u64, JournalEntry)>, StoreError> {
         let state = self.state()?;
-        let numbered = (1..).zip(state.journal.iter().cloned());
-        Ok(numbered.filter(|(number, _)| *number > after).take(limit).collect())
+        let Some(scope) = state.scopes.get(&self.scope) else { return Ok(Vec::new()) };
+        let entries = scope.journal.range(after.saturating_add(1)..).take(limit);
+        Ok(entries.map(|(number, entry)| (*number, entry.clone())).collect())
     }
 
-    async fn save_snapshot(&self, _: Snapshot) -> Result<(), StoreError> {
+    async fn save_snapshot(&self, snapshot: Snapshot) -> Result<(), StoreError> {
+        let mut state = self.state()?;
+        let scope = state.scope_mut(&self.scope, self.epoch)?;
+        scope.journal = scope.journal.split_off(&snapshot.journal.saturating_add(1));
+        scope.snapshot = Some(snapshot);
         Ok(())
     }
 
     async fn load_snapshot(&self) -> Result<Option<Snapshot>, StoreError> {
-        Ok(None)
+        let state = self.state()?;
+        Ok(state.scopes.get(&self.scope).and_then(|scope| scope.snapshot.clone()))
     }
 
     async fn alert(&self, id: &str) -> Result<Option<StoredAlert>, StoreError> {
@@ -211,11 +280,24 @@ impl Store for MemoryStore {
     async fn resolve(&self, id: &str, by: &Resolution, now: Timestamp) -> Result<Option<StoredAlert>, StoreError> {
         let mut state = self.state()?;
         let Some(kept) = state.alerts.get(id) else { return Ok(None) };
+        if kept.stored.alert.status != Status::Firing {
+            return Ok(Some(kept.stored.clone()));
+        }
+        let (digest, engine_status) = (kept.digest, kept.engine_status);
         let alert = Arc::new(Alert { status: Status::Resolved, ..kept.stored.alert.as_ref().clone() });
-        let (trace_id, destinations, silence) = (None, Vec::new(), None);
-        state.record(&Change { kind: ChangeKind::Resolved, alert, trace_id, destinations, silence }, now);
+        let change = Change {
+            kind: ChangeKind::Resolved,
+            alert: Arc::clone(&alert),
+            trace_id: None,
+            destinations: Vec::new(),
+            silence: None,
+            only_if_new: false,
+        };
+        let revision = state.keep(ChangeKind::Resolved, (&alert, &change), Some(by.clone()), now);
+        state.want_again(id, revision);
         let Some(kept) = state.alerts.get_mut(id) else { return Ok(None) };
-        kept.stored.resolution = Some(by.clone());
+        // What the engine said stays what it said.
+        (kept.digest, kept.engine_status) = (digest, engine_status);
         Ok(Some(kept.stored.clone()))
     }
 

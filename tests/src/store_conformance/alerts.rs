@@ -25,6 +25,7 @@ list![
     what_is_over_is_forgotten,
     what_never_ends_is_forgotten_when_it_rests,
     a_commit_of_many_changes_keeps_their_order,
+    whoever_does_not_own_an_account_only_begins,
 ];
 
 fn me() -> Resolution {
@@ -273,4 +274,31 @@ async fn a_commit_of_many_changes_keeps_their_order(store: Arc<dyn Store>) {
         [Recorded::Revision(1), Recorded::Revision(1), Recorded::Revision(2), Recorded::Revision(3), Recorded::Known];
     assert_eq!(commit(&*store, changes, 1).await, expected);
     assert_eq!(store.alert("a").await.unwrap().unwrap().alert.status, Status::Firing);
+}
+
+async fn whoever_does_not_own_an_account_only_begins(store: Arc<dyn Store>) {
+    let of_another = |change: Change| Change { only_if_new: true, ..change };
+    let of_another_first = of_another(fired("a", &[SLACK]));
+    assert_eq!(commit_one(&*store, of_another_first.clone(), 1).await, Recorded::Revision(1));
+    let more = change(ChangeKind::Updated, grown("a", 2), &[PAGER]);
+    assert_eq!(commit_one(&*store, of_another(more.clone()), 2).await, Recorded::Known);
+    assert_eq!(commit_one(&*store, of_another(resolved("a", &[])), 3).await, Recorded::Known);
+    assert!(claim(&*store, PAGER, 4).await.is_empty());
+    // The owner says the same, which is no change, and then more.
+    assert_eq!(commit_one(&*store, fired("a", &[SLACK]), 5).await, Recorded::Known);
+    assert_eq!(commit_one(&*store, more, 6).await, Recorded::Revision(2));
+    assert_eq!(commit_one(&*store, resolved("a", &[]), 7).await, Recorded::Revision(3));
+    // Another that lags behind says again what it saw first.
+    assert_eq!(commit_one(&*store, of_another_first, 8).await, Recorded::Known);
+    let withdrawn = of_another(change(ChangeKind::Withdrawn, over("a", Status::Withdrawn), &[]));
+    assert_eq!(commit_one(&*store, withdrawn, 9).await, Recorded::Known);
+    assert_eq!(store.alert("a").await.unwrap().unwrap().alert.status, Status::Resolved);
+
+    // What another raised and nobody has confirmed since, another takes back.
+    commit_one(&*store, of_another(fired("b", &[SLACK])), 10).await;
+    let withdrawn = of_another(change(ChangeKind::Withdrawn, over("b", Status::Withdrawn), &[]));
+    assert_eq!(commit_one(&*store, withdrawn, 11).await, Recorded::Revision(2));
+    // What is over before the owner has said anything is the owner's to tell.
+    assert_eq!(commit_one(&*store, of_another(resolved("c", &[SLACK])), 12).await, Recorded::Known);
+    assert_eq!(store.alert("c").await.unwrap(), None);
 }

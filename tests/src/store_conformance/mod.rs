@@ -94,7 +94,7 @@ fn over(id: &str, status: Status) -> Alert {
 /// A change told to these sinks at once.
 fn change(kind: ChangeKind, alert: Alert, sinks: &[&str]) -> Change {
     let destinations = sinks.iter().map(|sink| destination(sink)).collect();
-    Change { kind, alert: Arc::new(alert), trace_id: None, destinations, silence: None }
+    Change { kind, alert: Arc::new(alert), trace_id: None, destinations, silence: None, only_if_new: false }
 }
 
 /// The change with which an alert begins.

@@ -36,7 +36,14 @@ pub use reader::{End, How, ShardReader, Shared};
 pub use shards::{Shard, Shards};
 pub use stream::Stream;
 
+use self::trouble::Trouble;
 use crate::Aws;
+
+/// How a stream is read by enhanced fan-out, once its consumer is ready; `None` when told to stop before.
+pub(crate) async fn fan_out(stream: &Stream, consumer: &str, attached: &Attached, lags: &Lags) -> Option<How> {
+    let mut trouble = Trouble::new(&format!("kinesis {}", stream.configured()), &attached.status, lags);
+    worker::fan_out(stream, consumer, &mut trouble, attached).await
+}
 
 /// Reads a whole stream into the daemon, until it is stopped.
 pub(crate) fn attach(aws: &Aws, source: &KinesisSource, attached: Attached) {

@@ -62,7 +62,12 @@ pub(super) async fn run(stream: Stream, source: KinesisSource, attached: Attache
 }
 
 /// The consumer of enhanced fan-out, once it is ready; `None` when told to stop before.
-async fn fan_out(stream: &Stream, consumer: &str, trouble: &mut Trouble, attached: &Attached) -> Option<How> {
+pub(super) async fn fan_out(
+    stream: &Stream,
+    consumer: &str,
+    trouble: &mut Trouble,
+    attached: &Attached,
+) -> Option<How> {
     loop {
         match attached.stop.run_until_cancelled(consumer::ready(stream, consumer)).await? {
             Ok(arn) => {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::{Alert, AlertChange, ChangeKind, Status, Stored};
+use super::{Alert, AlertChange, ChangeKind, Status, Stored, SubjectKind};
 use crate::world::Origin;
 
 /// An alert that holds, and whether it is over.
@@ -112,6 +112,44 @@ impl AlertBook {
             forgotten = forgotten.saturating_add(1);
         }
         forgotten
+    }
+
+    /// Forgets the alerts about principals of some accounts.
+    pub(crate) fn forget_principals(&mut self, of: impl Fn(&str) -> bool) {
+        let is_gone = |alert: &Stored| alert.subject_kind() == SubjectKind::Principal && of(alert.account());
+        let gone: Vec<Box<str>> =
+            self.entries.iter().filter(|(_, entry)| is_gone(&entry.alert)).map(|(id, _)| id.clone()).collect();
+        for id in gone {
+            // They have no origin.
+            if let Some(entry) = self.entries.remove(&id) {
+                self.by_turn.remove(&entry.turn);
+            }
+        }
+    }
+
+    /// Takes over what another book says of some accounts: whole alerts, except where this book has come to another end
+    /// meanwhile. Returns what this book says of them that the other does not.
+    pub(crate) fn absorb(&mut self, mut other: Self, of: impl Fn(&str) -> bool) -> Vec<Alert> {
+        let mut unsaid = Vec::new();
+        for (id, known) in self.entries.iter_mut().filter(|(_, entry)| of(entry.alert.account())) {
+            match other.entries.remove(id) {
+                Some(said) if said.alert.status() == known.alert.status() => known.alert = said.alert,
+                None if known.alert.status() == Status::Withdrawn => {}
+                _ if known.taught => {}
+                _ => unsaid.extend(known.alert.to_alert()),
+            }
+        }
+        other.entries.retain(|_, entry| of(entry.alert.account()));
+        // In the order in which the other said them.
+        for id in other.by_turn.into_values() {
+            let Some(Entry { alert, taught, origin, .. }) = other.entries.remove(&id) else { continue };
+            if let Some(origin) = &origin {
+                self.by_origin.entry(origin.clone()).or_default().insert(id.clone());
+            }
+            self.entries.insert(id.clone(), Entry { alert, turn: 0, taught, origin });
+            self.touch(&id);
+        }
+        unsaid
     }
 
     fn insert(&mut self, id: Box<str>, alert: &Alert, origin: Option<&Origin>, how: Entering) {

@@ -85,6 +85,16 @@ impl Stored {
         })
     }
 
+    /// Whose it is.
+    pub(crate) fn account(&self) -> &str {
+        &self.account
+    }
+
+    /// What kind of thing it is about.
+    pub(crate) const fn subject_kind(&self) -> SubjectKind {
+        self.subject_kind
+    }
+
     /// Where it stands.
     pub(crate) const fn status(&self) -> Status {
         self.status

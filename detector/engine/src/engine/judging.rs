@@ -39,9 +39,9 @@ impl Engine {
     fn note_inference(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let history_s = self.settings.history_days.saturating_mul(DAY_S);
         let limits = &self.settings.limits;
-        let region = self.memory.regions.number_of(&call.region);
         let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
         account.note_activity(call.time);
+        let region = account.regions.number_of(&call.region);
         let model_id = call.request.as_deref().and_then(|request| section::text(request, &["modelId"]));
         let model = account.models.number_of(model_id.as_deref(), limits.models_max);
         let kind = kind_of(call, model, region);
@@ -101,9 +101,9 @@ impl Engine {
     }
 
     fn note_enabling(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
-        let region = self.memory.regions.number_of(&call.region);
         let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
         account.note_activity(call.time);
+        let region = account.regions.number_of(&call.region);
         let known = account.principals.len();
         let number = account.principals.find_or_insert(&call.principal);
         self.memory.principal_count =
@@ -194,10 +194,10 @@ impl Engine {
 
     /// Adds a matching record to its principal's verdict of the day.
     fn note_match(&mut self, call: &ApiCall<'_>, index: RuleIndex, severity: Severity, changes: &mut Vec<AlertChange>) {
-        let region = self.memory.regions.number_of(&call.region);
         let rules = std::sync::Arc::clone(&self.rules);
         let rule = rules.get(index);
         let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
+        let region = account.regions.number_of(&call.region);
         let known = account.principals.len();
         let number = account.principals.find_or_insert(&call.principal);
         self.memory.principal_count =

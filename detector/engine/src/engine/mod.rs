@@ -5,6 +5,7 @@
 
 mod judging;
 mod keeping;
+mod moving;
 mod telling;
 
 use std::{
@@ -13,7 +14,6 @@ use std::{
 };
 
 use crate::{
-    account::Regions,
     accounts::Accounts,
     activity::{Activity, ApiCall, JobStateChange},
     alert::{
@@ -81,7 +81,6 @@ impl Peeking {
 pub(crate) struct Memory {
     pub(crate) stats: Stats,
     pub(crate) accounts: Accounts,
-    pub(crate) regions: Regions,
     pub(crate) world: World,
     pub(crate) book: AlertBook,
     pub(crate) correlator: Correlator,

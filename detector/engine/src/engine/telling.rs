@@ -69,7 +69,7 @@ impl Engine {
             settings: &self.settings,
             account_name,
             account,
-            regions: &self.memory.regions,
+            regions: &account.regions,
             name: &name,
             principal: &principal,
             verdict,
@@ -195,7 +195,8 @@ impl Engine {
         let mut all = std::mem::take(&mut account.calls);
         for (region, calls) in &mut all {
             if calls.reaches_before(horizon.0) {
-                let region = self.memory.regions.name(*region);
+                let region =
+                    self.memory.accounts.get(account_name).map_or("unknown", |known| known.regions.name(*region));
                 let intervals = self.memory.world.blind_intervals(account_name, region);
                 self.with_names(account_name, |names| calls.settle(horizon.0, &intervals, names));
             }
@@ -206,8 +207,8 @@ impl Engine {
     }
 
     fn region_calls(&self, account: &str, region: &str) -> Option<&RegionCalls> {
-        let number = self.memory.regions.find(region)?;
-        self.memory.accounts.get(account)?.calls.get(&number)
+        let account = self.memory.accounts.get(account)?;
+        account.calls.get(&account.regions.find(region)?)
     }
 
     fn with_names<T>(&self, account: &str, work: impl FnOnce(&Names<'_>) -> T) -> T {

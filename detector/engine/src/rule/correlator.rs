@@ -140,6 +140,22 @@ impl Correlator {
         });
     }
 
+    /// Takes over the groups that another remembers of some accounts.
+    pub fn absorb(&mut self, other: Self, of: impl Fn(&str) -> bool) {
+        for (id, state) in other.correlations {
+            let known = self.correlations.entry(id).or_default();
+            if known.groups.is_empty() {
+                known.fingerprint = state.fingerprint;
+            }
+            if known.fingerprint == state.fingerprint {
+                known.groups.retain(|key, _| !of(&key.account));
+                known.groups.extend(state.groups.into_iter().filter(|(key, _)| of(&key.account)));
+            }
+        }
+        self.evicted_groups = self.evicted_groups.saturating_add(other.evicted_groups);
+        self.dropped_events = self.dropped_events.saturating_add(other.dropped_events);
+    }
+
     /// How many groups were forgotten because of the limit.
     #[must_use]
     pub const fn evicted_groups(&self) -> u64 {

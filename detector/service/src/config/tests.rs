@@ -74,6 +74,31 @@ fn checks_what_concerns_several_keys() {
 }
 
 #[test]
+fn leases_share_streams_and_nothing_else() {
+    const SHARED: &str =
+        "[leases]\nenabled = true\n[store]\nkind = \"dynamodb\"\ntable = \"t\"\nsnapshot_bucket = \"b\"\n";
+    let stream = |name: &str, carries: &str| {
+        format!("[[source]]\nkind = \"kinesis\"\nstream = \"{name}\"\ncarries = \"{carries}\"\n")
+    };
+    let (activity, state) = (stream("a", "activity"), stream("s", "state"));
+    let good = format!("{SHARED}{activity}{state}");
+    assert!(load(&good).unwrap().leases.enabled);
+    let check = |text: &str, expected: &str| {
+        let problems = load(text).expect_err(text);
+        assert!(problems.iter().any(|problem| problem.contains(expected)), "{text}: {problems:#?}");
+    };
+    check(&format!("[leases]\nenabled = true\n{activity}{state}"), "need a store that workers share");
+    check(&format!("{SHARED}{state}"), "carries = \"activity\"");
+    check(&format!("{SHARED}{activity}"), "carries = \"state\"");
+    check(SHARED, "carries = \"activity\"");
+    check(&format!("{good}{}", stream("b", "activity")), "one activity stream");
+    check(&format!("{good}{}", stream("b", "both")), "every worker reads whole");
+    for other in ["kind = \"http\"", "kind = \"stdin\"", "kind = \"file\"\npath = \"x\""] {
+        check(&format!("{good}[[source]]\n{other}\n"), "every source is a Kinesis stream");
+    }
+}
+
+#[test]
 fn checks_sinks() {
     let check = |text: &str, expected: &str| {
         let problems = load(text).expect_err(text);

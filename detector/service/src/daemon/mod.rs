@@ -3,6 +3,7 @@
 //! Down means: sources stop, what they handed over is judged and stored, the memory is kept, and sinks have what is left
 //! of the configured grace. What is not delivered by then waits in the store for the next start.
 
+mod loops;
 mod sources;
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
@@ -16,18 +17,19 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::sources::{Attachment, repeating};
+use self::loops::{Loop, Shell};
 use crate::{
     cloud::{Beside, Cloud, CloudError},
     config::{Config, SourceConfig},
     format::{Colour, Format},
     http::{self, Tls},
-    pipeline::{self, Clock, Parts, Pipeline, PipelineError, Report, RestoreError, Told},
+    pipeline::{Clock, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
     sink::{self, Workers},
     source::Intake,
     status::Status,
     store::{Store, StoreError, sqlite::SqliteStore},
+    units::UnitError,
 };
 
 /// Questions to the loop that may wait.
@@ -35,7 +37,7 @@ const PINGS_MAX: usize = 16;
 /// Stored changes that a slow listener may lag behind before it misses some.
 const TOLD_MAX: usize = 1_024;
 /// Sources get this share of the grace, in percent; the rest is for judging, memory and sinks.
-const SOURCES_GRACE_PERCENT: u32 = 50;
+const SOURCES_GRACE_PERCENT: u64 = 50;
 /// How often it is looked whether there is a new certificate.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(60);
 /// How often silences are read from the store, where commands may have changed them.
@@ -100,6 +102,9 @@ pub enum RunError {
     /// The loop failed.
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
+    /// A shard was not given back in order.
+    #[error(transparent)]
+    Unit(#[from] UnitError),
     /// Something took too long.
     #[error("shutting down took longer than {0} s; what was accepted is stored, the rest was not accepted")]
     Grace(u64),
@@ -111,7 +116,7 @@ pub enum RunError {
 /// A daemon whose sources are attached.
 #[derive(Debug)]
 pub struct Daemon {
-    pipeline: Pipeline,
+    looping: Loop,
     store: Arc<dyn Store>,
     address: Option<SocketAddr>,
     grace: Duration,
@@ -140,8 +145,8 @@ impl Daemon {
             (Some(dynamodb), Some(cloud)) => cloud.store(dynamodb).await?,
             _ => Arc::new(SqliteStore::open(&config.store.path)?),
         };
-        let restored = pipeline::restore(&*store, rules, config.engine.clone()).await?;
         let status = Status::default();
+        let remembered = loops::remember(config, &store, &rules).await?;
         let sources = TaskTracker::new();
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
         let (reports_in, reports) = watch::channel(Report::default());
@@ -176,35 +181,28 @@ impl Daemon {
         };
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
-        let attachment = Attachment {
-            intake: &intake,
-            positions: &restored.positions,
-            ahead: &restored.ahead,
-            tracker: &sources,
-            stop: &stop_sources,
-            status: &status,
-            cloud: cloud.as_deref(),
-        };
-        config.sources.iter().try_for_each(|source| attachment.attach(source))?;
-        sources.close();
-        let pipeline = Pipeline::new(Parts {
-            repeating: repeating(&config.sources, &restored.ahead),
-            restored,
-            clock,
-            future_s: config.pipeline.future_s,
-            intake: batches,
-            pings,
+        let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
+        let shell = Shell {
             store: Arc::clone(&store),
+            rules,
+            clock,
             router: Router::new(&config.routing, &config.sinks),
             silences: silences.clone(),
-            nudge: Box::new(move || nudged.nudge()),
+            nudge: Arc::new(move || nudged.nudge()),
             told,
-            reports: reports_in,
-            snapshot_every: Duration::from_secs(config.store.snapshot_interval_s),
             status: status.clone(),
-            stop: stop_loop.clone(),
-        });
-        let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
+            cloud: cloud.clone(),
+            intake: intake.clone(),
+            batches,
+            pings,
+            reports: reports_in,
+            sources: sources.clone(),
+            stop_sources: stop_sources.clone(),
+            stop_loop: stop_loop.clone(),
+            chores: chores.clone(),
+        };
+        let looping = shell.start(config, remembered).await?;
+        sources.close();
         chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
         if let Some(cloud) = &cloud {
             let (status, tracker) = (status, chores.clone());
@@ -216,7 +214,7 @@ impl Daemon {
         }
         chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));
         let grace = Duration::from_secs(config.shutdown_grace_s);
-        Ok(Self { pipeline, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
+        Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
     }
 
     /// Where the HTTP server listens.
@@ -237,9 +235,9 @@ impl Daemon {
     /// When memory was not kept or the grace was not enough.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let tracker = TaskTracker::new();
-        let mut pipeline = tracker.spawn(self.pipeline.run());
+        let mut looping = tracker.spawn(self.looping.run());
         let ended = tokio::select! {
-            ended = &mut pipeline => Some(ended),
+            ended = &mut looping => Some(ended),
             () = shutdown => None,
         };
         tracing::info!("shutting down");
@@ -249,12 +247,12 @@ impl Daemon {
             match ended {
                 Some(ended) => ended,
                 None => {
-                    let patience = self.grace.saturating_mul(SOURCES_GRACE_PERCENT) / 100;
+                    let patience = sources_grace(self.grace);
                     if tokio::time::timeout(patience, self.sources.wait()).await.is_err() {
                         tracing::warn!("a source or client has not ended in time and is left behind");
                     }
                     self.stop_loop.cancel();
-                    pipeline.await
+                    looping.await
                 }
             }
         };
@@ -265,8 +263,13 @@ impl Daemon {
         self.workers.drain(rest).await;
         self.stop_chores.cancel();
         self.chores.close();
-        Ok(judged??)
+        judged?
     }
+}
+
+/// How long sources may take to end.
+const fn sources_grace(grace: Duration) -> Duration {
+    Duration::from_millis(grace.as_secs().saturating_mul(SOURCES_GRACE_PERCENT * 10))
 }
 
 /// Forgets alerts that have been over, or of which nothing was heard, for `days`, now and every so often.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bedrock_watch_engine::{
     Second,
-    alert::{Alert, AlertChange, ChangeKind, Status},
+    alert::{Alert, AlertChange, ChangeKind, Status, SubjectKind},
     decode::DecodeError,
 };
 use jiff::Timestamp;
@@ -137,6 +137,11 @@ impl Pipeline {
                 account = alert.account,
                 "alert"
             );
+            let is_own = self.owns.owns(&alert.account);
+            if !is_own && !matters_to_others(&alert) {
+                self.counters.of_others = self.counters.of_others.saturating_add(1);
+                continue;
+            }
             self.counters.changes = self.counters.changes.saturating_add(1);
             let routed = self.router.route(&alert, routed_as(kind, &alert), &silences, now);
             self.counters.routing.count(&routed);
@@ -154,6 +159,7 @@ impl Pipeline {
                 trace_id: None,
                 destinations: routed.destinations,
                 silence: routed.silence,
+                only_if_new: !is_own,
             });
         }
     }
@@ -175,6 +181,7 @@ impl Pipeline {
             tracing::warn!(sources, "not caught up in time; what is still repeated may be told again");
         }
         self.status.clear(CATCHING_UP);
+        self.publish();
         let changes = catch_up.into_changes(self.engine.alerts());
         self.route(changes, judged);
         // Time did not pass meanwhile.
@@ -214,4 +221,10 @@ impl Pipeline {
 /// store heeds that only if it has never heard of it.
 fn routed_as(kind: ChangeKind, alert: &Alert) -> ChangeKind {
     if alert.status == Status::Resolved { ChangeKind::Fired } else { kind }
+}
+
+/// Whether a change is worth telling the store where another worker answers for the alert's account. What principals do
+/// is known to that worker alone, and when an alert ends is for it to say; see [`crate::store::life`].
+fn matters_to_others(alert: &Alert) -> bool {
+    alert.subject_kind != SubjectKind::Principal && alert.status != Status::Resolved
 }

@@ -6,7 +6,9 @@
 
 mod catch_up;
 mod clock;
+mod inherit;
 mod judging;
+mod ownership;
 mod report;
 mod silenced;
 mod snapshots;
@@ -34,6 +36,8 @@ use self::{
 };
 pub use catch_up::{RestoreError, Restored, restore};
 pub use clock::Clock;
+pub use inherit::{Parent, inherit};
+pub use ownership::{HashRange, NoHashKey, Ownership};
 pub use report::{Report, ServiceCounters};
 pub use writer::Told;
 
@@ -65,6 +69,12 @@ pub struct Parts {
     pub pings: mpsc::Receiver<oneshot::Sender<()>>,
     /// Where everything is kept that must survive.
     pub store: Arc<dyn Store>,
+    /// The accounts this loop answers for.
+    pub owns: Ownership,
+    /// Whether this loop still holds what it reads: nothing is stored once it does not.
+    pub holds: Holds,
+    /// Where it is told up to where each source's alerts are stored.
+    pub committed: watch::Sender<BTreeMap<String, String>>,
     /// Says which sinks hear of an alert.
     pub router: Router,
     /// What sinks do not hear of for now.
@@ -89,6 +99,16 @@ impl std::fmt::Debug for Parts {
     }
 }
 
+/// Says whether something is still held, at the moment at which it is asked.
+pub type Holds = Arc<dyn Fn() -> bool + Send + Sync>;
+
+/// How the loop ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ended {
+    /// Whether the memory was kept at the end. It is not in the middle of catching up.
+    pub kept: bool,
+}
+
 /// Why the loop did not end well.
 #[derive(Debug, thiserror::Error)]
 pub enum PipelineError {
@@ -98,6 +118,9 @@ pub enum PipelineError {
     /// The writer failed.
     #[error("the writer of the store failed: {0}")]
     Writer(#[from] JoinError),
+    /// Somebody else has what this loop reads.
+    #[error("it was taken over by another worker; nothing further is stored here")]
+    TakenOver,
     /// The writer ended before the loop.
     #[error("the writer of the store ended early")]
     WriterEnded,
@@ -115,13 +138,14 @@ pub struct Pipeline {
     intake: mpsc::Receiver<Batch>,
     pings: mpsc::Receiver<oneshot::Sender<()>>,
     router: Router,
+    owns: Ownership,
     silences: ActiveSilences,
     silenced: Silenced,
     reports: watch::Sender<Report>,
     status: Status,
     stop: CancellationToken,
     orders: mpsc::Sender<Order>,
-    writing: JoinSet<Result<(), StoreError>>,
+    writing: JoinSet<Result<(), PipelineError>>,
     counters: ServiceCounters,
     catch_up: Option<CatchUp>,
     snapshots: Snapshots,
@@ -147,6 +171,8 @@ impl Pipeline {
             nudge: parts.nudge,
             status: parts.status.clone(),
             journal_through,
+            holds: parts.holds,
+            committed: parts.committed,
         };
         let mut writing = JoinSet::new();
         writing.spawn(writer.run());
@@ -164,6 +190,7 @@ impl Pipeline {
             intake: parts.intake,
             pings: parts.pings,
             router: parts.router,
+            owns: parts.owns,
             silences: parts.silences,
             silenced,
             reports: parts.reports,
@@ -183,7 +210,7 @@ impl Pipeline {
     ///
     /// # Errors
     /// When the memory cannot be kept at the end.
-    pub async fn run(mut self) -> Result<(), PipelineError> {
+    pub async fn run(mut self) -> Result<Ended, PipelineError> {
         let stop = self.stop.clone();
         let mut stopping = false;
         self.end_catching_up().await;
@@ -219,10 +246,11 @@ impl Pipeline {
     }
 
     /// Everything is judged: stores what was held back, keeps the memory and lets the writer end.
-    async fn end(mut self) -> Result<(), PipelineError> {
+    async fn end(mut self) -> Result<Ended, PipelineError> {
         // In the middle of catching up the memory lacks what is still to be repeated, and what is held back is not yet
         // as it was. The next start begins from the same memory again.
-        if self.catch_up.is_none() {
+        let kept = self.catch_up.is_none();
+        if kept {
             let (done, _) = oneshot::channel();
             let order = Order::Snapshot { bytes: self.engine.snapshot(), positions: self.positions, done };
             if self.orders.send(order).await.is_err() {
@@ -234,7 +262,7 @@ impl Pipeline {
         while let Some(ended) = self.writing.join_next().await {
             ended??;
         }
-        Ok(())
+        Ok(Ended { kept })
     }
 
     fn publish(&self) {
@@ -242,6 +270,7 @@ impl Pipeline {
             stats: self.engine.stats().clone(),
             service: self.counters.clone(),
             now: self.clock.now(),
+            catching_up: self.catch_up.is_some(),
         });
     }
 }

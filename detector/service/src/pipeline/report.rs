@@ -13,6 +13,18 @@ pub struct Report {
     pub service: ServiceCounters,
     /// What time it was for the loop.
     pub now: Second,
+    /// Whether it still judges again what was judged before.
+    pub catching_up: bool,
+}
+
+impl Report {
+    /// Adds what another loop of the same service counted.
+    pub fn add(&mut self, other: &Self) {
+        self.stats.add(&other.stats);
+        self.service.add(&other.service);
+        self.now = self.now.max(other.now);
+        self.catching_up |= other.catching_up;
+    }
 }
 
 /// What the loop counted since the service started.
@@ -30,6 +42,27 @@ pub struct ServiceCounters {
     pub changes: u64,
     /// Bytes in the journal that no snapshot contains yet.
     pub journal_bytes: u64,
+    /// Changes of alerts about principals that another worker answers for.
+    pub of_others: u64,
     /// What became of the changes.
     pub routing: RoutingCounters,
+}
+
+impl ServiceCounters {
+    fn add(&mut self, other: &Self) {
+        let Self { batches, bytes, unreadable, future, changes, journal_bytes, of_others, routing } = self;
+        let pairs = [
+            (batches, other.batches),
+            (bytes, other.bytes),
+            (unreadable, other.unreadable),
+            (future, other.future),
+            (changes, other.changes),
+            (journal_bytes, other.journal_bytes),
+            (of_others, other.of_others),
+        ];
+        for (sum, other) in pairs {
+            *sum = sum.saturating_add(other);
+        }
+        routing.add(&other.routing);
+    }
 }

@@ -2,17 +2,19 @@
 //!
 //! It takes whatever waits into one commit, so that under load many batches cost one flush. When the store fails it
 //! tries again, for as long as it takes: meanwhile its queue fills, the loop takes no further batches, and sources are
-//! held back. Nothing is dropped and nothing is acknowledged that is not stored.
+//! held back. Nothing is dropped and nothing is acknowledged that is not stored. Once another worker has what this loop
+//! reads, nothing further is stored: what it would say is no longer true.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use bedrock_watch_engine::alert::ChangeKind;
 use jiff::Timestamp;
 use tokio::{
-    sync::{broadcast, mpsc, oneshot},
+    sync::{broadcast, mpsc, oneshot, watch},
     task::JoinSet,
 };
 
+use super::{Holds, PipelineError};
 use crate::{
     source::Outcome,
     status::Status,
@@ -75,18 +77,23 @@ pub(super) struct Writer {
     pub(super) status: Status,
     /// The number of the last journal entry there is.
     pub(super) journal_through: u64,
+    /// Whether this loop still holds what it reads.
+    pub(super) holds: Holds,
+    /// Where it is told up to where each source's alerts are stored.
+    pub(super) committed: watch::Sender<BTreeMap<String, String>>,
 }
 
 impl Writer {
     /// Follows orders until there are no more; the error is that of the last snapshot.
-    pub(super) async fn run(mut self) -> Result<(), StoreError> {
+    pub(super) async fn run(mut self) -> Result<(), PipelineError> {
         let mut saving: JoinSet<Result<(), StoreError>> = JoinSet::new();
         let mut saved = Ok(());
         let mut next = None;
         while let Some(order) = self.order(next.take()).await {
             match order {
-                Order::Commit(judged) => next = self.group(judged).await,
+                Order::Commit(judged) => next = self.group(judged).await?,
                 Order::Snapshot { bytes, positions, done } => {
+                    self.check_held()?;
                     let snapshot = Snapshot { positions, journal: self.journal_through, bytes };
                     let (store, status) = (Arc::clone(&self.store), self.status.clone());
                     // One after the other, so that an older one never replaces a newer one.
@@ -115,7 +122,11 @@ impl Writer {
         while let Some(ended) = saving.join_next().await {
             saved = ended.unwrap_or(Ok(()));
         }
-        saved
+        Ok(saved?)
+    }
+
+    fn check_held(&self) -> Result<(), PipelineError> {
+        if (self.holds)() { Ok(()) } else { Err(PipelineError::TakenOver) }
     }
 
     async fn order(&mut self, next: Option<Order>) -> Option<Order> {
@@ -126,7 +137,7 @@ impl Writer {
     }
 
     /// Commits a batch with everything that waits behind it; returns the order that is none of these.
-    async fn group(&mut self, first: Judged) -> Option<Order> {
+    async fn group(&mut self, first: Judged) -> Result<Option<Order>, PipelineError> {
         let mut commit = first.commit;
         let mut replies = Vec::from_iter(first.reply);
         let mut bytes = journal_bytes(&commit);
@@ -144,13 +155,17 @@ impl Writer {
             commit.changes.extend(judged.commit.changes);
             replies.extend(judged.reply);
         }
-        self.commit(commit, replies).await;
-        other
+        self.commit(commit, replies).await?;
+        Ok(other)
     }
 
-    async fn commit(&mut self, commit: Commit, replies: Vec<(oneshot::Sender<Outcome>, Outcome)>) {
+    async fn commit(
+        &mut self,
+        commit: Commit,
+        replies: Vec<(oneshot::Sender<Outcome>, Outcome)>,
+    ) -> Result<(), PipelineError> {
         let is_empty = commit.journal.is_empty() && commit.positions.is_empty() && commit.changes.is_empty();
-        let recorded = if is_empty { Vec::new() } else { self.persist(&commit).await };
+        let recorded = if is_empty { Vec::new() } else { self.persist(&commit).await? };
         for (reply, outcome) in replies {
             // Whoever asked may have gone away meanwhile; the records are stored all the same.
             reply.send(outcome).unwrap_or_default();
@@ -159,18 +174,24 @@ impl Writer {
             (self.nudge)();
             self.tell(&commit.changes, &recorded).await;
         }
+        if !commit.positions.is_empty() {
+            self.committed.send_modify(|positions| positions.extend(commit.positions));
+        }
+        Ok(())
     }
 
     /// Stores it, however often that must be tried.
-    async fn persist(&mut self, commit: &Commit) -> Vec<Recorded> {
+    async fn persist(&mut self, commit: &Commit) -> Result<Vec<Recorded>, PipelineError> {
         let mut pause = BACKOFF_MIN;
         loop {
+            self.check_held()?;
             match self.store.commit(commit.clone(), Timestamp::now()).await {
                 Ok(committed) => {
                     self.journal_through = committed.journal_through;
                     self.status.clear(STORE);
-                    return committed.recorded;
+                    return Ok(committed.recorded);
                 }
+                Err(StoreError::Overtaken { .. }) => return Err(PipelineError::TakenOver),
                 Err(error) => {
                     tracing::error!(%error, "nothing is accepted until the store works again");
                     self.status.set(STORE, &error.to_string());

@@ -27,4 +27,19 @@ impl RoutingCounters {
         add(&mut self.learning, routed.learning);
         add(&mut self.unrouted, routed.unrouted);
     }
+
+    /// Adds what another router counted.
+    pub fn add(&mut self, other: &Self) {
+        let Self { routed, silenced, suppressed, learning, unrouted } = self;
+        let pairs = [
+            (routed, other.routed),
+            (silenced, other.silenced),
+            (suppressed, other.suppressed),
+            (learning, other.learning),
+            (unrouted, other.unrouted),
+        ];
+        for (sum, other) in pairs {
+            *sum = sum.saturating_add(other);
+        }
+    }
 }

@@ -12,7 +12,7 @@ const RECORDS_MAX: usize = 1_000;
 const BYTES_MAX: usize = 1 << 20;
 
 /// Records in one buffer, so that a batch costs two allocations and not one a record.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Records {
     bytes: Vec<u8>,
     ends: Vec<usize>,

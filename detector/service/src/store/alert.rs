@@ -22,6 +22,8 @@ pub struct Change {
     pub destinations: Vec<Destination>,
     /// The silence that kept sinks from hearing of it, if one did.
     pub silence: Option<String>,
+    /// Whoever says so does not own the alert's account: it counts only where the owner has said nothing yet.
+    pub only_if_new: bool,
 }
 
 /// What a change was to the store.

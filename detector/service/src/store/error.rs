@@ -27,6 +27,14 @@ pub enum StoreError {
         /// What is wrong.
         reason: String,
     },
+    /// Another worker has taken over what this one was writing; whoever wrote must stop.
+    #[error("another worker has taken over {scope} in {place}; this one no longer writes to it")]
+    Overtaken {
+        /// The table.
+        place: String,
+        /// What was taken over.
+        scope: String,
+    },
     /// It may work later.
     #[error("cannot {action} {place}: {reason}")]
     Unavailable {

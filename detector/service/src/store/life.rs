@@ -5,7 +5,7 @@
 
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status, SubjectKind};
 
-use super::{digest::DIGEST_BYTES, digest::digest};
+use super::{Change, digest::DIGEST_BYTES, digest::digest};
 
 /// The rule about refused attempts, which are not undone by anything.
 const DELETE_REFUSED: &str = "customization-job-security-group-delete-refused";
@@ -25,6 +25,8 @@ pub struct Known {
     pub by_hand: bool,
     /// Whether its latest revision was kept silent.
     pub silenced: bool,
+    /// The number of its latest revision.
+    pub revision: u32,
 }
 
 /// The revision a change becomes.
@@ -51,10 +53,14 @@ pub enum Told {
     Nobody,
 }
 
-/// What the change of an alert to `alert`, of kind `kind`, makes of what is known; `None` when it changes nothing. That
-/// an alert which fires is silenced no longer is a change of its own.
+/// What a change makes of what is known; `None` when it changes nothing. That an alert which fires is silenced no longer
+/// is a change of its own.
 #[must_use]
-pub fn next(known: Option<&Known>, kind: ChangeKind, alert: &Alert, silenced: bool) -> Option<Next> {
+pub fn next(known: Option<&Known>, change: &Change) -> Option<Next> {
+    let (kind, alert, silenced) = (change.kind, &*change.alert, change.silence.is_some());
+    if change.only_if_new && !is_for_others_to_say(known, alert.status) {
+        return None;
+    }
     let next = |kind, status, told| Some(Next { kind, status, by_hand: false, told });
     let plain = |kind, status| next(kind, status, Told::Destinations);
     let Some(known) = known else {
@@ -89,6 +95,19 @@ pub fn next(known: Option<&Known>, kind: ChangeKind, alert: &Alert, silenced: bo
     }
 }
 
+/// Whether somebody who does not own the alert's account may say this: that it fires, where nobody has said anything
+/// yet; and that it should never have, where nobody has said more than that it fires.
+///
+/// Everything else is the owner's, who alone knows all of it. Somebody who lags behind must not undo what the owner said
+/// since: telling an old state would open again what is over, or end what has begun anew.
+const fn is_for_others_to_say(known: Option<&Known>, status: Status) -> bool {
+    match (known, status) {
+        (None, Status::Firing) => true,
+        (Some(known), Status::Withdrawn) => known.revision == 1,
+        _ => false,
+    }
+}
+
 /// Whether nothing ever resolves the alert but a person: it tells of something that was done, not of something that
 /// lasts. Such an alert is forgotten when it has not changed for long, though it fires.
 #[must_use]
@@ -98,6 +117,8 @@ pub fn never_resolves(alert: &Alert) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
     use crate::format::sample;
 
@@ -107,6 +128,17 @@ mod tests {
 
     fn alert(status: Status, severity: Severity) -> Alert {
         Alert { status, severity, ..sample::alert() }
+    }
+
+    fn change(kind: ChangeKind, alert: Alert, silenced: bool) -> Change {
+        Change {
+            kind,
+            alert: Arc::new(alert),
+            trace_id: None,
+            destinations: Vec::new(),
+            silence: silenced.then(|| "s".to_owned()),
+            only_if_new: false,
+        }
     }
 
     #[test]
@@ -144,8 +176,9 @@ mod tests {
                 severity: low,
                 by_hand,
                 silenced: false,
+                revision: 1,
             });
-            let found = next(known.as_ref(), kind, &alert(status, severity), false);
+            let found = next(known.as_ref(), &change(kind, alert(status, severity), false));
             let found = found.map(|next| (next.kind, next.status, next.by_hand, next.told));
             assert_eq!(found, expected, "{row:?}");
         }
@@ -162,11 +195,47 @@ mod tests {
                 severity: Severity::Low,
                 by_hand,
                 silenced: true,
+                revision: 1,
             };
-            assert_eq!(next(Some(&known), Fired, &alert, true), None);
-            let heard = next(Some(&known), Updated, &alert, false).map(|next| (next.kind, next.told));
+            assert_eq!(next(Some(&known), &change(Fired, alert.clone(), true)), None);
+            let unsilenced = change(Updated, alert.clone(), false);
+            let heard = next(Some(&known), &unsilenced).map(|next| (next.kind, next.told));
             assert_eq!(heard, (!by_hand).then_some((Updated, Destinations)));
-            assert_eq!(next(Some(&Known { silenced: false, ..known }), Fired, &alert, false), None);
+            assert_eq!(next(Some(&Known { silenced: false, ..known }), &unsilenced), None);
+            assert_eq!(next(Some(&known), &Change { only_if_new: true, ..unsilenced }), None);
+        }
+    }
+
+    #[test]
+    fn others_may_only_begin() {
+        // What the engine said last and with which revision, what somebody else says, and whether that counts.
+        type Row = (Option<(Status, u32)>, (ChangeKind, Status), bool);
+        let rows: &[Row] = &[
+            (None, (Fired, Firing), true),
+            (None, (Updated, Firing), true),
+            (None, (Resolves, Resolved), false),
+            (None, (Withdraws, Withdrawn), false),
+            (Some((Firing, 1)), (Updated, Firing), false),
+            (Some((Firing, 1)), (Resolves, Resolved), false),
+            (Some((Firing, 1)), (Withdraws, Withdrawn), true),
+            (Some((Firing, 2)), (Withdraws, Withdrawn), false),
+            (Some((Resolved, 2)), (Fired, Firing), false),
+            (Some((Withdrawn, 2)), (Fired, Firing), false),
+            (Some((Withdrawn, 2)), (Withdraws, Withdrawn), false),
+        ];
+        for (known, (kind, status), counts) in rows {
+            let known = known.map(|(status, revision)| Known {
+                digest: [0; DIGEST_BYTES],
+                engine_status: status,
+                status,
+                severity: Severity::High,
+                by_hand: false,
+                silenced: false,
+                revision,
+            });
+            let said = Change { only_if_new: true, ..change(*kind, alert(*status, Severity::High), false) };
+            let found = next(known.as_ref(), &said);
+            assert_eq!(found.map(|next| next.status), counts.then_some(*status), "{known:?} {kind:?}");
         }
     }
 }

@@ -57,20 +57,51 @@ pub(super) fn leases(
 ) -> LeasesConfig {
     let table = document.table("leases");
     let enabled = table.flag("enabled");
-    let is_activity = |source: &SourceConfig| {
-        matches!(source, SourceConfig::Kinesis(KinesisSource { carries: Carries::Both | Carries::Activity, .. }))
-    };
     if enabled && !has_shared_store {
         found.error(document, &table, "enabled", "leases need a store that workers share: [store] kind = \"dynamodb\"");
     }
-    if enabled && !sources.iter().any(is_activity) {
-        found.error(document, &table, "enabled", "there is nothing to share: add a [[source]] of kind kinesis");
+    if enabled {
+        check_shareable(document, sources, found);
     }
     LeasesConfig {
         enabled,
         table: table.text("table").unwrap_or_default(),
         worker: table.text("worker"),
         failover_ms: table.number("failover_ms"),
+    }
+}
+
+/// Workers can share one activity stream, whose shards say which account is whose. What every worker must know is on
+/// another; anything else would reach one worker only, and that need not be the one that answers for the account.
+fn check_shareable(document: &Document, sources: &[SourceConfig], found: &mut Findings) {
+    let (mut activity, mut state): (u32, u32) = (0, 0);
+    for (table, source) in document.tables("source").iter().zip(sources) {
+        match source {
+            SourceConfig::Kinesis(KinesisSource { carries: Carries::Activity, .. }) => {
+                activity = activity.saturating_add(1);
+                if activity > 1 {
+                    found.error(document, table, "carries", "with leases there is one activity stream, to be split");
+                }
+            }
+            SourceConfig::Kinesis(KinesisSource { carries: Carries::State, .. }) => state = state.saturating_add(1),
+            SourceConfig::Kinesis(_) => {
+                let message = "with leases a stream carries \"activity\", which is shared, or \"state\", which every \
+                               worker reads whole";
+                found.error(document, table, "carries", message);
+            }
+            _ => {
+                let message = "with leases every source is a Kinesis stream: what comes in here would reach this \
+                               worker only, and it need not be the one that answers for the account";
+                found.error(document, table, "kind", message);
+            }
+        }
+    }
+    let leases = document.table("leases");
+    for (streams, carries) in [(activity, "activity"), (state, "state")] {
+        if streams == 0 {
+            let message = format!("leases need a [[source]] of kind kinesis with carries = \"{carries}\"");
+            found.error(document, &leases, "enabled", message);
+        }
     }
 }
 

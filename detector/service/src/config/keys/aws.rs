@@ -57,7 +57,7 @@ pub(super) const KINESIS: Variant = Variant {
         Key {
             name: "carries",
             kind: Kind::Choice { default: Some("both"), choices: &["both", "state", "activity"] },
-            doc: "With [leases]: state is read whole by every worker, activity is shared.",
+            doc: "With [leases]: state is read whole by every worker, activity is shared, and both is not possible.",
             sample: "",
             required: false,
         },
@@ -76,7 +76,14 @@ pub(super) const KINESIS: Variant = Variant {
             sample: "",
             required: false,
         },
-        number("poll_ms", 1_000, 200, 60_000, "How often a shard is asked while polling, in milliseconds."),
+        number(
+            "poll_ms",
+            1_000,
+            200,
+            60_000,
+            "How often a shard is asked while polling, in milliseconds. With [leases], state is asked for by every unit: \
+             not more often than once in half a second for each shard of activity, all workers together.",
+        ),
         number("lag_max_s", 300, 1, 604_800, "How far behind a shard may be read before /readyz says so, in seconds."),
     ],
 };

@@ -36,11 +36,10 @@ const STORED: &str = "alert.revision, created_at, changed_at, trace_id, alert.si
 /// Stores a change, and who is to hear of it.
 pub(super) fn record(connection: &Connection, change: &Change, now: Timestamp) -> Result<Recorded, Failure> {
     let known = known(connection, &change.alert.id)?;
-    let before = known.as_ref().map(|(known, _)| known);
-    let Some(next) = next(before, change.kind, &change.alert, change.silence.is_some()) else {
+    let Some(next) = next(known.as_ref(), change) else {
         return Ok(Recorded::Known);
     };
-    let revision = known.map_or(0, |(_, revision)| revision).saturating_add(1);
+    let revision = known.map_or(0, |known| known.revision).saturating_add(1);
     let mut alert = Arc::clone(&change.alert);
     if alert.status != next.status {
         Arc::make_mut(&mut alert).status = next.status;
@@ -58,7 +57,7 @@ pub(super) fn record(connection: &Connection, change: &Change, now: Timestamp) -
     Ok(Recorded::Revision(revision))
 }
 
-fn known(connection: &Connection, id: &str) -> Result<Option<(Known, u32)>, Failure> {
+fn known(connection: &Connection, id: &str) -> Result<Option<Known>, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT digest, engine_status, status, severity, author IS NOT NULL, silence IS NOT NULL, revision \
          FROM alert WHERE id = ?1",
@@ -76,8 +75,9 @@ fn known(connection: &Connection, id: &str) -> Result<Option<(Known, u32)>, Fail
         severity: severity(bad)?,
         by_hand,
         silenced,
+        revision,
     };
-    Ok(Some((known, revision)))
+    Ok(Some(known))
 }
 
 fn write_alert(
