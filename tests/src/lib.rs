@@ -1,7 +1,9 @@
 //! Tests of the whole: what several test files share.
 
+pub mod emulators;
 pub mod histories;
 pub mod model;
+pub mod peers;
 pub mod program;
 pub mod receivers;
 pub mod repository;

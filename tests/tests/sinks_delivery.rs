@@ -13,13 +13,14 @@ use std::{
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity};
 use bedrock_watch_service::{
     config::delivery::Pace,
+    routing::{ActiveSilences, Wish},
     sink::{SinkError, Told},
     status::Status,
     store::{Change, Commit, Destination, Store},
 };
 use bedrock_watch_tests::receivers::{
     alerts::{alert, change, resolved},
-    fake::{BRISK, Call, Fake, clock, work},
+    fake::{BRISK, Call, Fake, Shared, clock, work},
     memory_store::MemoryStore,
 };
 
@@ -32,6 +33,7 @@ struct Bench {
     shared: Arc<dyn Store>,
     now: bedrock_watch_service::sink::Now,
     status: Status,
+    silences: ActiveSilences,
     workers: Vec<bedrock_watch_service::sink::Workers>,
 }
 
@@ -40,11 +42,14 @@ impl Bench {
     fn new() -> Self {
         let store = Arc::new(MemoryStore::default());
         let shared: Arc<dyn Store> = Arc::clone(&store) as _;
-        Self { store, shared, now: clock(), status: Status::default(), workers: Vec::new() }
+        let (status, silences) = (Status::default(), ActiveSilences::default());
+        Self { store, shared, now: clock(), status, silences, workers: Vec::new() }
     }
 
     fn start(&mut self, sink: &Arc<Fake>, pace: Pace) {
-        self.workers.push(work(Arc::clone(sink) as _, pace, &self.shared, &self.now, &self.status));
+        let (store, now) = (Arc::clone(&self.shared), Arc::clone(&self.now));
+        let (status, silences) = (self.status.clone(), self.silences.clone());
+        self.workers.push(work(Arc::clone(sink) as _, pace, &Shared { store, now, status, silences }));
     }
 
     async fn commit(&self, changes: Vec<Change>) {
@@ -275,6 +280,35 @@ async fn alerts_that_still_fire_are_told_again_until_they_are_over() {
     bench.commit(vec![change(ChangeKind::Resolved, &resolved(&alert("a")), &[])]).await;
     tokio::time::sleep(HOUR * 5).await;
     assert_eq!(fake.calls().len(), 6);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nobody_is_reminded_of_what_was_silenced_since() {
+    let mut bench = Bench::new();
+    let fake = Fake::willing();
+    bench.start(&fake, Pace { repeat_s: Some(3_600), ..BRISK });
+    bench.fire(&alert("a")).await;
+    bench.fire(&alert("b")).await;
+    let reminded = |id: &str| fake.calls().into_iter().filter(|call| call.reminder && call.alerts == [id]).count();
+    tokio::time::sleep(HOUR * 2).await;
+    let before = (reminded("a"), reminded("b"));
+    assert_eq!(before, (1, 1), "{:?}", fake.calls());
+
+    let now = (bench.now)();
+    let ends_at = now.checked_add(jiff::SignedDuration::from_hours(4)).ok();
+    let (author, reason, only) = ("ada".to_owned(), "a migration".to_owned(), Some("a".to_owned()));
+    let silence = Wish { ends_at, author, reason, alert: only, ..Wish::default() }.grant(now).unwrap();
+    bench.shared.put_silence(silence).await.unwrap();
+    bench.silences.refresh(&*bench.shared, now).await.unwrap();
+    tokio::time::sleep(HOUR * 4).await;
+    assert_eq!(reminded("a"), 1, "it is silenced: {:?}", fake.calls());
+    assert!(reminded("b") >= 4, "only it: {:?}", fake.calls());
+    bench.settled(SECOND).await;
+
+    tokio::time::sleep(HOUR * 2).await;
+    assert!(reminded("a") > 1, "the silence is over: {:?}", fake.calls());
+    bench.commit(vec![change(ChangeKind::Resolved, &resolved(&alert("a")), &[])]).await;
+    bench.settled(SECOND).await;
 }
 
 #[tokio::test(start_paused = true)]

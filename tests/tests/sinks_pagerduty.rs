@@ -14,13 +14,15 @@ use bedrock_watch_service::{
     status::Status,
     store::{Change, Commit, Destination, Store},
 };
-use bedrock_watch_tests::receivers::{
-    alerts::{alert, change, hostile, resolved},
-    fake::BRISK,
-    memory_store::MemoryStore,
+use bedrock_watch_tests::{
     peers,
-    server::{Receiver, Request},
-    strict,
+    receivers::{
+        alerts::{alert, change, hostile, resolved},
+        fake::BRISK,
+        memory_store::MemoryStore,
+        server::{Receiver, Request},
+        strict,
+    },
 };
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::Value;

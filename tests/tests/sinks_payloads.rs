@@ -13,9 +13,12 @@ use bedrock_watch_service::{
     },
     store::{Claim, Resolution},
 };
-use bedrock_watch_tests::receivers::{
-    alerts::{HOSTILE, alert, claim, hostile, hostile_text, resolved},
-    peers, strict,
+use bedrock_watch_tests::{
+    peers,
+    receivers::{
+        alerts::{HOSTILE, alert, claim, hostile, hostile_text, resolved},
+        strict,
+    },
 };
 use rand::{SeedableRng, rngs::StdRng};
 use serde_json::{Value, json};

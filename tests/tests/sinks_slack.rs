@@ -13,12 +13,14 @@ use bedrock_watch_service::{
     status::Status,
     store::{Change, Commit, Destination, Resolution, Store},
 };
-use bedrock_watch_tests::receivers::{
-    alerts::{alert, change, resolved},
-    fake::BRISK,
-    memory_store::MemoryStore,
+use bedrock_watch_tests::{
     peers,
-    server::{Mood, Receiver, Request},
+    receivers::{
+        alerts::{alert, change, resolved},
+        fake::BRISK,
+        memory_store::MemoryStore,
+        server::{Mood, Receiver, Request},
+    },
 };
 use serde_json::Value;
 

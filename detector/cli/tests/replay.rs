@@ -170,3 +170,21 @@ fn tells_the_configured_sinks_when_asked() {
     let output = run(folder.path(), &["replay", "recording", "--notify"]);
     assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
 }
+
+#[test]
+fn a_bad_configuration_of_sinks_is_told_before_anything_is_replayed() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("recording"), RECORDING).unwrap();
+    let rows = [
+        ("[[sink]]\nkind = \"file\"\nname = \"told\"\npth = \"told.jsonl\"\n", "pth"),
+        ("[[sink]]\nkind = \"stdout\"\nname = \"console\"\n", "--notify needs a [[sink]]"),
+        ("[[sink]]\nkind = \"webhook\"\nname = \"hook\"\nurl = \"nowhere\"\n", "url"),
+    ];
+    for (configuration, reason) in rows {
+        fs::write(folder.path().join("notify.toml"), configuration).unwrap();
+        let output = run(folder.path(), &["replay", "recording", "--notify", "--config", "notify.toml"]);
+        assert_eq!(output.status.code(), Some(64), "{configuration}: {}", stderr(&output));
+        assert!(stderr(&output).contains(reason), "{configuration}: {}", stderr(&output));
+        assert_eq!(stdout(&output), "", "{configuration}: nothing was replayed");
+    }
+}

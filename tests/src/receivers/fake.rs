@@ -9,6 +9,7 @@ use std::{
 use async_trait::async_trait;
 use bedrock_watch_service::{
     config::delivery::Pace,
+    routing::ActiveSilences,
     sink::{Now, Parts, Sink, SinkError, Telling, Told, Workers, start_sinks},
     status::Status,
     store::Store,
@@ -139,16 +140,23 @@ pub fn clock() -> Now {
     })
 }
 
+/// What the worker of a sink shares with the test.
+#[derive(Clone)]
+pub struct Shared {
+    /// Where deliveries wait.
+    pub store: Arc<dyn Store>,
+    /// The time.
+    pub now: Now,
+    /// Where lasting trouble is reported.
+    pub status: Status,
+    /// What nobody is reminded of.
+    pub silences: ActiveSilences,
+}
+
 /// Starts a worker for a sink.
-pub fn work(sink: Arc<dyn Sink>, pace: Pace, store: &Arc<dyn Store>, now: &Now, status: &Status) -> Workers {
-    start_sinks(vec![Parts {
-        sink,
-        pace,
-        store: Arc::clone(store),
-        owner: format!("test-{}", fastrand::u64(..)),
-        now: Arc::clone(now),
-        status: status.clone(),
-    }])
+pub fn work(sink: Arc<dyn Sink>, pace: Pace, shared: &Shared) -> Workers {
+    let Shared { store, now, status, silences } = shared.clone();
+    start_sinks(vec![Parts { sink, pace, store, owner: format!("test-{}", fastrand::u64(..)), now, status, silences }])
 }
 
 /// A pace that hinders nothing.

@@ -29,6 +29,7 @@ struct State {
     alerts: BTreeMap<String, Kept>,
     deliveries: BTreeMap<(String, String), Delivery>,
     errors: Vec<String>,
+    silences: Vec<Silence>,
 }
 
 #[derive(Debug)]
@@ -336,12 +337,13 @@ impl Store for MemoryStore {
         Ok(redriven)
     }
 
-    async fn put_silence(&self, _: Silence) -> Result<(), StoreError> {
+    async fn put_silence(&self, silence: Silence) -> Result<(), StoreError> {
+        self.state()?.silences.push(silence);
         Ok(())
     }
 
-    async fn silences(&self, _: Timestamp, _: bool) -> Result<Vec<Silence>, StoreError> {
-        Ok(Vec::new())
+    async fn silences(&self, now: Timestamp, _: bool) -> Result<Vec<Silence>, StoreError> {
+        Ok(self.state()?.silences.iter().filter(|silence| silence.ends_at > now).cloned().collect())
     }
 
     async fn end_silence(&self, _: &str, _: Timestamp) -> Result<bool, StoreError> {

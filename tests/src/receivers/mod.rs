@@ -3,6 +3,5 @@
 pub mod alerts;
 pub mod fake;
 pub mod memory_store;
-pub mod peers;
 pub mod server;
 pub mod strict;

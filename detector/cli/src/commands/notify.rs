@@ -11,11 +11,12 @@ use bedrock_watch_service::{
     config::{Config, delivery::SinkKind},
     format::{Colour, Format},
     routing::Router,
-    sink::{Delivered, Surroundings, deliver_all},
+    sink::{Delivered, Surroundings, check_all, deliver_all},
     status,
     store::{Change, Store, sqlite::SqliteStore},
 };
 use jiff::Timestamp;
+use tempfile::TempDir;
 
 use super::{Failure, config, run::runtime};
 use crate::terminal;
@@ -23,26 +24,44 @@ use crate::terminal;
 /// How long sinks may take.
 const PATIENCE: Duration = Duration::from_secs(300);
 
-/// Tells `alerts` to the sinks of the configuration in `file`; an error when some did not hear of some.
-pub(super) fn notify(alerts: Vec<Alert>, file: &Path) -> Result<(), Failure> {
-    let mut config = config::load(Some(file))?;
-    config.sinks.retain(|sink| !matches!(sink.kind, SinkKind::Stdout { .. }));
-    if config.sinks.is_empty() {
-        let message = format!("{}: --notify needs a [[sink]] other than standard output", file.display());
-        return Err(Failure::Configuration(vec![message]));
+/// The sinks that will be told. Made before the replay begins: a fault in the configuration must not show only after
+/// hours of reading.
+pub(super) struct Notifier {
+    config: Config,
+    /// For the store.
+    folder: TempDir,
+}
+
+impl Notifier {
+    /// Reads and checks the configuration in `file`.
+    pub(super) fn prepare(file: &Path) -> Result<Self, Failure> {
+        let mut config = config::load(Some(file))?;
+        config.sinks.retain(|sink| !matches!(sink.kind, SinkKind::Stdout { .. }));
+        if config.sinks.is_empty() {
+            let message = format!("{}: --notify needs a [[sink]] other than standard output", file.display());
+            return Err(Failure::Configuration(vec![message]));
+        }
+        check_all(&config.sinks, &config.routing)
+            .map_err(|error| Failure::Configuration(vec![format!("{}: {error}", file.display())]))?;
+        let folder = tempfile::Builder::new().prefix("bedrock-watch-notify-").tempdir();
+        Ok(Self { config, folder: folder.context("no temporary folder")? })
     }
-    let changes = routed(alerts, &config);
-    terminal::say(&format!("telling {} alerts to {} sinks", changes.len(), config.sinks.len()));
-    let folder = tempfile::Builder::new().prefix("bedrock-watch-notify-").tempdir().context("no temporary folder")?;
-    let delivered = runtime()?.block_on(async {
-        let store = SqliteStore::open(&folder.path().join("notify.db"))?;
-        let store: Arc<dyn Store> = Arc::new(store);
-        let surroundings =
-            Surroundings::wall(Box::new(std::io::sink()), Format::Json, Colour::Never, status::Status::default());
-        let sinks = (config.sinks.as_slice(), &config.routing);
-        deliver_all(changes, sinks, &store, surroundings, PATIENCE).await.context("cannot notify")
-    })?;
-    report(&delivered)
+
+    /// Tells `alerts`; an error when some sink did not hear of some.
+    pub(super) fn tell(self, alerts: Vec<Alert>) -> Result<(), Failure> {
+        let Self { config, folder } = self;
+        let changes = routed(alerts, &config);
+        terminal::say(&format!("telling {} alerts to {} sinks", changes.len(), config.sinks.len()));
+        let delivered = runtime()?.block_on(async {
+            let store = SqliteStore::open(&folder.path().join("notify.db"))?;
+            let store: Arc<dyn Store> = Arc::new(store);
+            let surroundings =
+                Surroundings::wall(Box::new(std::io::sink()), Format::Json, Colour::Never, status::Status::default());
+            let sinks = (config.sinks.as_slice(), &config.routing);
+            deliver_all(changes, sinks, &store, surroundings, PATIENCE).await.context("cannot notify")
+        })?;
+        report(&delivered)
+    }
 }
 
 /// What the sinks are told: only those alerts that a route wants somewhere.

@@ -21,7 +21,7 @@ use bedrock_watch_service::{
     store::Snapshot,
 };
 
-use super::{Failure, Outcome, notify};
+use super::{Failure, Outcome, notify::Notifier};
 use crate::{args::ReplayArguments, builtin, logging, progress::Progress, terminal};
 
 /// Runs the command.
@@ -29,6 +29,7 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
     if arguments.teach && (arguments.fail_on.is_some() || arguments.final_only) {
         return Err(Failure::Arguments("--teach raises nothing, so --final and --fail-on make no sense".to_owned()));
     }
+    let notifier = arguments.config.as_deref().filter(|_| arguments.notify).map(Notifier::prepare).transpose()?;
     let rules = builtin::compile(&builtin::pack_with(arguments.rules.as_deref())?, &[])?;
     let (mut engine, memory) = restore(arguments, rules)?;
     engine.set_teaching(arguments.teach);
@@ -66,9 +67,9 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
     if nothing_to_read {
         return Err(anyhow::anyhow!("there was nothing to read").into());
     }
-    if let Some(file) = arguments.config.as_deref().filter(|_| arguments.notify) {
+    if let Some(notifier) = notifier {
         logging::start(&Config::standard().log);
-        notify::notify(engine.alerts(), file)?;
+        notifier.tell(engine.alerts())?;
     }
     let found = |level: Severity| engine.alerts().iter().any(|alert| alert.severity >= level);
     Ok(if arguments.fail_on.is_some_and(found) { Outcome::FoundSomething } else { Outcome::Fine })

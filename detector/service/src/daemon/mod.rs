@@ -156,7 +156,7 @@ impl Daemon {
         let clock = surroundings.clock;
         let Surroundings { stdout, format, colour, .. } = surroundings;
         let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
-        let told_to = sink::Surroundings { cloud: cloud.clone(), ..told_to };
+        let told_to = sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), ..told_to };
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 

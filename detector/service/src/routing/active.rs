@@ -1,11 +1,13 @@
-//! The silences as the loop sees them: read without asking the store.
+//! The silences as the loop and the sinks see them: read without asking the store.
 
 use std::{sync::Arc, time::Duration};
 
+use bedrock_watch_engine::alert::Alert;
 use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::silences::covers;
 use crate::store::{Silence, Store, StoreError};
 
 /// The silences that have not ended, shared; those that have not begun are among them.
@@ -25,6 +27,12 @@ impl ActiveSilences {
     #[must_use]
     pub fn current(&self) -> Arc<[Silence]> {
         Arc::clone(&self.list.borrow())
+    }
+
+    /// Whether one of them holds at `now` and covers the alert, whose severity is that of the store.
+    #[must_use]
+    pub fn cover(&self, alert: &Alert, now: Timestamp) -> bool {
+        self.list.borrow().iter().any(|silence| covers(silence, alert, alert.severity, now))
     }
 
     /// Reads them anew.

@@ -13,7 +13,10 @@ use super::{
     pace::Backoff,
     worker::{Now, later},
 };
-use crate::store::{Claim, Settlement, Store};
+use crate::{
+    routing::ActiveSilences,
+    store::{Claim, Settlement, Store},
+};
 
 /// After a failure of the sink as a whole, the delivery that met it waits so much longer than the sink itself, so that
 /// the next one to be tried is another one.
@@ -27,6 +30,7 @@ const SETTLE_AGAIN: Duration = Duration::from_millis(500);
 pub(super) struct Attempt {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) silences: ActiveSilences,
     pub(super) health: Arc<Health>,
     pub(super) counters: Arc<Counters>,
     pub(super) backoff: Backoff,
@@ -58,9 +62,21 @@ impl Attempt {
                 }
                 continue;
             }
+            if let [claim] = telling.claims.as_slice()
+                && self.is_unwanted(claim)
+            {
+                // The next reminder is due as if this one had been told.
+                self.settle(claim, &Settlement::Delivered { through: claim.delivered, memo: None }).await;
+                continue;
+            }
             requests = requests.saturating_add(self.tell(&telling).await);
         }
         Done { reserved, requests }
+    }
+
+    /// Whether it is a mere reminder of what somebody has silenced since.
+    fn is_unwanted(&self, claim: &Claim) -> bool {
+        claim.reminder && claim.pending.is_empty() && self.silences.cover(&claim.alert.alert, (self.now)())
     }
 
     async fn tell(&self, telling: &Telling) -> u32 {

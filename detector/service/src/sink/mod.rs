@@ -25,7 +25,7 @@ mod worker;
 
 pub use counters::Counted;
 pub use once::{Delivered, OnceError, deliver_all};
-pub use start::{SinkReport, StartError, Surroundings, Workers, start_all, start_sinks};
+pub use start::{SinkReport, StartError, Surroundings, Workers, check_all, start_all, start_sinks};
 pub use telling::{Fault, Heard, Scope, Sink, SinkError, Telling, Told};
 pub use worker::{Now, Parts};
 

@@ -18,6 +18,7 @@ use crate::{
     cloud::{Cloud, CloudError},
     config::delivery::{RoutingConfig, SinkConfig, SinkKind},
     format::{Colour, Format},
+    routing::ActiveSilences,
     status::Status,
     store::Store,
 };
@@ -36,6 +37,8 @@ pub struct Surroundings {
     pub status: Status,
     /// What a build with AWS adds.
     pub cloud: Option<Arc<dyn Cloud>>,
+    /// What nobody is reminded of for now.
+    pub silences: ActiveSilences,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -45,10 +48,18 @@ impl std::fmt::Debug for Surroundings {
 }
 
 impl Surroundings {
-    /// The machine's clock, and these.
+    /// The machine's clock, no silences, and these.
     #[must_use]
     pub fn wall(stdout: Box<dyn Write + Send>, format: Format, colour: Colour, status: Status) -> Self {
-        Self { stdout, format, colour, now: Arc::new(jiff::Timestamp::now), status, cloud: None }
+        Self {
+            stdout,
+            format,
+            colour,
+            now: Arc::new(jiff::Timestamp::now),
+            status,
+            cloud: None,
+            silences: ActiveSilences::default(),
+        }
     }
 }
 
@@ -161,7 +172,7 @@ pub fn start_all(
     store: &Arc<dyn Store>,
     surroundings: Surroundings,
 ) -> Result<Workers, StartError> {
-    let Surroundings { stdout, format, colour, now, status, cloud } = surroundings;
+    let Surroundings { stdout, format, colour, now, status, cloud, silences } = surroundings;
     let context = Arc::new(Context::new(routing));
     let owner = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
     let mut stream = Some(stdout);
@@ -179,9 +190,20 @@ pub fn start_all(
             _ => make(config, &context)?,
         };
         let (store, owner, now) = (Arc::clone(store), owner.clone(), Arc::clone(&now));
-        parts.push(Parts { sink, pace: config.pace, store, owner, now, status: status.clone() });
+        let (status, silences) = (status.clone(), silences.clone());
+        parts.push(Parts { sink, pace: config.pace, store, owner, now, status, silences });
     }
     Ok(start_sinks(parts))
+}
+
+/// Makes every configured sink and lets it go again, to find out whether [`start_all`] could.
+///
+/// # Errors
+/// When a sink cannot be made from its configuration.
+pub fn check_all(configs: &[SinkConfig], routing: &RoutingConfig) -> Result<(), StartError> {
+    let context = Arc::new(Context::new(routing));
+    let mut others = configs.iter().filter(|config| !matches!(config.kind, SinkKind::Stdout { .. }));
+    others.try_for_each(|config| make(config, &context).map(drop))
 }
 
 fn make(config: &SinkConfig, context: &Arc<Context>) -> Result<Arc<dyn Sink>, StartError> {

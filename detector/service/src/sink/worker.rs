@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     config::delivery::Pace,
+    routing::ActiveSilences,
     status::Status,
     store::{Claim, Store},
 };
@@ -63,6 +64,8 @@ pub struct Parts {
     pub now: Now,
     /// Where lasting trouble is reported.
     pub status: Status,
+    /// What nobody is reminded of for now.
+    pub silences: ActiveSilences,
 }
 
 impl std::fmt::Debug for Parts {
@@ -263,6 +266,7 @@ impl Worker {
         Attempt {
             sink: Arc::clone(&self.parts.sink),
             store: Arc::clone(&self.parts.store),
+            silences: self.parts.silences.clone(),
             health: Arc::clone(&self.health),
             counters: Arc::clone(&self.counters),
             backoff: Backoff::new(&self.parts.pace),
