@@ -2,10 +2,7 @@
 
 use std::{error::Error, fmt, time::Duration};
 
-use aws_smithy_runtime_api::{
-    client::{orchestrator::HttpResponse, result::SdkError},
-    http::StatusCode,
-};
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use bedrock_watch_service::format::visible;
 
@@ -65,11 +62,11 @@ impl Failure {
         match error {
             SdkError::ServiceError(service) => {
                 let (code, message) = (service.err().code(), service.err().message());
-                Self::answered(service.raw().status(), code.unwrap_or_default(), message.unwrap_or_default())
+                Self::answered(service.raw().status().as_u16(), code.unwrap_or_default(), message.unwrap_or_default())
             }
             SdkError::ResponseError(response) => {
-                let status = response.raw().status();
-                let message = format!("the answer {} cannot be read: {}", status.as_u16(), innermost(error));
+                let status = response.raw().status().as_u16();
+                let message = format!("the answer {status} cannot be read: {}", innermost(error));
                 Self { may_have_happened: true, ..Self::answered(status, "", &message) }
             }
             SdkError::TimeoutError(_) => Self::unreachable("no answer in time", true),
@@ -89,12 +86,11 @@ impl Failure {
     }
 
     /// What an answer with this status, code and message is.
-    pub(crate) fn answered(status: StatusCode, code: &str, message: &str) -> Self {
+    pub(crate) fn answered(status: u16, code: &str, message: &str) -> Self {
         // Some services put a namespace before the code.
         let code = code.rsplit('#').next().unwrap_or(code);
-        let status_code = status.as_u16();
-        let said = if code.is_empty() { format!("status {status_code}") } else { code.to_owned() };
-        let kind = kind(status_code, code);
+        let said = if code.is_empty() { format!("status {status}") } else { code.to_owned() };
+        let kind = kind(status, code);
         let may_have_happened = kind == Kind::Service;
         Self { kind, code: cut(&said), message: cut(message), may_have_happened }
     }
@@ -177,7 +173,7 @@ mod tests {
     #[test]
     fn kinds_follow_from_code_and_status() {
         let check = |status: u16, code: &str, expected: Kind| {
-            let failure = Failure::answered(StatusCode::try_from(status).unwrap(), code, "");
+            let failure = Failure::answered(status, code, "");
             assert_eq!(failure.kind, expected, "{status} {code}");
         };
         check(400, "ThrottlingException", Kind::Throttled);

@@ -5,5 +5,11 @@
 
 mod clients;
 mod cloud;
+mod failure;
+mod s3;
+mod secrets;
+mod sinks;
+mod sqs;
 
 pub use clients::{Aws, Place};
+pub use s3::{Location, Progress, Recorded};

@@ -15,7 +15,7 @@ impl Aws {
     /// Fetches every secret of `names`; what could not be had says why, so that every problem is known at once.
     pub async fn secrets(&self, names: &SecretNames) -> Secrets {
         let fetched = stream::iter(&names.names).map(|name| async move { (name.clone(), self.secret(name).await) });
-        Secrets(fetched.buffer_unordered(FETCHES_MAX).collect().await)
+        Secrets::Fetched(fetched.buffer_unordered(FETCHES_MAX).collect().await)
     }
 
     async fn secret(&self, name: &str) -> Result<Secret, String> {

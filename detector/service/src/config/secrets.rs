@@ -25,12 +25,23 @@ pub struct SecretNames {
     pub aws: AwsConfig,
 }
 
-/// What became of the secrets that a configuration names: each by name or ARN, or why it could not be had.
-#[derive(Debug, Clone, Default)]
-pub struct Secrets(
-    /// By name or ARN, without the key.
-    pub BTreeMap<String, Result<Secret, String>>,
-);
+/// Stands for every secret where none is needed; whatever is expected of a secret, it passes for one.
+const UNFETCHED: &str = "https://unfetched.invalid/bedrock-watch";
+
+/// What became of the secrets that a configuration names.
+#[derive(Debug, Clone)]
+pub enum Secrets {
+    /// Each by name or ARN, without the key: itself, or why it could not be had.
+    Fetched(BTreeMap<String, Result<Secret, String>>),
+    /// None is needed: whoever reads the configuration uses nothing that is secret in it.
+    Unneeded,
+}
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self::Fetched(BTreeMap::new())
+    }
+}
 
 impl SecretNames {
     /// The secrets that `text` names. Problems of the text are left to [`super::Config::load_with`].
@@ -65,7 +76,8 @@ impl Secrets {
 
     fn get(&self, reference: &str) -> Result<String, String> {
         let (name, key) = split(reference);
-        let secret = match self.0.get(name) {
+        let Self::Fetched(secrets) = self else { return Ok(UNFETCHED.to_owned()) };
+        let secret = match secrets.get(name) {
             Some(Ok(secret)) => secret,
             Some(Err(reason)) => return Err(format!("secret `{name}`: {reason}")),
             None => return Err(format!("secret `{name}` was not fetched; this command does not ask Secrets Manager")),
@@ -116,6 +128,12 @@ mod tests {
     }
 
     #[test]
+    fn a_configuration_can_be_read_without_them() {
+        assert!(Config::load_with("f", TEXT, &environment, &Secrets::Unneeded).is_ok());
+        assert!(Config::load("f", TEXT, &environment).is_err());
+    }
+
+    #[test]
     fn values_are_put_in_and_never_shown() {
         let hook = r#"{"host":"hooks.example.com","token":"hunter2","other":[]}"#;
         let check = |hook: Result<&str, &str>, token: Result<&str, &str>, text: &str, expected: Result<(), &[&str]>| {
@@ -124,7 +142,7 @@ mod tests {
                 Err(reason) => Err(reason.to_owned()),
             };
             let secrets = [("prod/hook".to_owned(), own(hook)), ("prod/token".to_owned(), own(token))];
-            let loaded = Config::load_with("f", text, &environment, &Secrets(secrets.into()));
+            let loaded = Config::load_with("f", text, &environment, &Secrets::Fetched(secrets.into()));
             let shown = format!("{loaded:?}");
             assert!(!shown.contains("hunter2") && !shown.contains("hunter3"), "{shown}");
             match (loaded, expected) {
