@@ -9,12 +9,15 @@ pub(super) const SHORTENED: &str = "shortened";
 /// How deep values go once they are shortened.
 const DEPTH_MAX: usize = 6;
 
+/// Fields of an object that are kept in any case: an actor has so many.
+const FIELDS_MIN: usize = 7;
+
 /// How much of a value is kept.
 #[derive(Debug, Clone, Copy)]
 struct Measure {
     /// Characters of a text.
     characters: usize,
-    /// Elements of a list, and fields of an object below the alert's own.
+    /// Elements of a list, and fields of an object in the facts.
     items: usize,
 }
 
@@ -74,10 +77,10 @@ fn cut(value: &Value, measure: Measure, depth: usize) -> Value {
             Value::Array(items.iter().take(measure.items).map(|item| cut(item, measure, below)).collect())
         }
         Value::Object(fields) => {
-            // The alert's own fields are few and all kept.
             let below = depth.saturating_sub(1);
-            let field = |(name, value): (&String, &Value)| (cut_text(name, measure.characters), cut(value, measure, below));
-            Value::Object(fields.iter().take(measure.items.max(7)).map(field).collect())
+            let field =
+                |(name, value): (&String, &Value)| (cut_text(name, measure.characters), cut(value, measure, below));
+            Value::Object(fields.iter().take(measure.items.max(FIELDS_MIN)).map(field).collect())
         }
         other => other.clone(),
     }

@@ -13,6 +13,8 @@ use crate::failure::Failure;
 
 /// Messages of one telling.
 const MESSAGES_MAX: usize = 8;
+/// Characters of an alert's id in those of messages.
+const ID_CHARACTERS_MAX: usize = 90;
 /// What the role needs.
 const NEEDS: &str = "sns:Publish on the topic, and kms:GenerateDataKey and kms:Decrypt where it is encrypted";
 
@@ -41,14 +43,19 @@ impl Sns {
         }
         if self.topic.ends_with(".fifo") {
             // One alert's messages stay in order, and one that was sent twice arrives once.
-            let id = &said.alert.id;
+            let id = plain_id(&said.alert.id);
             let revision = said.revision.unwrap_or(claim.alert.revision);
             let repeat = if said.revision.is_none() { format!(".{}", claim.fence) } else { String::new() };
-            request = request.message_group_id(id).message_deduplication_id(format!("{id}.{revision}{repeat}"));
+            request = request.message_group_id(&id).message_deduplication_id(format!("{id}.{revision}{repeat}"));
         }
         let what = format!("topic {}", self.topic);
         request.send().await.map(|_| ()).map_err(|error| fault(&Failure::of(&error), &what, NEEDS))
     }
+}
+
+/// The characters that SNS takes in ids, of which it takes 128; alerts' own ids have no others.
+fn plain_id(id: &str) -> String {
+    id.chars().filter(char::is_ascii_graphic).take(ID_CHARACTERS_MAX).collect()
 }
 
 #[async_trait]
