@@ -181,7 +181,8 @@ async fn what_a_crash_left_comes_again() {
     let queue = Queue::new(&aws, "events", None).await;
     queue.send("{\"a\":1}").await;
     let url = queue.url.clone();
-    let crashing = aws.clone();
+    // Its connections end with its runtime, so it shares none.
+    let crashing = emulator.aws().await;
     // A runtime that is thrown away takes every task with it, as a crash does.
     let records = tokio::task::spawn_blocking(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
