@@ -3,7 +3,7 @@
 //! Where only some days are wanted, folders are followed down to the regions of trails, and of each region only the
 //! wanted days are listed. Everything else is listed flat, and sorted out by what keys say.
 
-use bedrock_watch_engine::{Second, time::DAY_S};
+use bedrock_watch_engine::Second;
 use bedrock_watch_service::replay::Span;
 use futures_util::{StreamExt as _, stream};
 
@@ -14,6 +14,8 @@ use super::{
 
 /// Folders listed beside each other.
 const LISTS_MAX: usize = 8;
+/// Seconds in a day.
+const DAY_S: u32 = 86_400;
 /// How deep folders are followed to find the regions of trails.
 const DEPTH_MAX: usize = 12;
 /// Objects of one replay: they are kept in memory by name, with about 300 bytes each.

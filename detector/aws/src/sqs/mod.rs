@@ -15,4 +15,4 @@ mod queue;
 pub(crate) use events::Events;
 pub(crate) use message::unwrapped;
 pub(crate) use poller::{Judge, Polling, Verdict};
-pub(crate) use queue::{Queue, name_of};
+pub(crate) use queue::Queue;

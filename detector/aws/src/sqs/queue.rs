@@ -39,7 +39,7 @@ pub(super) struct Message {
 }
 
 /// What a queue is called: the last part of its URL.
-pub(crate) fn name_of(url: &str) -> &str {
+fn name_of(url: &str) -> &str {
     url.rsplit('/').next().unwrap_or(url)
 }
 
