@@ -69,8 +69,8 @@ pub(super) fn find(paths: &[PathBuf], _span: Span) -> Result<Inputs, Failure> {
 fn connect() -> Result<(tokio::runtime::Runtime, bedrock_watch_aws::Aws), Failure> {
     let runtime = super::run::runtime()?;
     let config = bedrock_watch_service::config::Config::standard().aws;
-    let connected = bedrock_watch_aws::Aws::connect(&config, &std::collections::BTreeMap::new());
-    let aws = runtime.block_on(connected).map_err(anyhow::Error::from)?;
+    let accounts = std::collections::BTreeMap::new();
+    let aws = runtime.block_on(bedrock_watch_aws::Aws::connect(&config, &accounts)).map_err(anyhow::Error::from)?;
     Ok((runtime, aws))
 }
 
