@@ -1,12 +1,7 @@
 //! Alerts told through EventBridge, SNS and Security Hub: against moto, and against a receiver that answers as only the
 //! real services do.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "all of it is a test, its helpers too"
-)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of it is a test, its helpers too")]
 
 use std::{sync::Arc, time::Duration};
 
@@ -312,7 +307,8 @@ async fn sns_takes_hostile_alerts_within_its_limits() {
 /// The findings that Security Hub has.
 async fn findings(emulator: &Emulator) -> Vec<Value> {
     let client = reqwest::Client::new();
-    let authorization = format!("AWS4-HMAC-SHA256 Credential={}/20261118/{REGION}/securityhub/aws4_request", ACCESS_KEY.0);
+    let authorization =
+        format!("AWS4-HMAC-SHA256 Credential={}/20261118/{REGION}/securityhub/aws4_request", ACCESS_KEY.0);
     let request = client.post(format!("{}/findings", emulator.url)).header("authorization", authorization);
     let answer = request.body("{}").send().await.unwrap().bytes().await.unwrap();
     let answer: Value = serde_json::from_slice(&answer).unwrap();

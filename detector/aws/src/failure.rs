@@ -112,7 +112,8 @@ fn kind(status: u16, code: &str) -> Kind {
         return Kind::Missing;
     }
     let denied = ["AccessDenied", "Unauthorized", "NotAuthorized", "AuthorizationError", "ExpiredToken", "Signature"];
-    let unknown = ["InvalidClientTokenId", "UnrecognizedClient", "InvalidAccess", "MissingAuthentication", "OptInRequired"];
+    let unknown =
+        ["InvalidClientTokenId", "UnrecognizedClient", "InvalidAccess", "MissingAuthentication", "OptInRequired"];
     if status == 401 || status == 403 || holds(&denied) || holds(&unknown) {
         return Kind::Denied;
     }

@@ -87,9 +87,7 @@ impl Files {
         let damage = reading.await.unwrap_or_else(|error| Some(error.to_string()));
         match (handed_over, broken, damage) {
             (Err(_), _, _) => Verdict::Closing,
-            (Ok(_), Some(reason), _) => {
-                Verdict::Later(format!("reading {key} in bucket {bucket} broke off: {reason}"))
-            }
+            (Ok(_), Some(reason), _) => Verdict::Later(format!("reading {key} in bucket {bucket} broke off: {reason}")),
             (Ok(_), None, Some(reason)) => Verdict::Unusable(format!("{key} in bucket {bucket}: {reason}")),
             (Ok(outcome), None, None) => {
                 tracing::debug!(bucket, key, accepted = outcome.accepted, rejected = outcome.rejected, "file stored");

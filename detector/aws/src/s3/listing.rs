@@ -169,7 +169,8 @@ impl Lister<'_> {
         let (mut found, mut next) = (Vec::new(), None);
         loop {
             let page = self.page(prefix, false, after.clone().filter(|_| next.is_none()), next).await?;
-            let is_past = |found: &Found| last.as_ref().is_some_and(|last| !found.key.starts_with(last) && found.key > *last);
+            let is_past =
+                |found: &Found| last.as_ref().is_some_and(|last| !found.key.starts_with(last) && found.key > *last);
             let is_over = page.objects.last().is_some_and(is_past);
             found.extend(page.objects.into_iter().filter(|object| object.is_wanted(self.window)));
             next = page.next;

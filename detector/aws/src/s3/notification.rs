@@ -26,7 +26,11 @@ pub(super) fn named(body: &str) -> Result<Vec<Named>, String> {
     let wrong = || "it is no notification of S3 or CloudTrail about an object".to_owned();
     let value: Value = serde_json::from_str(&body).map_err(|_| wrong())?;
     if let Some(records) = value.get("Records").and_then(Value::as_array) {
-        return records.iter().filter(|record| is_created(record)).map(|record| of_s3(record).ok_or_else(wrong)).collect();
+        return records
+            .iter()
+            .filter(|record| is_created(record))
+            .map(|record| of_s3(record).ok_or_else(wrong))
+            .collect();
     }
     match text(&value, "/detail-type") {
         Some("Object Created") => return of_eventbridge(&value).map(|named| vec![named]).ok_or_else(wrong),

@@ -253,8 +253,13 @@ mod tests {
     fn locations_are_told_from_paths() {
         let check = |text: &str, expected: Option<Result<(&str, &str), ()>>| {
             let found = Location::parse(text).map(|found| found.map_err(|_| ()));
-            let found = found.as_ref().map(|found| found.as_ref().map(|one| (one.bucket.as_str(), one.prefix.as_str())));
-            assert_eq!(found, expected.as_ref().map(|expected| expected.as_ref().map(|one| *one).map_err(|()| &())), "{text}");
+            let found =
+                found.as_ref().map(|found| found.as_ref().map(|one| (one.bucket.as_str(), one.prefix.as_str())));
+            assert_eq!(
+                found,
+                expected.as_ref().map(|expected| expected.as_ref().map(|one| *one).map_err(|()| &())),
+                "{text}"
+            );
         };
         check("s3://logs/AWSLogs/1/", Some(Ok(("logs", "AWSLogs/1/"))));
         check("s3://logs", Some(Ok(("logs", ""))));

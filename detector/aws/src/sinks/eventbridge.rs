@@ -71,7 +71,9 @@ impl EventBridge {
         match refused.and_then(|position| Some((position, answer.entries().get(position)?))) {
             Some((position, entry)) => Err((position, self.refusal(entry))),
             None if answer.failed_entry_count() == 0 && answer.entries().len() == sent => Ok(()),
-            None => Err((0, SinkError::sink(&format!("{}: the answer does not say what was taken", self.what()), true))),
+            None => {
+                Err((0, SinkError::sink(&format!("{}: the answer does not say what was taken", self.what()), true)))
+            }
         }
     }
 
@@ -106,7 +108,9 @@ fn resources(alert: &Alert) -> Vec<String> {
     let jobs = alert.facts.get("jobs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let arns = jobs.iter().filter_map(|job| job.get("arn").and_then(Value::as_str));
     let is_plain = |arn: &&str| {
-        arn.starts_with("arn:") && arn.len() <= ARN_CHARACTERS_MAX && arn.chars().all(|character| character.is_ascii_graphic())
+        arn.starts_with("arn:")
+            && arn.len() <= ARN_CHARACTERS_MAX
+            && arn.chars().all(|character| character.is_ascii_graphic())
     };
     arns.filter(is_plain).take(RESOURCES_MAX).map(str::to_owned).collect()
 }

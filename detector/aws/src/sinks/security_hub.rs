@@ -26,7 +26,8 @@ use super::{
 use crate::failure::Failure;
 
 /// What the role needs.
-const NEEDS: &str = "securityhub:BatchImportFindings and securityhub:BatchUpdateFindings, and Security Hub must be enabled";
+const NEEDS: &str =
+    "securityhub:BatchImportFindings and securityhub:BatchUpdateFindings, and Security Hub must be enabled";
 
 /// Imports findings.
 #[derive(Debug)]

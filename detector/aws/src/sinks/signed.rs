@@ -42,7 +42,13 @@ impl Signed {
     }
 
     /// Sends `body` to `path` and reads the answer.
-    pub(super) async fn send(&self, sdk: &SdkConfig, method: Method, path: &str, body: &Value) -> Result<Value, Failure> {
+    pub(super) async fn send(
+        &self,
+        sdk: &SdkConfig,
+        method: Method,
+        path: &str,
+        body: &Value,
+    ) -> Result<Value, Failure> {
         let region = sdk.region().map_or("", |region| region.as_ref());
         let url = format!("{}{path}", address(sdk.endpoint_url(), self.service, region));
         let body = body.to_string();
@@ -58,9 +64,11 @@ impl Signed {
         let status = answer.status().as_u16();
         let error = answer.headers().get(ERROR_HEADER).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let mut bytes = Vec::new();
-        while let Some(part) = answer.chunk().await.map_err(|error| {
-            Failure::unreachable(&format!("the answer broke off: {}", error.without_url()), true)
-        })? {
+        while let Some(part) = answer
+            .chunk()
+            .await
+            .map_err(|error| Failure::unreachable(&format!("the answer broke off: {}", error.without_url()), true))?
+        {
             if bytes.len().saturating_add(part.len()) > ANSWER_BYTES_MAX {
                 return Err(Failure::unreachable("the answer is too long", true));
             }

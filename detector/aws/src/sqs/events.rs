@@ -26,9 +26,11 @@ impl Judge for Events {
         match outcome.await {
             Err(_) => Verdict::Closing,
             Ok(outcome) if outcome.rejected == 0 => Verdict::Stored,
-            Ok(outcome) => Verdict::Unusable(reason.unwrap_or_else(|| {
-                format!("{} of its records are no event, or lie in the future", outcome.rejected)
-            })),
+            Ok(outcome) => {
+                Verdict::Unusable(reason.unwrap_or_else(|| {
+                    format!("{} of its records are no event, or lie in the future", outcome.rejected)
+                }))
+            }
         }
     }
 }

@@ -128,9 +128,10 @@ impl<J: Judge> Poller<J> {
     /// the time for which they are hidden for those that were not.
     async fn work(&self, messages: &[Message]) {
         let mut open: Vec<bool> = vec![true; messages.len()];
-        let judged = messages.iter().enumerate().map(|(number, message)| async move {
-            (number, self.polling.judge.judge(&message.body).await)
-        });
+        let judged = messages
+            .iter()
+            .enumerate()
+            .map(|(number, message)| async move { (number, self.polling.judge.judge(&message.body).await) });
         let mut judged: FuturesUnordered<_> = judged.collect();
         let (mut stored, mut given_back) = (Vec::new(), Vec::new());
         let half = (self.polling.queue.visibility() / 2).max(Duration::from_secs(1));
@@ -172,18 +173,30 @@ impl<J: Judge> Poller<J> {
             }
             Verdict::Unusable(reason) => match self.has_redrive().await {
                 Ok(false) => {
-                    tracing::error!(source, message, "a message cannot be used and is deleted, because the queue has no \
-                        dead-letter queue: {reason}");
+                    tracing::error!(
+                        source,
+                        message,
+                        "a message cannot be used and is deleted, because the queue has no \
+                        dead-letter queue: {reason}"
+                    );
                     Then::Delete
                 }
                 Ok(true) => {
-                    tracing::warn!(source, message, "a message cannot be used and is left for the dead-letter queue: \
-                        {reason}");
+                    tracing::warn!(
+                        source,
+                        message,
+                        "a message cannot be used and is left for the dead-letter queue: \
+                        {reason}"
+                    );
                     Then::Leave
                 }
                 Err(failure) => {
-                    tracing::warn!(source, message, "a message cannot be used and is left, because it is not known \
-                        whether the queue has a dead-letter queue ({failure}): {reason}");
+                    tracing::warn!(
+                        source,
+                        message,
+                        "a message cannot be used and is left, because it is not known \
+                        whether the queue has a dead-letter queue ({failure}): {reason}"
+                    );
                     Then::Leave
                 }
             },

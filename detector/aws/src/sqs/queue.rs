@@ -6,8 +6,10 @@ use aws_config::SdkConfig;
 use aws_sdk_sqs::{
     Client,
     config::Builder,
-    types::{BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
-        QueueAttributeName},
+    types::{
+        BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
+        QueueAttributeName,
+    },
 };
 use aws_smithy_types::timeout::TimeoutConfig;
 

@@ -58,7 +58,8 @@ pub(super) fn find(paths: &[PathBuf], span: Span) -> Result<Inputs, Failure> {
 #[cfg(not(feature = "aws"))]
 pub(super) fn find(paths: &[PathBuf], _span: Span) -> Result<Inputs, Failure> {
     if let Some(path) = paths.iter().find(|path| path.to_str().is_some_and(|path| path.starts_with("s3://"))) {
-        let message = format!("{}: this build has no AWS; use the standard build, or copy the files here", path.display());
+        let message =
+            format!("{}: this build has no AWS; use the standard build, or copy the files here", path.display());
         return Err(Failure::Arguments(message));
     }
     let (inputs, notes) = walk(paths);

@@ -169,13 +169,17 @@ mod tests {
             Ok(r#"{"host":"hunter2","token":{}}"#),
             Ok("hunter3"),
             TEXT,
-            Err(&["f:7:58: secret `prod/hook` has a key `token` that is no text; correct it, or name it without `#token`"]),
+            Err(&[
+                "f:7:58: secret `prod/hook` has a key `token` that is no text; correct it, or name it without `#token`",
+            ]),
         );
         check(
             Ok("hunter2"),
             Ok("hunter3"),
             "[log]\nlevel = \"${secretsmanager:prod/token}\"",
-            Err(&["f:2:9: `${secretsmanager:prod/token}` stands where a value is no secret and may be shown; write the value"]),
+            Err(&[
+                "f:2:9: `${secretsmanager:prod/token}` stands where a value is no secret and may be shown; write the value",
+            ]),
         );
     }
 }

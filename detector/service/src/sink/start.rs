@@ -200,11 +200,7 @@ pub fn start_all(
 ///
 /// # Errors
 /// When a sink cannot be made from its configuration.
-pub fn check_all(
-    configs: &[SinkConfig],
-    routing: &RoutingConfig,
-    cloud: Option<&dyn Cloud>,
-) -> Result<(), StartError> {
+pub fn check_all(configs: &[SinkConfig], routing: &RoutingConfig, cloud: Option<&dyn Cloud>) -> Result<(), StartError> {
     let context = Arc::new(Context::new(routing));
     let mut others = configs.iter().filter(|config| !matches!(config.kind, SinkKind::Stdout { .. }));
     others.try_for_each(|config| match (&config.kind, cloud) {
