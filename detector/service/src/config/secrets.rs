@@ -162,7 +162,7 @@ mod tests {
             Err(&[
                 "f:6:15: secret `prod/hook` is no JSON, and so has no keys; correct it, or name it without `#host`",
                 "f:7:25: secret `prod/token`: access was denied; allow it",
-                "f:7:58: secret `prod/hook` is no JSON, and so has no keys; correct it, or name it without `#token`",
+                "f:7:61: secret `prod/hook` is no JSON, and so has no keys; correct it, or name it without `#token`",
             ]),
         );
         check(
@@ -170,7 +170,7 @@ mod tests {
             Ok("hunter3"),
             TEXT,
             Err(&[
-                "f:7:58: secret `prod/hook` has a key `token` that is no text; correct it, or name it without `#token`",
+                "f:7:61: secret `prod/hook` has a key `token` that is no text; correct it, or name it without `#token`",
             ]),
         );
         check(

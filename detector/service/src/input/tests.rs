@@ -195,8 +195,8 @@ struct LongLine {
     pending: io::Cursor<Vec<u8>>,
 }
 
-impl std::io::Read for LongLine {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+impl Read for LongLine {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = self.pending.read(buffer)?;
             if read > 0 || self.left == 0 {
