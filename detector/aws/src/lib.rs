@@ -6,8 +6,14 @@
 mod clients;
 mod cloud;
 mod cluster;
+mod failure;
+mod s3;
+mod secrets;
+mod sinks;
+mod sqs;
 pub mod dynamodb;
 pub mod kinesis;
 pub mod leases;
 
 pub use clients::{Aws, Place};
+pub use s3::{Location, Progress, Recorded};

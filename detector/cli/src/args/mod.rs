@@ -126,12 +126,13 @@ on the records, never on when this is run.
 Examples:
   bedrock-watch replay AWSLogs/                       a folder, in name order, merged by event time
   zcat trail.gz | bedrock-watch replay -              standard input
+  bedrock-watch replay --since 2026-08-01 s3://my-trail/AWSLogs/
   bedrock-watch replay --final --format json trail/   the last state of each alert
   bedrock-watch replay --fail-on high trail/          exit code 3 if anything high or critical is found
   bedrock-watch replay --teach --state memory last-month/
   bedrock-watch replay --state memory today/          judge with what was taught")]
 pub(crate) struct ReplayArguments {
-    /// Files and folders; `-` is standard input
+    /// Files and folders, s3://BUCKET/PREFIX; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// How alerts are printed [default: human on a terminal, json otherwise]

@@ -5,11 +5,13 @@ mod cloud;
 mod config;
 mod demo;
 mod health;
+mod inputs;
 mod notify;
 mod place;
 mod replay;
 mod rules;
 mod run;
+mod secrets;
 mod silences;
 mod table;
 

@@ -200,10 +200,13 @@ pub fn start_all(
 ///
 /// # Errors
 /// When a sink cannot be made from its configuration.
-pub fn check_all(configs: &[SinkConfig], routing: &RoutingConfig) -> Result<(), StartError> {
+pub fn check_all(configs: &[SinkConfig], routing: &RoutingConfig, cloud: Option<&dyn Cloud>) -> Result<(), StartError> {
     let context = Arc::new(Context::new(routing));
     let mut others = configs.iter().filter(|config| !matches!(config.kind, SinkKind::Stdout { .. }));
-    others.try_for_each(|config| make(config, &context).map(drop))
+    others.try_for_each(|config| match (&config.kind, cloud) {
+        (SinkKind::Aws(_), Some(cloud)) => Ok(drop(cloud.sink(config, &context)?)),
+        _ => make(config, &context).map(drop),
+    })
 }
 
 fn make(config: &SinkConfig, context: &Arc<Context>) -> Result<Arc<dyn Sink>, StartError> {
