@@ -57,11 +57,7 @@ impl World {
         }
         for id in &seen.missing_security_groups {
             let group = self.group_mut(id, settings);
-            if let Err(place) = group.missing.binary_search_by(|known| known.moment.cmp(&evidence.moment)) {
-                group.missing.insert(place, evidence.clone());
-                // The earliest sayings decide; later ones only repeat them.
-                group.missing.truncate(max);
-            }
+            group.note_missing(evidence.clone(), max);
             touched.insert(Origin::Resource(ResourceKey::SecurityGroup(id.as_str().into())));
         }
         for endpoint in &seen.vpc_endpoints {
