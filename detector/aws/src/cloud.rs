@@ -1,16 +1,20 @@
 //! What the daemon is given: each part of AWS that a configuration can ask for, and where it is made.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bedrock_watch_service::{
     cloud::{Attached, Beside, Cloud, CloudError},
     config::{Config, SinkConfig, SourceConfig, aws::DynamoDbStore},
-    sink::{Sink, payload::Context},
+    sink::{Confirm, Sink, payload::Context},
+    source::Intake,
     store::Store,
 };
 
-use crate::clients::Aws;
+use crate::{
+    clients::Aws,
+    inventory::{AskBedrock, Asker, Inventory},
+};
 
 #[async_trait]
 impl Cloud for Aws {
@@ -26,7 +30,16 @@ impl Cloud for Aws {
         Err(CloudError(format!("the source {source:?} is not there yet")))
     }
 
-    fn start_beside(&self, _config: &Config, _beside: Beside) -> Result<(), CloudError> {
+    fn confirm(&self, intake: Intake) -> Option<Arc<dyn Confirm>> {
+        Some(Arc::new(AskBedrock::new(Asker::new(self.clone()), intake)))
+    }
+
+    fn start_beside(&self, config: &Config, beside: Beside) -> Result<(), CloudError> {
+        if config.inventory.enabled {
+            let interval = Duration::from_secs(config.inventory.interval_s);
+            let inventory = Inventory::new(Asker::new(self.clone()), interval, beside.clone());
+            beside.tracker.spawn(inventory.run());
+        }
         Ok(())
     }
 }

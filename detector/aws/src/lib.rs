@@ -3,7 +3,9 @@
 //! The service knows this crate only as [`bedrock_watch_service::cloud::Cloud`]; no other crate may name an SDK type,
 //! because the SDK dominates the build and a build without it must stay possible.
 
+pub mod audit;
 mod clients;
 mod cloud;
+mod inventory;
 
 pub use clients::{Aws, Place};
