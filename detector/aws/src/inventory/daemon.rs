@@ -79,14 +79,16 @@ impl Inventory {
         let (targets, mut failures) = places::targets(&self.asker, &own).await;
         let all = targets.len();
         let mut totals = Totals::default();
-        let mut answers = pin!(self.sweeper.answers(&targets));
-        while let Some(seen) = answers.next().await {
-            totals.add(&seen);
-            hand_over(&self.beside, records::of(&seen, self.sweeps)).await?;
-            failures.extend(seen.failures);
-            if first && totals.places < all {
-                let reason = format!("first inventory not complete: {} of {all} places", totals.places);
-                self.beside.status.set(INVENTORY, &reason);
+        {
+            let mut answers = pin!(self.sweeper.answers(&targets));
+            while let Some(seen) = answers.next().await {
+                totals.add(&seen);
+                hand_over(&self.beside, records::of(&seen, self.sweeps)).await?;
+                failures.extend(seen.failures);
+                if first && totals.places < all {
+                    let reason = format!("first inventory not complete: {} of {all} places", totals.places);
+                    self.beside.status.set(INVENTORY, &reason);
+                }
             }
         }
         tracing::info!(places = all, jobs = totals.jobs, live = totals.live, missing = totals.missing, "inventory");
