@@ -42,8 +42,6 @@ pub struct Progress {
     pub all: usize,
     /// The one that answered last.
     pub place: String,
-    /// What it did not answer.
-    pub failures: Vec<String>,
 }
 
 /// Which accounts can be asked: the own one first.
@@ -74,9 +72,8 @@ pub async fn audit(aws: &Aws, accounts: &[String], mut each: impl FnMut(&Progres
     let mut done = 0_usize;
     while let Some(seen) = answers.next().await {
         done = done.saturating_add(1);
-        let failed: Vec<String> = seen.failures.iter().map(ToString::to_string).collect();
-        each(&Progress { done, all: wanted.len(), place: seen.target.to_string(), failures: failed.clone() });
-        failures.extend(failed);
+        each(&Progress { done, all: wanted.len(), place: seen.target.to_string() });
+        failures.extend(seen.failures.iter().map(ToString::to_string));
         rows.extend(verdict::rows(&seen));
     }
     rows.sort_by(|left, right| left.order().cmp(&right.order()));

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use anyhow::anyhow;
 use bedrock_watch_aws::{
     Aws,
-    audit::{Progress, Report, accounts, audit},
+    audit::{Progress, Report, Row, accounts, audit},
 };
 use bedrock_watch_service::{
     config::{AccountConfig, Config, aws::AwsConfig},
@@ -44,6 +44,7 @@ pub(super) fn run(arguments: &AuditArguments) -> Result<Outcome, Failure> {
         shown.end();
         Ok(report.map_err(anyhow::Error::from)?)
     })?;
+    report.failures.iter().for_each(|failure| terminal::say(&format!("warning: {failure}")));
     print(&render(&report, arguments.format.unwrap_or_else(default_format)))?;
     outcome(&report, arguments.strict)
 }
@@ -101,37 +102,33 @@ fn render(report: &Report, format: AuditFormat) -> String {
 }
 
 fn human(report: &Report) -> String {
-    let mut text = String::new();
-    if !report.rows.is_empty() {
-        let row = |row: &bedrock_watch_aws::audit::Row| {
-            vec![
-                row.account.clone(),
-                row.region.clone(),
-                row.job_name().to_owned(),
-                row.job.status.clone(),
-                row.group.clone().unwrap_or_else(|| "-".to_owned()),
-                row.verdict.text(),
-            ]
-        };
-        let rows: Vec<Vec<String>> = report.rows.iter().map(row).collect();
-        text.push_str(&table(&["ACCOUNT", "REGION", "JOB", "STATUS", "GROUP", "VERDICT"], &rows));
+    let row = |row: &Row| {
+        let group = row.group.clone().unwrap_or_else(|| "-".to_owned());
+        let job = (row.job_name().to_owned(), row.job.status.clone());
+        vec![row.account.clone(), row.region.clone(), job.0, job.1, group, row.verdict.text()]
+    };
+    let rows: Vec<Vec<String>> = report.rows.iter().map(row).collect();
+    let mut lines = Vec::new();
+    if !rows.is_empty() {
+        lines.push(table(&["ACCOUNT", "REGION", "JOB", "STATUS", "GROUP", "VERDICT"], &rows));
     }
     for finding in report.findings() {
-        text.push_str(&format!("\n[{}] {}\n", finding.severity.as_str(), visible(&finding.summary)));
+        lines.push(format!("[{}] {}", finding.severity.as_str(), visible(&finding.summary)));
         for step in &finding.remediation {
-            text.push_str(&format!("  {}:\n", visible(&step.title)));
-            step.command.lines().for_each(|line| text.push_str(&format!("    {line}\n")));
+            lines.push(format!("  {}:", visible(&step.title)));
+            lines.extend(step.command.lines().map(|line| format!("    {line}")));
         }
+        lines.push(String::new());
     }
     let summary = report.summary();
     let counts: Vec<String> = summary.verdicts.iter().map(|(verdict, count)| format!("{count} {verdict}")).collect();
     let counts = if counts.is_empty() { "nothing to look at".to_owned() } else { counts.join(", ") };
     let complete = if summary.complete { "" } else { "; incomplete, see standard error" };
-    text.push_str(&format!("\n{} jobs in {} places: {counts}{complete}\n", summary.jobs, summary.places));
-    text
+    lines.push(format!("{} jobs in {} places: {counts}{complete}\n", summary.jobs, summary.places));
+    lines.join("\n")
 }
 
-/// How far the audit is, on standard error: a bar where somebody watches, and what fails in any case.
+/// How far the audit is, on standard error, only where somebody watches.
 struct Shown(ProgressBar);
 
 impl Shown {
@@ -148,9 +145,6 @@ impl Shown {
         self.0.set_length(u64::try_from(progress.all).unwrap_or(u64::MAX));
         self.0.set_position(u64::try_from(progress.done).unwrap_or(u64::MAX));
         self.0.set_message(progress.place.clone());
-        for failure in &progress.failures {
-            self.0.suspend(|| terminal::say(&format!("warning: {failure}")));
-        }
     }
 
     fn end(&self) {

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     event_time::event_time,
+    format::visible,
     source::{Batch, Kept, Outcome, Records, Repeat},
     store::{Change, JournalEntry},
 };
@@ -58,6 +59,9 @@ impl Pipeline {
                     self.log_rejected(&batch.source, &error.to_string());
                 }
             }
+        }
+        for correction in self.engine.take_corrections() {
+            tracing::info!(correction = %visible(&correction), "AWS, when asked, knows what the stream has not told");
         }
         self.counters.batches = self.counters.batches.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(batch.records.bytes().try_into().unwrap_or(u64::MAX));
