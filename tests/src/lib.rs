@@ -9,3 +9,4 @@ pub mod receivers;
 pub mod repository;
 pub mod server;
 pub mod store_conformance;
+pub mod training;

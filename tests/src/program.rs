@@ -60,10 +60,17 @@ impl Daemon {
     /// Starts `run` in `folder` with this configuration.
     #[must_use]
     pub fn start(folder: &Path, config: &str) -> Self {
+        Self::start_in(folder, config, &[])
+    }
+
+    /// As [`Self::start`], with more in its environment.
+    #[must_use]
+    pub fn start_in(folder: &Path, config: &str, environment: &[(&'static str, String)]) -> Self {
         let file = folder.join("config.toml");
         std::fs::write(&file, config).unwrap();
         let mut command = Command::new(binary());
         command.current_dir(folder).env_remove("RUST_LOG").args(["run", "--config"]).arg(file);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bedrock_watch_service::{
     config::delivery::Pace,
     routing::ActiveSilences,
-    sink::{Now, Parts, Sink, SinkError, Telling, Told, Workers, start_sinks},
+    sink::{Confirmations, Now, Parts, Sink, SinkError, Telling, Told, Workers, start_sinks},
     status::Status,
     store::Store,
 };
