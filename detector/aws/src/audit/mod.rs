@@ -51,6 +51,7 @@ pub struct Progress {
 pub async fn accounts(aws: &Aws) -> Result<Vec<String>, CloudError> {
     let own = own_account(&Asker::new(aws.clone())).await.map_err(|failure| CloudError(failure.to_string()))?;
     let others = aws.accounts().keys().filter(|account| **account != own).cloned();
+    // Those without a usable role fail when they are asked, and are named then.
     Ok(std::iter::once(own.clone()).chain(others).collect())
 }
 

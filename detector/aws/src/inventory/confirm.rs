@@ -41,7 +41,7 @@ impl AskBedrock {
 
     /// Whether there is a way to ask that account.
     async fn can_ask(&self, account: &str) -> Result<bool, Failure> {
-        if self.asker.aws().accounts().contains_key(account) {
+        if places::role_of(&self.asker, account).is_ok() {
             return Ok(true);
         }
         let own = self.own.get_or_try_init(|| places::own_account(&self.asker)).await?;

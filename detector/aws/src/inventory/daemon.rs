@@ -24,6 +24,8 @@ use super::{
 const INVENTORY: &str = "inventory";
 /// An interval is up to so much longer or shorter, in percent, so that workers do not all ask at once.
 const JITTER_PERCENT: u64 = 10;
+/// When AWS could not be asked at all, it is tried again after this time.
+const AGAIN: Duration = Duration::from_secs(15);
 /// Failures that `/readyz` spells out; the rest is counted.
 const NAMED_MAX: usize = 5;
 
@@ -51,12 +53,16 @@ impl Inventory {
         let stop: CancellationToken = self.beside.stop.clone();
         let mut first = true;
         loop {
-            match stop.run_until_cancelled(self.sweep(first)).await {
-                Some(Ok(())) => first = false,
+            let pause = match stop.run_until_cancelled(self.sweep(first)).await {
+                Some(Ok(0)) => self.pause().min(AGAIN),
+                Some(Ok(_)) => {
+                    first = false;
+                    self.pause()
+                }
                 // The loop takes nothing any more.
                 Some(Err(_)) | None => return,
-            }
-            if stop.run_until_cancelled(tokio::time::sleep(self.pause())).await.is_none() {
+            };
+            if stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_none() {
                 return;
             }
         }
@@ -67,13 +73,14 @@ impl Inventory {
         self.interval * u32::try_from(percent).unwrap_or(100) / 100
     }
 
-    async fn sweep(&mut self, first: bool) -> Result<(), Refused> {
+    /// Asks every place; returns how many there are.
+    async fn sweep(&mut self, first: bool) -> Result<usize, Refused> {
         self.sweeps = self.sweeps.wrapping_add(1);
         let own = match places::own_account(&self.asker).await {
             Ok(own) => own,
             Err(failure) => {
                 self.settle(vec![failure], 0);
-                return Ok(());
+                return Ok(0);
             }
         };
         let (targets, mut failures) = places::targets(&self.asker, &own).await;
@@ -93,7 +100,7 @@ impl Inventory {
         }
         tracing::info!(places = all, jobs = totals.jobs, live = totals.live, missing = totals.missing, "inventory");
         self.settle(failures, all);
-        Ok(())
+        Ok(all)
     }
 
     /// Says what failed: in the log once, and in `/readyz` as long as it fails.

@@ -58,6 +58,12 @@ pub(crate) async fn targets(asker: &Asker, own: &str) -> (Vec<Target>, Vec<Failu
             _ => &aws.config().regions,
         };
         let here = Target { account: account.to_owned(), region: aws.region().to_owned(), of_all: false };
+        if account != own
+            && let Err(problem) = role_of(asker, account)
+        {
+            failures.push(Failure::new(&here, "sts:AssumeRole", Cause::Credentials, &problem));
+            continue;
+        }
         if regions.is_empty() {
             targets.push(here);
         } else if regions.iter().any(|region| region == EVERY) {
@@ -78,6 +84,17 @@ pub(crate) async fn targets(asker: &Asker, own: &str) -> (Vec<Target>, Vec<Failu
         }
     }
     (targets, failures)
+}
+
+/// Whether there is a way to ask an account other than the own one. Without this, another account's resources would be
+/// reported as its.
+pub(crate) fn role_of(asker: &Asker, account: &str) -> Result<(), String> {
+    let access = asker.aws().accounts().get(account);
+    let role = access.and_then(|access| access.role_arn.as_deref()).ok_or("it has no role_arn")?;
+    match role.split(':').nth(4) {
+        Some(owner) if owner == account => Ok(()),
+        _ => Err(format!("its role_arn {role} is of another account")),
+    }
 }
 
 /// The regions that an account has enabled, as its region `here` says.
