@@ -1,6 +1,9 @@
 //! Customization jobs and what they stand on, in an emulator of AWS.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test; this is a library only so that tests share it")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a helper that fails fails its test; this is a library only so that tests share it"
+)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

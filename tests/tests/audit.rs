@@ -41,7 +41,9 @@ impl World {
             let words = [account, region, job, group, verdict].map(str::to_owned);
             expected.insert(words.into());
         };
-        for (account, region) in [(ACCOUNT, "eu-central-1"), (ACCOUNT, "us-east-1"), (OTHER, "eu-central-1"), (OTHER, "us-east-1")] {
+        for (account, region) in
+            [(ACCOUNT, "eu-central-1"), (ACCOUNT, "us-east-1"), (OTHER, "eu-central-1"), (OTHER, "us-east-1")]
+        {
             let training = Training::at(&aws, account, region).await;
             let (here, there) = (training.vpc().await, training.vpc().await);
             let (good, foreign) = (training.group(&here).await, training.group(&there).await);
@@ -89,9 +91,8 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 fn found(findings: &[Value]) -> BTreeSet<Found> {
-    let text = |value: &Value, pointer: &str| {
-        value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
+    let text =
+        |value: &Value, pointer: &str| value.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
     let pointers = ["/account", "/region", "/job/name", "/group", "/verdict"];
     findings.iter().map(|finding| pointers.map(|pointer| text(finding, pointer)).into()).collect()
 }
@@ -119,7 +120,8 @@ fn finds_everything(world: &World) {
     let counts = [("exists", 9), ("missing", 6), ("no-vpc", 2), ("other-vpc", 2)];
     assert_eq!(verdicts, counts.map(|(verdict, count)| (verdict.to_owned(), count)).into());
     for finding in findings {
-        let commands: Vec<&str> = finding["remediation"].as_array().unwrap().iter().filter_map(|one| one["command"].as_str()).collect();
+        let commands: Vec<&str> =
+            finding["remediation"].as_array().unwrap().iter().filter_map(|one| one["command"].as_str()).collect();
         let text = commands.join("\n");
         let job = finding["job"]["name"].as_str().unwrap();
         assert!(text.contains("bedrock create-model-customization-job"), "{finding}");

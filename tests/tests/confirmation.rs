@@ -121,8 +121,10 @@ impl Bench {
         let (status, silences) = (Ready::default(), ActiveSilences::default());
         let shared = Shared { store, now, status, silences, confirmations };
         let (first, second) = (Fake::willing(), Fake::willing());
-        let workers =
-            vec![work(Arc::clone(&first) as _, BRISK, &shared), work(Arc::new(Second(Arc::clone(&second))), BRISK, &shared)];
+        let workers = vec![
+            work(Arc::clone(&first) as _, BRISK, &shared),
+            work(Arc::new(Second(Arc::clone(&second))), BRISK, &shared),
+        ];
         *aws.workers.lock().unwrap_or_else(PoisonError::into_inner) = workers;
         Self { began: Instant::now(), aws, first, second }
     }

@@ -45,7 +45,13 @@ impl Told {
     }
 
     /// What CloudTrail says at `at` of a call at `happened`.
-    fn called(mut self, (happened, at): (u32, u32), (service, name): (&str, &str), request: Value, answer: Value) -> Self {
+    fn called(
+        mut self,
+        (happened, at): (u32, u32),
+        (service, name): (&str, &str),
+        request: Value,
+        answer: Value,
+    ) -> Self {
         let event = json!({"eventVersion": "1.11", "eventSource": format!("{service}.amazonaws.com"), "eventName": name,
             "awsRegion": REGION, "eventTime": Second(START + happened).to_rfc3339(),
             "eventID": format!("{:08x}-0000-4000-8000-000000000000", self.number), "recipientAccountId": ACCOUNT,
@@ -56,7 +62,12 @@ impl Told {
     }
 
     fn group_deleted(self, happened: u32, at: u32) -> Self {
-        self.called((happened, at), ("ec2", "DeleteSecurityGroup"), json!({"groupId": "sg-1"}), json!({"_return": true}))
+        self.called(
+            (happened, at),
+            ("ec2", "DeleteSecurityGroup"),
+            json!({"groupId": "sg-1"}),
+            json!({"_return": true}),
+        )
     }
 
     fn logging_deleted(self, happened: u32, at: u32) -> Self {
@@ -136,7 +147,11 @@ fn logging_that_was_switched_off_raises_one_alert_whoever_says_so_first() {
     // Inventory alone is no disabling event.
     Told::nothing().observed(100, on()).observed(400, off()).gives(&[]);
     // The event comes later than the inventory that saw its result.
-    Told::nothing().observed(100, on()).observed(400, off()).logging_deleted(390, 500).gives(&[(DISABLED, Status::Firing)]);
+    Told::nothing()
+        .observed(100, on())
+        .observed(400, off())
+        .logging_deleted(390, 500)
+        .gives(&[(DISABLED, Status::Firing)]);
     // The event that restored it was lost.
     let fired = || Told::nothing().observed(100, on()).logging_deleted(200, 260).observed(400, off());
     fired().observed(700, on()).gives(&[(DISABLED, Status::Resolved)]);
@@ -262,7 +277,8 @@ async fn a_job_that_has_ended_unheard_raises_no_alarm() {
             "requestParameters": {"groupId": group}, "responseElements": {"_return": true}})
     };
     for (number, group) in [(1, &first), (2, &second)] {
-        let (status, body) = request(address, "POST", "/v1/events", deletion(number, group).to_string().as_bytes()).unwrap();
+        let (status, body) =
+            request(address, "POST", "/v1/events", deletion(number, group).to_string().as_bytes()).unwrap();
         assert_eq!(status, 202, "{body}");
     }
     let told = next_alert(&daemon);

@@ -138,7 +138,9 @@ fn finding(row: &Row) -> Option<Finding<'_>> {
     let group = row.group.as_deref().unwrap_or_default();
     let summary = match &row.verdict {
         Verdict::Missing => format!("security group {group}, which {job} in {place} names, does not exist"),
-        Verdict::NoVpc => format!("{job} in {place} has no VPC configuration, so no security group controls its traffic"),
+        Verdict::NoVpc => {
+            format!("{job} in {place} has no VPC configuration, so no security group controls its traffic")
+        }
         verdict => format!("security group {group}, which {job} in {place} names, is {}", verdict.text()),
     };
     Some(Finding { row, check, severity, title, summary, remediation: row.remediation() })

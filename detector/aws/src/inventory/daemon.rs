@@ -15,8 +15,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     ask::Asker,
     failure::Failure,
-    places,
-    records,
+    places, records,
     sweep::{Scope, Seen, Sweeper},
 };
 

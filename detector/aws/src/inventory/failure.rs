@@ -98,7 +98,9 @@ fn cause(code: Option<&str>, timed_out: bool, text: &str) -> Cause {
             Cause::Credentials
         }
         Some("ResourceNotFoundException") => Cause::NotFound,
-        Some(code) if code.contains("hrottl") || code == "RequestLimitExceeded" || code == "TooManyRequestsException" => {
+        Some(code)
+            if code.contains("hrottl") || code == "RequestLimitExceeded" || code == "TooManyRequestsException" =>
+        {
             Cause::Throttled
         }
         Some(_) => Cause::Other,

@@ -26,7 +26,6 @@ mod sweep;
 pub(crate) use ask::{Asker, now};
 pub(crate) use confirm::AskBedrock;
 pub(crate) use daemon::Inventory;
-pub(crate) use failure::Failure;
 pub(crate) use network::Network;
 pub(crate) use places::{Target, own_account, targets};
 pub(crate) use sweep::{Scope, Seen, Sweeper};

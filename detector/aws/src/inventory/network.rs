@@ -88,12 +88,7 @@ pub(super) async fn look(
 
 /// Asks once more for what seems to be missing, and then the other accounts: group ids are unique across AWS, and a
 /// shared VPC lets a job use a group of another account.
-async fn look_again(
-    asker: &Asker,
-    target: &Target,
-    others: &[&Target],
-    found: &mut Network,
-) -> Result<(), Failure> {
+async fn look_again(asker: &Asker, target: &Target, others: &[&Target], found: &mut Network) -> Result<(), Failure> {
     tokio::time::sleep(AGAIN).await;
     let late = groups(asker, target, &found.missing).await?;
     found.missing.retain(|id| !late.contains_key(id));

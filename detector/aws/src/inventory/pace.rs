@@ -44,7 +44,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn calls_are_spaced_by_account_region_and_service() {
-        let target = |account: &str| Target { account: account.to_owned(), region: "eu-west-1".to_owned(), of_all: false };
+        let target =
+            |account: &str| Target { account: account.to_owned(), region: "eu-west-1".to_owned(), of_all: false };
         let pace = Pace::new(10);
         let began = Instant::now();
         for (account, service) in [("1", "ec2"), ("1", "bedrock"), ("2", "ec2")] {

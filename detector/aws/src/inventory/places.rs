@@ -79,7 +79,8 @@ pub(crate) async fn targets(asker: &Asker, own: &str) -> (Vec<Target>, Vec<Failu
             }
         } else {
             let distinct: BTreeSet<&String> = regions.iter().collect();
-            let target = |region: &String| Target { account: account.to_owned(), region: region.clone(), of_all: false };
+            let target =
+                |region: &String| Target { account: account.to_owned(), region: region.clone(), of_all: false };
             targets.extend(distinct.into_iter().map(target));
         }
     }

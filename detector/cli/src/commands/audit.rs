@@ -16,7 +16,7 @@ use bedrock_watch_service::{
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::{Failure, Outcome, config, print, run, table::table};
+use super::{Failure, Outcome, config, print, run::runtime, table::table};
 use crate::{
     args::{AuditArguments, AuditFormat},
     terminal,
@@ -28,7 +28,7 @@ const ANY_REGION: &str = "us-east-1";
 /// Runs the command.
 pub(super) fn run(arguments: &AuditArguments) -> Result<Outcome, Failure> {
     let config = config::load(arguments.config.as_deref())?;
-    let report = run::runtime()?.block_on(async {
+    let report = runtime()?.block_on(async {
         let aws = connect(&config, arguments).await?;
         let known = accounts(&aws).await.map_err(anyhow::Error::from)?;
         if let Some(unknown) = arguments.accounts.iter().find(|account| !known.contains(account)) {

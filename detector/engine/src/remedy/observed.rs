@@ -98,13 +98,27 @@ mod tests {
     fn a_missing_group_is_made_anew_and_the_job_with_it() {
         check(
             &replace_group(&seen(&["subnet-1"], &["sg-1", "sg-2"]), "sg-1"),
-            &["describe-subnets", "create-security-group", "create-model-customization-job", "epochCount", "NEW_GROUP", "sg-2"],
+            &[
+                "describe-subnets",
+                "create-security-group",
+                "create-model-customization-job",
+                "epochCount",
+                "NEW_GROUP",
+                "sg-2",
+            ],
         );
     }
 
     #[test]
     fn a_group_of_another_vpc_is_copied_into_the_right_one() {
-        let rule = ObservedRule { egress: true, protocol: "tcp".to_owned(), from_port: Some(443), to_port: Some(443), peer: "10.0.0.0/8".to_owned(), rule_id: None };
+        let rule = ObservedRule {
+            egress: true,
+            protocol: "tcp".to_owned(),
+            from_port: Some(443),
+            to_port: Some(443),
+            peer: "10.0.0.0/8".to_owned(),
+            rule_id: None,
+        };
         let group = ObservedGroup {
             group_id: "sg-1".to_owned(),
             group_name: Some("tuning".to_owned()),
@@ -113,11 +127,17 @@ mod tests {
             description: None,
         };
         let seen = Observation { security_groups: vec![group], ..seen(&["subnet-1"], &["sg-1"]) };
-        check(&replace_group(&seen, "sg-1"), &["--group-name tuning", "vpc-right", "10.0.0.0/8", "create-model-customization-job"]);
+        check(
+            &replace_group(&seen, "sg-1"),
+            &["--group-name tuning", "vpc-right", "10.0.0.0/8", "create-model-customization-job"],
+        );
     }
 
     #[test]
     fn a_job_without_vpc_gets_one_to_fill_in() {
-        check(&put_in_vpc(&seen(&[], &[])), &["create-model-customization-job", "epochCount", "--vpc-config", "SUBNET_IDS", "GROUP_IDS"]);
+        check(
+            &put_in_vpc(&seen(&[], &[])),
+            &["create-model-customization-job", "epochCount", "--vpc-config", "SUBNET_IDS", "GROUP_IDS"],
+        );
     }
 }

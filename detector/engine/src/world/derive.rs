@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{order::Evidence, settings::Settings, time::Second};
+use crate::{order::Evidence, settings::Settings};
 
 use super::{
     World,

@@ -89,7 +89,8 @@ impl SecurityGroup {
     /// Of a run of equal inventories around `place` that is too long, drops the second one.
     fn drop_repeats(&mut self, place: usize) {
         let Some((_, RuleChange::Observed(rules))) = self.changes.get(place) else { return };
-        let is_same = |(_, change): &&(Evidence, RuleChange)| matches!(change, RuleChange::Observed(seen) if seen == rules);
+        let is_same =
+            |(_, change): &&(Evidence, RuleChange)| matches!(change, RuleChange::Observed(seen) if seen == rules);
         let before = self.changes.iter().take(place).rev().take_while(is_same).count();
         let from = self.changes.iter().skip(place).take_while(is_same).count();
         if before.saturating_add(from) > REPEATS_MAX {

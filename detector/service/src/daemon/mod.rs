@@ -157,8 +157,7 @@ impl Daemon {
         let Surroundings { stdout, format, colour, .. } = surroundings;
         let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
         let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, &intake));
-        let told_to =
-            sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), confirmations, ..told_to };
+        let told_to = sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), confirmations, ..told_to };
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 

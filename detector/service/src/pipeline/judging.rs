@@ -209,7 +209,7 @@ impl Pipeline {
         let rejected = self.engine.stats().rejected;
         let total = rejected.saturating_add(self.counters.unreadable).saturating_add(self.counters.future);
         if total <= REJECTED_LOGGED_MAX || total.is_power_of_two() {
-            tracing::warn!(source, reason = %crate::format::visible(reason), total, "record rejected");
+            tracing::warn!(source, reason = %visible(reason), total, "record rejected");
         }
     }
 }

@@ -85,8 +85,11 @@ impl Attempt {
     /// to be claimed again as it is then.
     async fn confirmed(&self, tellings: Vec<Telling>) -> Vec<Telling> {
         let Some(confirmations) = &self.confirmations else { return tellings };
-        let doubtful: Vec<&Claim> =
-            tellings.iter().flat_map(|telling| &telling.claims).filter(|claim| Confirmations::concerns(claim)).collect();
+        let doubtful: Vec<&Claim> = tellings
+            .iter()
+            .flat_map(|telling| &telling.claims)
+            .filter(|claim| Confirmations::concerns(claim))
+            .collect();
         if doubtful.is_empty() {
             return tellings;
         }
