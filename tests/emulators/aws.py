@@ -37,7 +37,7 @@ def identifier(path_part):
 
 
 def mend_bedrock():
-    """Times, ARNs in paths, and a job that still runs having ended."""
+    """Times, ARNs in paths, a job that still runs having ended, and one that is stopped having ended when it began."""
     plain = ModelCustomizationJob.to_dict
 
     def to_dict(job):
@@ -61,6 +61,8 @@ def mend_bedrock():
     def stop(response):
         name = identifier(unquote(response.path).rsplit("/", 1)[0])
         response.bedrock_backend.stop_model_customization_job(job_identifier=name)
+        job = response.bedrock_backend.get_model_customization_job(job_identifier=name)
+        job.end_time = job.last_modified_time = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
         return "{}"
 
     ModelCustomizationJob.to_dict = to_dict

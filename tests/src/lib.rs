@@ -11,3 +11,4 @@ pub mod repository;
 pub mod server;
 pub mod store_conformance;
 pub mod units;
+pub mod training;

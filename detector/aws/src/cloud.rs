@@ -9,7 +9,8 @@ use bedrock_watch_service::{
         Config, SinkConfig, SinkKind, SourceConfig,
         aws::{DynamoDbStore, S3Source, SqsSource},
     },
-    sink::{Sink, payload::Context},
+    sink::{Confirm, Sink, payload::Context},
+    source::Intake,
     store::Store,
     units::Cluster,
 };
@@ -18,6 +19,7 @@ use crate::{
     clients::Aws,
     cluster,
     dynamodb::DynamoStore,
+    inventory::{AskBedrock, Asker, Inventory},
     kinesis,
     s3::{Buckets, Files},
     sinks,
@@ -52,7 +54,16 @@ impl Cloud for Aws {
         cluster::join(self, config, joining).await
     }
 
-    fn start_beside(&self, _config: &Config, _beside: Beside) -> Result<(), CloudError> {
+    fn confirm(&self, intake: Intake) -> Option<Arc<dyn Confirm>> {
+        Some(Arc::new(AskBedrock::new(Asker::new(self.clone()), intake)))
+    }
+
+    fn start_beside(&self, config: &Config, beside: Beside) -> Result<(), CloudError> {
+        if config.inventory.enabled {
+            let interval = Duration::from_secs(config.inventory.interval_s);
+            let inventory = Inventory::new(Asker::new(self.clone()), interval, beside.clone());
+            beside.tracker.spawn(inventory.run());
+        }
         Ok(())
     }
 }

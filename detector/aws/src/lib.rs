@@ -3,10 +3,12 @@
 //! The service knows this crate only as [`bedrock_watch_service::cloud::Cloud`]; no other crate may name an SDK type,
 //! because the SDK dominates the build and a build without it must stay possible.
 
+pub mod audit;
 mod clients;
 mod cloud;
 mod cluster;
 mod failure;
+mod inventory;
 mod s3;
 mod secrets;
 mod sinks;

@@ -36,6 +36,7 @@ mod world;
 pub use activity::{Activity, ApiCall, Identity, JobStateChange, OtherEvent};
 pub use engine::{Engine, SnapshotError};
 pub use observation::{Observation, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule};
+pub use remedy::{put_in_vpc, replace_group};
 pub use settings::{Limits, Settings};
 pub use stats::Stats;
 pub use summary::{AccountSummary, JobSummary, Summary};

@@ -11,6 +11,7 @@
 //! | [`dynalite`] | a second opinion about DynamoDB |
 
 pub mod faults;
+pub mod denying;
 
 use std::{io, path::Path, process::Stdio, time::Duration};
 
@@ -127,6 +128,8 @@ pub async fn aws(scratch: &str) -> Result<Emulator, String> {
     let mut command = Command::new(venv(scratch)?.program("python"));
     let (id, secret) = ACCESS_KEY;
     command.arg(folder().join("aws.py")).env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret);
+    // It takes the local time for that of UTC.
+    command.env("TZ", "UTC");
     Emulator::start("moto", command, "listening on ", None).await
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Deliberately no logic: this is the text people read, and the types the commands get.
 
+mod audit;
 mod stored;
 
 use std::path::PathBuf;
@@ -10,6 +11,8 @@ use bedrock_watch_engine::{Second, alert::Severity};
 use bedrock_watch_service::format::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::styling::Styles};
 
+#[cfg_attr(not(feature = "aws"), expect(unused_imports, reason = "what only the build with AWS reads"))]
+pub(crate) use audit::{AuditArguments, AuditFormat};
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,
@@ -43,6 +46,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Judge recorded events
     Replay(ReplayArguments),
+    /// Check now that every customization job has the security groups it names
+    Audit(AuditArguments),
     /// List, show, check, test and make rules
     Rules(RulesArguments),
     /// List, show and resolve alerts, and deliver again what was given up

@@ -1,6 +1,8 @@
 //! One module for each command. A command returns what came of it; `main` turns that into an exit code.
 
 mod alerts;
+#[cfg(feature = "aws")]
+mod audit;
 mod cloud;
 mod config;
 mod demo;
@@ -63,6 +65,10 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        #[cfg(feature = "aws")]
+        Command::Audit(arguments) => audit::run(&arguments),
+        #[cfg(not(feature = "aws"))]
+        Command::Audit(_) => Err(anyhow::anyhow!("this build has no AWS; use the standard build").into()),
         Command::Rules(arguments) => rules::run(arguments.command),
         Command::Alerts(arguments) => alerts::run(arguments),
         Command::Silences(arguments) => silences::run(arguments),

@@ -270,6 +270,11 @@ impl Engine {
         self.memory.clock
     }
 
+    /// Where inventory contradicted the stream since this was last asked, in words: an event was lost, or is on its way.
+    pub fn take_corrections(&mut self) -> Vec<String> {
+        self.memory.world.take_corrections()
+    }
+
     /// The greatest event time seen of an account.
     #[must_use]
     pub fn watermark(&self, account: &str) -> Option<Second> {

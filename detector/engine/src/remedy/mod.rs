@@ -9,6 +9,7 @@
 mod dependency;
 mod job;
 mod logging;
+mod observed;
 mod principal;
 mod queries;
 mod role;
@@ -19,6 +20,8 @@ mod sql;
 mod tests;
 mod text;
 mod who;
+
+pub use observed::{put_in_vpc, replace_group};
 
 use std::collections::BTreeSet;
 

@@ -58,6 +58,9 @@ pub(crate) struct World {
     clock: Second,
     /// How often a limit made it forget or ignore something.
     limits_reached: Reached,
+    /// Where inventory contradicted the stream since somebody last asked.
+    #[serde(skip)]
+    corrections: Vec<String>,
 }
 
 /// How often a limit was reached, by what it limits.
@@ -119,6 +122,11 @@ impl World {
         let open = ledger.losses().filter(|interval| interval.back.is_none());
         let open: BTreeSet<Loss> = open.map(|interval| interval.loss.clone()).collect();
         if open.is_empty() { ledger.losses().map(|interval| interval.loss.clone()).collect() } else { open }
+    }
+
+    /// Where inventory contradicted the stream since this was last asked.
+    pub(crate) fn take_corrections(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.corrections)
     }
 
     /// How often limits were reached.

@@ -25,7 +25,7 @@ use crate::{
     http::{self, Tls},
     pipeline::{Clock, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
-    sink::{self, Workers},
+    sink::{self, Confirmations, Workers},
     source::Intake,
     status::Status,
     store::{Store, StoreError, sqlite::SqliteStore},
@@ -162,7 +162,8 @@ impl Daemon {
         let clock = surroundings.clock;
         let Surroundings { stdout, format, colour, .. } = surroundings;
         let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
-        let told_to = sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), ..told_to };
+        let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, &intake));
+        let told_to = sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), confirmations, ..told_to };
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
@@ -270,6 +271,15 @@ impl Daemon {
 /// How long sources may take to end.
 const fn sources_grace(grace: Duration) -> Duration {
     Duration::from_millis(grace.as_secs().saturating_mul(SOURCES_GRACE_PERCENT * 10))
+}
+
+/// What asks AWS before the first word about a job, where that is wanted.
+fn confirmations(config: &Config, cloud: &dyn Cloud, intake: &Intake) -> Option<Confirmations> {
+    let limit = Duration::from_millis(config.inventory.confirm_ms);
+    if !config.inventory.enabled || limit.is_zero() {
+        return None;
+    }
+    Some(Confirmations::new(cloud.confirm(intake.named("confirmation"))?, limit))
 }
 
 /// Forgets alerts that have been over, or of which nothing was heard, for `days`, now and every so often.

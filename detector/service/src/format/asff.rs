@@ -95,6 +95,8 @@ pub enum Compliance {
     Passed,
     /// It does not.
     Failed,
+    /// Something is worth a look.
+    Warning,
     /// It could not be found out.
     NotAvailable,
 }
@@ -115,6 +117,7 @@ impl Compliance {
         match self {
             Self::Passed => "PASSED",
             Self::Failed => "FAILED",
+            Self::Warning => "WARNING",
             Self::NotAvailable => "NOT_AVAILABLE",
         }
     }

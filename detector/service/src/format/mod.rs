@@ -6,6 +6,7 @@ pub mod asff;
 mod human;
 pub mod json;
 mod ocsf;
+pub mod ocsf_compliance;
 #[cfg(test)]
 pub(crate) mod sample;
 mod visible;

@@ -10,6 +10,7 @@
 //! and no routing here: the store keeps what waits, and `routing` says who should hear.
 
 mod attempt;
+mod confirm;
 mod counters;
 mod health;
 mod http;
@@ -23,6 +24,7 @@ mod telling;
 mod webhook;
 mod worker;
 
+pub use confirm::{Confirm, Confirmations};
 pub use counters::Counted;
 pub use once::{Delivered, OnceError, deliver_all};
 pub use start::{SinkReport, StartError, Surroundings, Workers, check_all, start_all, start_sinks};
