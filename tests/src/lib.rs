@@ -1,5 +1,6 @@
 //! Tests of the whole: what several test files share.
 
+pub mod emulators;
 pub mod histories;
 pub mod model;
 pub mod peers;

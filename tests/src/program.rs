@@ -34,7 +34,9 @@ pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let mut build = Command::new(env!("CARGO"));
-        build.current_dir(root()).args(["build", "--locked", "--package", "bedrock-watch", "--message-format", "json"]);
+        // The whole workspace is selected so that dependencies have the features they were built with for the tests.
+        let arguments = ["build", "--locked", "--workspace", "--bin", "bedrock-watch", "--message-format", "json"];
+        build.current_dir(root()).args(arguments);
         let output = build.stderr(Stdio::inherit()).output().expect("cargo can be started");
         assert!(output.status.success(), "the program does not build");
         let messages = String::from_utf8_lossy(&output.stdout).into_owned();

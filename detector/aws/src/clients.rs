@@ -12,6 +12,7 @@ use std::{
 use aws_config::{
     BehaviorVersion, Region, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider, timeout::TimeoutConfig,
 };
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bedrock_watch_service::{
     cloud::CloudError,
     config::{
@@ -53,6 +54,28 @@ impl Aws {
     /// # Errors
     /// When no region is known.
     pub async fn connect(config: &AwsConfig, accounts: &BTreeMap<String, AccountConfig>) -> Result<Self, CloudError> {
+        Self::load(config, accounts, None).await
+    }
+
+    /// As [`Self::connect`], with this access key id and secret access key instead of what the environment has.
+    ///
+    /// # Errors
+    /// When no region is known.
+    pub async fn connect_as(
+        config: &AwsConfig,
+        accounts: &BTreeMap<String, AccountConfig>,
+        (id, secret): (&str, &str),
+    ) -> Result<Self, CloudError> {
+        let credentials =
+            Credentials::builder().access_key_id(id).secret_access_key(secret).provider_name("given").build();
+        Self::load(config, accounts, Some(SharedCredentialsProvider::new(credentials))).await
+    }
+
+    async fn load(
+        config: &AwsConfig,
+        accounts: &BTreeMap<String, AccountConfig>,
+        credentials: Option<SharedCredentialsProvider>,
+    ) -> Result<Self, CloudError> {
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
             .timeout_config(
@@ -66,6 +89,9 @@ impl Aws {
         }
         if let Some(url) = &config.endpoint_url {
             loader = loader.endpoint_url(url);
+        }
+        if let Some(credentials) = credentials {
+            loader = loader.credentials_provider(credentials);
         }
         let own = loader.load().await;
         if own.region().is_none() {
@@ -117,8 +143,7 @@ impl Aws {
                 provider = provider.external_id(id.expose());
             }
             let provider = provider.build().await;
-            builder =
-                builder.credentials_provider(aws_credential_types::provider::SharedCredentialsProvider::new(provider));
+            builder = builder.credentials_provider(SharedCredentialsProvider::new(provider));
         }
         let made = builder.build();
         self.made.lock().unwrap_or_else(PoisonError::into_inner).insert(place.clone(), made.clone());

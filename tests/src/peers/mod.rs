@@ -87,27 +87,27 @@ pub async fn slack(scratch: &str) -> Result<Slack, String> {
     let mut child = command.spawn().map_err(text)?;
     let mut stdout = BufReader::new(child.stdout.take().ok_or("emulate has no standard output")?);
     // It lists its services once they listen.
-    timeout(START, line_with(&mut stdout, &format!("localhost:{port}")))
+    timeout(START, line_with("emulate", &mut stdout, &format!("localhost:{port}")))
         .await
         .map_err(|_| format!("emulate does not listen after {} s", START.as_secs()))??;
     Ok(Slack { url: format!("http://127.0.0.1:{port}"), _child: child, _stdout: stdout })
 }
 
-/// Waits for a line that holds `text`.
-async fn line_with(stdout: &mut BufReader<ChildStdout>, text: &str) -> Result<(), String> {
+/// Waits for a line of the program `name` that holds `text`, and gives it back.
+pub(crate) async fn line_with(name: &str, stdout: &mut BufReader<ChildStdout>, text: &str) -> Result<String, String> {
     let mut said = String::new();
     loop {
         let start = said.len();
-        let read = stdout.read_line(&mut said).await.map_err(|error| format!("cannot read from emulate: {error}"))?;
+        let read = stdout.read_line(&mut said).await.map_err(|error| format!("cannot read from {name}: {error}"))?;
         if read == 0 {
-            return Err(format!("emulate ended before it listened: {}", said.trim()));
+            return Err(format!("{name} ended before it listened: {}", said.trim()));
         }
-        if said.get(start..).is_some_and(|line| line.contains(text)) {
-            return Ok(());
+        if let Some(line) = said.get(start..).filter(|line| line.contains(text)) {
+            return Ok(line.to_owned());
         }
     }
 }
 
-fn free_port() -> io::Result<u16> {
+pub(crate) fn free_port() -> io::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }

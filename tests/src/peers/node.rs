@@ -54,6 +54,12 @@ impl Packages {
         Ok(Self { folder, venv: venv.clone() })
     }
 
+    /// The folder that they are installed in.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Runs a program of the packages. Whatever it listens on, it does so on 127.0.0.1 only; it ends when its handle is
     /// dropped.
     ///

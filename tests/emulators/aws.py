@@ -1,0 +1,146 @@
+"""moto, with what it gets wrong about the services that bedrock-watch uses put right.
+
+    python aws.py
+
+Listens on a free port of 127.0.0.1, prints `listening on PORT`, and ends when its standard input does, so that it never
+outlives the test that started it. What is put right, and why, stands at each function.
+"""
+
+import base64
+import json
+import sys
+import time
+from urllib.parse import unquote
+
+from moto.bedrock.models import ModelCustomizationJob
+from moto.bedrock.responses import BedrockResponse
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.events.models import Rule
+from moto.kinesis import kinesis_backends
+from moto.server import ThreadedMotoServer
+
+
+def iso(value):
+    """Bedrock's times are RFC 3339; moto prints them with a space, which the SDKs refuse."""
+    if isinstance(value, str) and len(value) == 19 and value[10] == " ":
+        return value.replace(" ", "T") + "Z"
+    return value
+
+
+def identifier(path_part):
+    """Jobs are named by ARN or name; moto does not decode an ARN in a path."""
+    return unquote(path_part).split("/")[-1]
+
+
+def mend_bedrock():
+    """Times, ARNs in paths, and a job that still runs having ended."""
+    plain = ModelCustomizationJob.to_dict
+
+    def to_dict(job):
+        runs = getattr(job, "status", "") == "InProgress"
+        ended = ("endTime", "failureMessage")
+        return {key: iso(value) for key, value in plain(job).items() if not (runs and key in ended)}
+
+    def get(response):
+        name = identifier(response.path[len("/model-customization-jobs/") :])
+        job = response.bedrock_backend.get_model_customization_job(job_identifier=name)
+        return json.dumps(job.to_dict())
+
+    listed = BedrockResponse.list_model_customization_jobs
+
+    def list_all(response):
+        answer = json.loads(listed(response))
+        for job in answer.get("modelCustomizationJobSummaries", []):
+            job.update({key: iso(value) for key, value in job.items()})
+        return json.dumps(answer)
+
+    def stop(response):
+        name = identifier(unquote(response.path).rsplit("/", 1)[0])
+        response.bedrock_backend.stop_model_customization_job(job_identifier=name)
+        return "{}"
+
+    ModelCustomizationJob.to_dict = to_dict
+    BedrockResponse.get_model_customization_job = get
+    BedrockResponse.list_model_customization_jobs = list_all
+    BedrockResponse.stop_model_customization_job = stop
+
+
+class DependencyViolation(EC2ClientError):
+    """What EC2 answers when a security group is still in use."""
+
+    def __init__(self, group):
+        super().__init__("DependencyViolation", f"resource {group} has a dependent object")
+
+
+def mend_security_groups():
+    """A group that an interface or another group's rule uses cannot be deleted; moto deletes it."""
+    plain = SecurityGroupBackend._delete_security_group
+
+    def delete(backend, vpc_id, group_id):
+        for interface in backend.enis.values():
+            if group_id in [getattr(group, "id", group) for group in interface.group_set or []]:
+                raise DependencyViolation(group_id)
+        for groups in backend.groups.values():
+            for group in groups.values():
+                rules = list(group.ingress_rules) + list(group.egress_rules)
+                peers = [getattr(rule, "source_group", None) or {} for rule in rules]
+                if group.id != group_id and any(peer.get("GroupId") == group_id for peer in peers):
+                    raise DependencyViolation(group_id)
+        return plain(backend, vpc_id, group_id)
+
+    SecurityGroupBackend._delete_security_group = delete
+
+
+def partition_key(event, path):
+    """The value at a JSON path such as $.account; EventBridge falls back to the event's id."""
+    value = event
+    for part in path.removeprefix("$.").split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return str(value or event["id"])
+
+
+def put_into_stream(target, event):
+    """The whole envelope becomes a record, as EventBridge does it."""
+    path = target.get("KinesisParameters", {}).get("PartitionKeyPath", "$.id")
+    _, _, _, region, account, stream = target["Arn"].split(":", 5)
+    data = base64.b64encode(json.dumps(event).encode()).decode()
+    backend = kinesis_backends[account][region]
+    backend.put_record(target["Arn"], None, partition_key(event, path), None, data)
+
+
+def mend_events():
+    """Targets that are Kinesis streams; moto fails on them."""
+    plain = Rule.send_to_targets
+
+    def send(rule, event, transform_input=True):
+        streams = [target for target in rule.targets if ":kinesis:" in target["Arn"]]
+        if streams and rule.event_pattern.matches_event(event):
+            envelope = dict(event)
+            if not isinstance(envelope.get("time"), str):
+                moment = time.gmtime(float(envelope["time"]))
+                envelope["time"] = time.strftime("%Y-%m-%dT%H:%M:%SZ", moment)
+            for target in streams:
+                put_into_stream(target, envelope)
+        everything = rule.targets
+        rule.targets = [target for target in everything if target not in streams]
+        try:
+            plain(rule, event, transform_input)
+        finally:
+            rule.targets = everything
+
+    Rule.send_to_targets = send
+
+
+def main():
+    for mend in (mend_bedrock, mend_security_groups, mend_events):
+        mend()
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    print(f"listening on {server.get_host_and_port()[1]}", flush=True)
+    sys.stdin.read()
+    server.stop()
+
+
+if __name__ == "__main__":
+    main()
