@@ -10,7 +10,7 @@ use std::{
 };
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider, timeout::TimeoutConfig,
+    BehaviorVersion, Region, identity::IdentityCache, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider, timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bedrock_watch_service::{
@@ -20,6 +20,8 @@ use bedrock_watch_service::{
         aws::{AccountAccess, AwsConfig},
     },
 };
+
+use crate::calls::Calls;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -45,6 +47,7 @@ pub struct Aws {
     config: Arc<AwsConfig>,
     /// Configurations made so far; they share credentials, so that a role is assumed once and not for every call.
     made: Arc<Mutex<BTreeMap<Place, SdkConfig>>>,
+    calls: Calls,
 }
 
 impl Aws {
@@ -99,8 +102,12 @@ impl Aws {
                 "no AWS region is known: set `region` in [aws], or AWS_REGION in the environment".to_owned(),
             ));
         }
+        let calls = Calls::default();
+        let cache = own.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build());
+        let own = own.to_builder().identity_cache(calls.around(cache)).build();
         let access = accounts.iter().filter_map(|(id, account)| Some((id.clone(), account.access.clone()?)));
-        Ok(Self { own, accounts: Arc::new(access.collect()), config: Arc::new(config.clone()), made: Arc::default() })
+        let accounts = Arc::new(access.collect());
+        Ok(Self { own, accounts, config: Arc::new(config.clone()), made: Arc::default(), calls })
     }
 
     /// The daemon's own account and region.
@@ -113,6 +120,12 @@ impl Aws {
     #[must_use]
     pub fn region(&self) -> &str {
         self.own.region().map_or("", |region| region.as_ref())
+    }
+
+    /// What was called so far, by every client made from this.
+    #[must_use]
+    pub const fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     /// The configured limits.

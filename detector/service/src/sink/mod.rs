@@ -17,6 +17,7 @@ mod lines;
 mod once;
 mod pace;
 mod pagerduty;
+mod probe;
 mod slack;
 mod start;
 mod telling;
@@ -25,6 +26,7 @@ mod worker;
 
 pub use counters::Counted;
 pub use once::{Delivered, OnceError, deliver_all};
+pub use probe::probe;
 pub use start::{SinkReport, StartError, Surroundings, Workers, check_all, start_all, start_sinks};
 pub use telling::{Fault, Heard, Scope, Sink, SinkError, Telling, Told};
 pub use worker::{Now, Parts};
