@@ -10,7 +10,7 @@ use bedrock_watch_service::{
     store::Store,
 };
 
-use crate::clients::Aws;
+use crate::{canary, clients::Aws};
 
 #[async_trait]
 impl Cloud for Aws {
@@ -26,7 +26,13 @@ impl Cloud for Aws {
         Err(CloudError(format!("the source {source:?} is not there yet")))
     }
 
-    fn start_beside(&self, _config: &Config, _beside: Beside) -> Result<(), CloudError> {
+    fn start_beside(&self, config: &Config, beside: Beside) -> Result<(), CloudError> {
+        if config.canary.enabled {
+            beside.tracker.spawn(canary::run(self.clone(), config.canary.clone(), beside.clone()));
+        }
+        if config.inventory.organization {
+            beside.tracker.spawn(canary::coverage::run(self.clone(), beside));
+        }
         Ok(())
     }
 }

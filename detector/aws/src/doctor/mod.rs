@@ -18,7 +18,7 @@ mod rights;
 mod samples;
 mod verdict;
 
-pub use ask::{Local, gather, organization};
+pub use ask::{Local, gather, organization, send_canary};
 pub use checks::examine;
 pub use finding::{Finding, Level, Report, Step, Verdict};
 pub use rights::DAEMON_POLICY;

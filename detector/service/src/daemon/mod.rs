@@ -19,6 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::sources::{Attachment, repeating};
 use crate::{
+    canary::Canaries,
     cloud::{Beside, Cloud, CloudError},
     config::{Config, SourceConfig},
     format::{Colour, Format},
@@ -140,7 +141,7 @@ impl Daemon {
             _ => Arc::new(SqliteStore::open(&config.store.path)?),
         };
         let restored = pipeline::restore(&*store, rules, config.engine.clone()).await?;
-        let status = Status::default();
+        let (status, canaries) = (Status::default(), Canaries::default());
         let sources = TaskTracker::new();
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
         let (reports_in, reports) = watch::channel(Report::default());
@@ -199,6 +200,7 @@ impl Daemon {
             told,
             reports: reports_in,
             snapshot_every: Duration::from_secs(config.store.snapshot_interval_s),
+            canaries: canaries.clone(),
             status: status.clone(),
             stop: stop_loop.clone(),
         });
@@ -206,7 +208,8 @@ impl Daemon {
         chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
         if let Some(cloud) = &cloud {
             let (status, tracker) = (status, chores.clone());
-            let beside = Beside { intake: intake.named("inventory"), status, tracker, stop: stop_chores.clone() };
+            let (intake, stop) = (intake.named("inventory"), stop_chores.clone());
+            let beside = Beside { intake, canaries, status, tracker, stop };
             cloud.start_beside(config, beside)?;
         }
         chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));

@@ -38,6 +38,7 @@ pub use report::{Report, ServiceCounters};
 pub use writer::Told;
 
 use crate::{
+    canary::Canaries,
     routing::{ActiveSilences, Router},
     source::Batch,
     status::Status,
@@ -69,6 +70,8 @@ pub struct Parts {
     pub router: Router,
     /// What sinks do not hear of for now.
     pub silences: ActiveSilences,
+    /// Canaries that come back.
+    pub canaries: Canaries,
     /// Says that sinks have something to do.
     pub nudge: Box<dyn Fn() + Send + Sync>,
     /// Where stored changes are told.
@@ -116,6 +119,7 @@ pub struct Pipeline {
     pings: mpsc::Receiver<oneshot::Sender<()>>,
     router: Router,
     silences: ActiveSilences,
+    canaries: Canaries,
     silenced: Silenced,
     reports: watch::Sender<Report>,
     status: Status,
@@ -165,6 +169,7 @@ impl Pipeline {
             pings: parts.pings,
             router: parts.router,
             silences: parts.silences,
+            canaries: parts.canaries,
             silenced,
             reports: parts.reports,
             status: parts.status,

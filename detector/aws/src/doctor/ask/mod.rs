@@ -3,6 +3,7 @@
 mod account;
 mod bus;
 mod caller;
+mod canary;
 mod entry;
 mod error;
 mod key;
@@ -15,9 +16,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_config::SdkConfig;
 use bedrock_watch_service::config::{Config, SinkConfig, SinkKind, aws::AwsSink};
 
-pub(crate) use bus::rules_leading_to;
+pub use canary::send as send_canary;
 pub(crate) use error::refused;
 pub use organization::organization;
+
+use bus::rules_leading_to;
 
 use super::{
     facts::{Asked, Caller, Daemon, Entry, Facts, Key, Role},
