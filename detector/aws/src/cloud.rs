@@ -31,7 +31,7 @@ impl Cloud for Aws {
             beside.tracker.spawn(canary::run(self.clone(), config.canary.clone(), beside.clone()));
         }
         if config.inventory.organization {
-            beside.tracker.spawn(canary::coverage::run(self.clone(), beside));
+            beside.tracker.clone().spawn(canary::coverage::run(self.clone(), beside));
         }
         Ok(())
     }

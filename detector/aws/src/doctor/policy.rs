@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Whether a policy has a statement that allows `principal` (an ARN, account root or service) `action`, whatever its
 /// conditions. A policy that cannot be read allows nothing.
 #[must_use]
-pub fn allows(policy: &str, principal: &str, action: &str) -> bool {
+pub(super) fn allows(policy: &str, principal: &str, action: &str) -> bool {
     let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
     each(&policy["Statement"]).any(|statement| {
         statement["Effect"] == "Allow"

@@ -2,7 +2,7 @@
 
 /// `text` as one word of a POSIX shell. Control characters, which no name in AWS has, are left out.
 #[must_use]
-pub fn quote(text: &str) -> String {
+pub(super) fn quote(text: &str) -> String {
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || b"_./:@%+,-".contains(&byte);
     if !text.is_empty() && text.bytes().all(bare) {
         return text.to_owned();

@@ -14,20 +14,20 @@ pub const DAEMON_POLICY: &str = include_str!("../../../../infra/iam/daemon.json"
 
 /// What is known about the resources.
 #[derive(Debug)]
-pub struct Known<'a> {
+pub(super) struct Known<'a> {
     /// The own account.
-    pub account: &'a str,
+    pub(super) account: &'a str,
     /// The own region.
-    pub region: &'a str,
+    pub(super) region: &'a str,
     /// The streams and queues.
-    pub entries: &'a [Entry],
+    pub(super) entries: &'a [Entry],
     /// What is configured.
-    pub config: &'a Config,
+    pub(super) config: &'a Config,
 }
 
 /// Actions and the resources they are needed for, statement by statement.
 #[must_use]
-pub fn needed(known: &Known<'_>) -> Vec<(Vec<String>, Vec<String>)> {
+pub(super) fn needed(known: &Known<'_>) -> Vec<(Vec<String>, Vec<String>)> {
     let policy: Value = serde_json::from_str(DAEMON_POLICY).unwrap_or_default();
     let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
     let of = |statement: &Value| {

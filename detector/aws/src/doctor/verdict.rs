@@ -4,7 +4,7 @@ use super::{facts::Rule, pattern, samples::Sample};
 
 /// Whether the pattern of `rule` matches `sample`; `None` where nobody knows.
 #[must_use]
-pub fn matched(rule: &Rule, sample: &Sample, account: &str, region: &str) -> Option<bool> {
+pub(super) fn matched(rule: &Rule, sample: &Sample, account: &str, region: &str) -> Option<bool> {
     let own = serde_json::from_str(&rule.pattern)
         .ok()
         .and_then(|wanted| pattern::matches(&wanted, &sample.event(account, region)));

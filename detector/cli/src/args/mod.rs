@@ -2,6 +2,7 @@
 //!
 //! Deliberately no logic: this is the text people read, and the types the commands get.
 
+mod doctor;
 mod stored;
 
 use std::path::PathBuf;
@@ -10,6 +11,9 @@ use bedrock_watch_engine::{Second, alert::Severity};
 use bedrock_watch_service::format::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::styling::Styles};
 
+pub(crate) use doctor::DoctorArguments;
+#[cfg(feature = "aws")]
+pub(crate) use doctor::DoctorFormat;
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,
@@ -49,6 +53,8 @@ pub(crate) enum Command {
     Alerts(AlertsArguments),
     /// List, make and end silences
     Silences(SilencesArguments),
+    /// Prove that events really reach this service, link by link
+    Doctor(DoctorArguments),
     /// Check a configuration, or describe one
     Config(ConfigArguments),
     /// Ask the running daemon whether it is alive

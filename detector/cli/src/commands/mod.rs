@@ -4,6 +4,7 @@ mod alerts;
 mod cloud;
 mod config;
 mod demo;
+mod doctor;
 mod health;
 mod notify;
 mod place;
@@ -64,6 +65,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Rules(arguments) => rules::run(arguments.command),
         Command::Alerts(arguments) => alerts::run(arguments),
         Command::Silences(arguments) => silences::run(arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config(arguments) => config::run(arguments.command),
         Command::Health(arguments) => health::run(&arguments),
         Command::Version => {

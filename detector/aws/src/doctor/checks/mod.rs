@@ -15,6 +15,8 @@ mod rule;
 mod sinks;
 mod stream;
 mod target;
+#[cfg(test)]
+mod tests;
 mod trail;
 
 pub use coverage::{RULE as COVERAGE_RULE, TRAIL as COVERAGE_TRAIL, coverage};
