@@ -23,6 +23,7 @@ from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.events.models import Rule
 from moto.iam.responses import IamResponse
 from moto.kinesis import kinesis_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
 
@@ -198,8 +199,20 @@ def mend_account():
     account_paths["{0}/listRegions$"] = AccountResponse.dispatch
 
 
+def mend_agents():
+    """The Rust SDK asks for /agents, others for /agents/, which is all that moto knows."""
+    plain = DomainDispatcherApplication.__call__
+
+    def call(application, environ, start_response):
+        if environ.get("PATH_INFO") in ("/agents", "/knowledgebases"):
+            environ["PATH_INFO"] += "/"
+        return plain(application, environ, start_response)
+
+    DomainDispatcherApplication.__call__ = call
+
+
 def main():
-    for mend in (mend_bedrock, mend_security_groups, mend_events, mend_iam, mend_account):
+    for mend in (mend_bedrock, mend_security_groups, mend_events, mend_iam, mend_account, mend_agents):
         mend()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -1,23 +1,36 @@
 //! Why AWS gave no answer, in the checks' words.
 
-use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::{display::DisplayErrorContext, metadata::ProvideErrorMetadata};
+use aws_smithy_runtime_api::{client::result::SdkError, http::Response};
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::doctor::facts::{NotAsked, Why};
 
 /// The failure of a call that needs `action`.
-pub(crate) fn refused<E, R>(action: &str, error: &SdkError<E, R>) -> NotAsked
+pub(crate) fn refused<E>(action: &str, error: &SdkError<E, Response>) -> NotAsked
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
-    R: std::fmt::Debug,
 {
     let code = error.code().unwrap_or_default();
     let message = match error.message() {
         Some(message) if !message.is_empty() => format!("{code}: {message}"),
         _ if !code.is_empty() => code.to_owned(),
-        _ => DisplayErrorContext(error).to_string(),
+        _ => match error.raw_response() {
+            Some(response) => format!("HTTP {} without a reason", response.status().as_u16()),
+            None => chain(error),
+        },
     };
     NotAsked { action: action.to_owned(), why: why(code), message }
+}
+
+/// What went wrong, down to the cause.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 fn why(code: &str) -> Why {
