@@ -36,9 +36,9 @@ struct Setup {
 }
 
 fn selector(name: &str, equals: &[(&str, &str)]) -> AdvancedEventSelector {
-    let fields = equals.iter().map(|(field, value)| {
-        AdvancedFieldSelector::builder().field(*field).equals(*value).build().unwrap()
-    });
+    let fields = equals
+        .iter()
+        .map(|(field, value)| AdvancedFieldSelector::builder().field(*field).equals(*value).build().unwrap());
     AdvancedEventSelector::builder().name(name).set_field_selectors(Some(fields.collect())).build().unwrap()
 }
 
@@ -87,9 +87,7 @@ impl Setup {
     }
 
     async fn make_trail(&self) {
-        let bucket = aws_sdk_s3::types::CreateBucketConfiguration::builder()
-            .location_constraint(REGION.into())
-            .build();
+        let bucket = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(REGION.into()).build();
         let s3 = aws_sdk_s3::Client::from_conf(
             aws_sdk_s3::config::Builder::from(self.aws.own()).force_path_style(true).build(),
         );

@@ -4,7 +4,12 @@
 //! A call is found in the source by its name: `.get_records()` in a file that names `aws_sdk_kinesis` is
 //! `kinesis:GetRecords`, because the SDK has an operation of that name. So a new call without a permission fails here.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "all of it is a test, its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "all of it is a test, its helpers too"
+)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -52,7 +57,8 @@ impl Sdk {
         let mut metadata = MetadataCommand::new();
         let metadata = metadata.current_dir(root()).other_options(["--locked".to_owned(), "--offline".to_owned()]);
         let packages = metadata.exec().unwrap().packages;
-        let sdks = packages.iter().filter_map(|package| Some((package.name.strip_prefix("aws-sdk-")?.to_owned(), package)));
+        let sdks =
+            packages.iter().filter_map(|package| Some((package.name.strip_prefix("aws-sdk-")?.to_owned(), package)));
         let crates = sdks.map(|(name, package)| {
             let source = package.manifest_path.parent().unwrap().join("src/operation");
             let operations = operations(source.as_std_path());
@@ -122,7 +128,8 @@ fn source_folder() -> PathBuf {
 /// The actions that the sources need, of those whose path below `detector/aws/src` is `wanted`.
 fn called(sdk: &Sdk, wanted: impl Fn(&str) -> bool) -> BTreeSet<String> {
     let folder = source_folder();
-    let files = sources(&folder).into_iter().filter(|path| wanted(path.strip_prefix(&folder).unwrap().to_str().unwrap()));
+    let files =
+        sources(&folder).into_iter().filter(|path| wanted(path.strip_prefix(&folder).unwrap().to_str().unwrap()));
     files.flat_map(|path| sdk.actions(&std::fs::read_to_string(path).unwrap())).collect()
 }
 
@@ -165,8 +172,7 @@ fn the_task_role_may_do_exactly_what_the_daemon_does() {
     let made_elsewhere = |statement: &str| MADE_IN.iter().any(|(name, part)| *name == statement && !is_there(part));
     let expected: Vec<_> = statements.into_iter().filter(|(name, _)| !made_elsewhere(name)).collect();
     // What the doctor asks besides is its own; the organization's coverage is asked by the daemon too.
-    const OF_COVERAGE: [&str; 3] =
-        ["doctor/ask/organization.rs", "doctor/ask/trail.rs", "doctor/ask/bus.rs"];
+    const OF_COVERAGE: [&str; 3] = ["doctor/ask/organization.rs", "doctor/ask/trail.rs", "doctor/ask/bus.rs"];
     const OF_DOCTOR_ALONE: [&str; 2] = ["events:ListRuleNamesByTarget", "events:DescribeEventBus"];
     let mut called = called(&sdk, |path| !path.starts_with("doctor/") || OF_COVERAGE.contains(&path));
     called.retain(|action| !OF_DOCTOR_ALONE.contains(&action.as_str()));

@@ -10,7 +10,8 @@ use std::{
 };
 
 use aws_config::{
-    BehaviorVersion, Region, identity::IdentityCache, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider, timeout::TimeoutConfig,
+    BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, sts::AssumeRoleProvider,
+    timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bedrock_watch_service::{

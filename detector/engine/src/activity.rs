@@ -5,9 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::{
-    bedrock::Credential, detector_observation::DetectorObservation, observation::Observation, time::Second,
-};
+use crate::{bedrock::Credential, detector_observation::DetectorObservation, observation::Observation, time::Second};
 
 /// A decoded record.
 #[derive(Debug, Clone)]

@@ -60,7 +60,12 @@ fn news(covered: &[Covered], said: &mut BTreeMap<Part, bool>, now: Second) -> Ve
                 Verdict::Fine => false,
                 Verdict::NotChecked => {
                     unknown = unknown.saturating_add(1);
-                    tracing::debug!(account = place.account, region = place.region, why = finding.what, "not looked at");
+                    tracing::debug!(
+                        account = place.account,
+                        region = place.region,
+                        why = finding.what,
+                        "not looked at"
+                    );
                     continue;
                 }
             };

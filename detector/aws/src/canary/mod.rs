@@ -86,13 +86,7 @@ pub(crate) async fn run(aws: Aws, config: CanaryConfig, beside: Beside) {
 }
 
 /// One canary, from hatching to its return or until it is given up.
-async fn round(
-    aws: &Aws,
-    config: &CanaryConfig,
-    beside: &Beside,
-    worker: &str,
-    watch: &mut Watch,
-) -> Option<Noticed> {
+async fn round(aws: &Aws, config: &CanaryConfig, beside: &Beside, worker: &str, watch: &mut Watch) -> Option<Noticed> {
     let canary = hatch(worker);
     let back = beside.canaries.expect(&canary.id);
     match put(aws, &config.bus, &canary).await {

@@ -112,7 +112,8 @@ mod tests {
             "resources": ["arn:aws:s3:::one", "arn:aws:s3:::two"],
             "detail": {"eventSource": "bedrock.amazonaws.com", "eventName": "InvokeModel", "readOnly": true},
         });
-        let check = |pattern: Value, expected: Option<bool>| assert_eq!(matches(&pattern, &event), expected, "{pattern}");
+        let check =
+            |pattern: Value, expected: Option<bool>| assert_eq!(matches(&pattern, &event), expected, "{pattern}");
         check(json!({"source": ["aws.bedrock"]}), Some(true));
         check(json!({"source": ["aws.ec2", "aws.bedrock"]}), Some(true));
         check(json!({"source": ["aws.ec2"]}), Some(false));

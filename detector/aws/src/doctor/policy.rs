@@ -58,6 +58,11 @@ mod tests {
         let deny = r#"{"Statement":[{"Effect":"Deny","Principal":"*","Action":"kms:*"}]}"#;
         check(deny, "arn:aws:iam::1:root", "kms:Decrypt", false);
         check("no JSON", "x", "kms:Decrypt", false);
-        check(r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":["sqs:SendMessage"]}]}"#, "x", "SQS:SendMessage", true);
+        check(
+            r#"{"Statement":[{"Effect":"Allow","Principal":"*","Action":["sqs:SendMessage"]}]}"#,
+            "x",
+            "SQS:SendMessage",
+            true,
+        );
     }
 }

@@ -45,8 +45,12 @@ fn resources(statement: &str, known: &Known<'_>) -> Option<Vec<String>> {
     let (account, region) = (known.account, known.region);
     let table = |name: &str| format!("arn:aws:dynamodb:{region}:{account}:table/{name}");
     let arns = |wanted: fn(&Entry) -> bool| {
-        let arns: Vec<String> =
-            known.entries.iter().filter(|entry| wanted(entry)).filter_map(|entry| Some(entry.arn()?.to_owned())).collect();
+        let arns: Vec<String> = known
+            .entries
+            .iter()
+            .filter(|entry| wanted(entry))
+            .filter_map(|entry| Some(entry.arn()?.to_owned()))
+            .collect();
         (!arns.is_empty()).then_some(arns)
     };
     let everything = |wanted: bool| wanted.then(|| vec!["*".to_owned()]);
@@ -65,18 +69,14 @@ fn resources(statement: &str, known: &Known<'_>) -> Option<Vec<String>> {
         "Inventory" => everything(config.inventory.enabled),
         "Coverage" => everything(config.inventory.organization),
         "Canary" => config.canary.enabled.then(|| vec![bus_arn(&config.canary.bus, account, region)]),
-        "SinkEventBridge" => {
-            sinks(config, |sink| match sink {
-                AwsSink::EventBridge { bus, .. } => Some(bus_arn(bus, account, region)),
-                _ => None,
-            })
-        }
-        "SinkSns" => {
-            sinks(config, |sink| match sink {
-                AwsSink::Sns { topic_arn } => Some(topic_arn.clone()),
-                _ => None,
-            })
-        }
+        "SinkEventBridge" => sinks(config, |sink| match sink {
+            AwsSink::EventBridge { bus, .. } => Some(bus_arn(bus, account, region)),
+            _ => None,
+        }),
+        "SinkSns" => sinks(config, |sink| match sink {
+            AwsSink::Sns { topic_arn } => Some(topic_arn.clone()),
+            _ => None,
+        }),
         "OtherAccounts" => {
             let access = config.routing.accounts.values().filter_map(|account| account.access.as_ref());
             let roles: Vec<String> = access.filter_map(|access| access.role_arn.clone()).collect();

@@ -7,7 +7,8 @@ pub(super) fn find(alert: &Alert) -> Vec<Remediation> {
     let of_canary = alert.facts.get("part").is_some_and(|part| part == "canary");
     let command = if of_canary { "bedrock-watch doctor --canary" } else { "bedrock-watch doctor --org" };
     vec![Remediation {
-        title: "Find the broken link, with the commands that mend it (run it with the service's configuration)".to_owned(),
+        title: "Find the broken link, with the commands that mend it (run it with the service's configuration)"
+            .to_owned(),
         command: format!("{command} --config bedrock-watch.toml"),
     }]
 }

@@ -209,8 +209,10 @@ pub(super) fn state_subject(rule: &Rule) -> Result<SubjectKind, String> {
         all if all == jobs => Ok(SubjectKind::CustomizationJobDependency),
         all if all == logging => Ok(SubjectKind::InvocationLogging),
         _ if jobs == 0 && logging == 0 => Ok(SubjectKind::Event),
-        _ => Err("a state rule is about jobs, about logging or about the service itself; test watch.event for one kind"
-            .to_owned()),
+        _ => {
+            Err("a state rule is about jobs, about logging or about the service itself; test watch.event for one kind"
+                .to_owned())
+        }
     }
 }
 

@@ -13,11 +13,7 @@ use aws_smithy_runtime_api::{
         runtime_components::RuntimeComponents,
     },
 };
-use aws_smithy_types::{
-    DateTime,
-    config_bag::ConfigBag,
-    date_time::Format,
-};
+use aws_smithy_types::{DateTime, config_bag::ConfigBag, date_time::Format};
 
 use super::refused;
 use crate::doctor::facts::{Asked, Caller, NotAsked, Why};

@@ -30,7 +30,8 @@ pub async fn send(aws: &Aws, bus: &str, within: Duration, entries: &[Entry]) -> 
         })
         .collect();
     if streams.is_empty() {
-        let why = "only a Kinesis stream can be read beside the daemon; switch [canary] on and let the daemon wait for it";
+        let why =
+            "only a Kinesis stream can be read beside the daemon; switch [canary] on and let the daemon wait for it";
         return Canary::NotTried(why.to_owned());
     }
     let mut readers = Vec::new();
@@ -105,7 +106,11 @@ impl Reader {
         let asked = match asked {
             Ok(asked) => asked,
             // Others read the same shard; the next time there is room.
-            Err(error) if error.as_service_error().is_some_and(|error| error.is_provisioned_throughput_exceeded_exception()) => {
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(|error| error.is_provisioned_throughput_exceeded_exception()) =>
+            {
                 self.iterator = Some(iterator);
                 return Ok(false);
             }

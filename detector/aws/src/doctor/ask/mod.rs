@@ -97,10 +97,7 @@ async fn global_rules(own: &SdkConfig, region: &str, account: &str) -> Option<As
     Some(rules_leading_to(&there, &[bus]).await)
 }
 
-async fn roles(
-    own: &SdkConfig,
-    targets: impl Iterator<Item = (String, String)>,
-) -> BTreeMap<String, Asked<Role>> {
+async fn roles(own: &SdkConfig, targets: impl Iterator<Item = (String, String)>) -> BTreeMap<String, Asked<Role>> {
     let mut resources: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (role, target) in targets {
         resources.entry(role).or_default().insert(target);

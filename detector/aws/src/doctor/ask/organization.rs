@@ -52,7 +52,10 @@ async fn watched(aws: &Aws, mut here: Covered, is_own: bool) -> Covered {
         let error = NotAsked {
             action: "sts:AssumeRole".to_owned(),
             why: Why::Failed,
-            message: format!("no role is known for the account: add [[account]] id = \"{}\" with a role_arn", here.account),
+            message: format!(
+                "no role is known for the account: add [[account]] id = \"{}\" with a role_arn",
+                here.account
+            ),
         };
         (here.trails, here.rules) = (Err(error.clone()), Err(error));
         return here;

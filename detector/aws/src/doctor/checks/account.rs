@@ -16,7 +16,8 @@ fn logging(facts: &Facts) -> Finding {
     match &facts.invocation_logging {
         Ok(true) => Finding::fine(LINK, "", format!("invocations are logged in {}", facts.region)),
         Ok(false) => {
-            let what = format!("invocations are not logged in {}: what was asked and answered is nowhere", facts.region);
+            let what =
+                format!("invocations are not logged in {}: what was asked and answered is nowhere", facts.region);
             let configuration = r#"{"s3Config":{"bucketName":"YOUR-BUCKET","keyPrefix":"invocations"},"textDataDeliveryEnabled":true,"imageDataDeliveryEnabled":true,"embeddingDataDeliveryEnabled":true}"#;
             Finding::broken(LINK, "", Level::Medium, what).mended_by(
                 "Log them",
@@ -59,7 +60,10 @@ fn clock(facts: &Facts) -> Finding {
         }
         Ok(ahead) => {
             let direction = if ahead > 0 { "ahead of" } else { "behind" };
-            let what = format!("is {} s {direction} AWS's: delays are measured wrongly, and from 300 s on AWS refuses calls", ahead.abs());
+            let what = format!(
+                "is {} s {direction} AWS's: delays are measured wrongly, and from 300 s on AWS refuses calls",
+                ahead.abs()
+            );
             Finding::broken(LINK, "", Level::Medium, what).mended_by("Set it by NTP", "chronyc makestep")
         }
         Err(ref error) => Finding::not_asked(LINK, "", error),

@@ -13,8 +13,10 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         }
         Ok(denied) => {
             let actions = denied.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            Finding::broken(LINK, who, Level::High, format!("may not {actions}"))
-                .mended_by("Give the task role the policy infra/iam/daemon.json; its README says what each action is for", "")
+            Finding::broken(LINK, who, Level::High, format!("may not {actions}")).mended_by(
+                "Give the task role the policy infra/iam/daemon.json; its README says what each action is for",
+                "",
+            )
         }
         Err(error) => Finding::not_asked(LINK, who, error),
     }]

@@ -15,7 +15,8 @@ pub(super) const ALL: &str = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS";
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     const LINK: &str = "rule";
     if facts.entries.is_empty() {
-        let why = "the configuration names no source that EventBridge could fill: add a [[source]] of kind kinesis or sqs";
+        let why =
+            "the configuration names no source that EventBridge could fill: add a [[source]] of kind kinesis or sqs";
         return vec![Finding::not_checked(LINK, "", why)];
     }
     let rules = match &facts.rules {
@@ -33,8 +34,10 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         // What is not there has a finding of its own.
         let Some(arn) = arn else { continue };
         findings.push(match leading(arn) {
-            0 => Finding::broken(LINK, name, Level::High, "no rule on the default event bus leads here")
-                .mended_by("Make the rules and their target: see infra/terraform", put_rule(facts, "bedrock-watch-activity")),
+            0 => Finding::broken(LINK, name, Level::High, "no rule on the default event bus leads here").mended_by(
+                "Make the rules and their target: see infra/terraform",
+                put_rule(facts, "bedrock-watch-activity"),
+            ),
             count => Finding::fine(LINK, name, format!("{count} rule(s) of the default event bus lead here")),
         });
     }
@@ -71,8 +74,10 @@ pub(super) fn state(facts: &Facts) -> Vec<Finding> {
             )
             .mended_by("Let it see them", options(ALL)),
             "ENABLED" => Finding::fine(LINK, &rule.name, "ENABLED, and it matches no events that read"),
-            other => Finding::broken(LINK, &rule.name, Level::High, format!("the rule is {other}: it forwards nothing"))
-                .mended_by("Enable it, and find out who disabled it", options(ALL)),
+            other => {
+                Finding::broken(LINK, &rule.name, Level::High, format!("the rule is {other}: it forwards nothing"))
+                    .mended_by("Enable it, and find out who disabled it", options(ALL))
+            }
         });
     }
     findings

@@ -45,9 +45,8 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
                     other.unwrap_or("the event's id")
                 );
                 let keyed = format!("RoleArn={role},KinesisParameters={{PartitionKeyPath={PARTITION_KEY_PATH}}}");
-                findings.push(
-                    Finding::broken(LINK, subject, Level::Medium, what).mended_by("Key by account", put(&keyed)),
-                );
+                findings
+                    .push(Finding::broken(LINK, subject, Level::Medium, what).mended_by("Key by account", put(&keyed)));
             }
         }
     }
@@ -87,7 +86,8 @@ fn of_role(link: &'static str, facts: &Facts, target: &Target, (arn, role): (&st
     let role = match role {
         Ok(role) => role,
         Err(error) if error.why == Why::NotFound => {
-            return Finding::broken(link, arn, Level::High, "the role of the target does not exist").mended_by(make, "");
+            return Finding::broken(link, arn, Level::High, "the role of the target does not exist")
+                .mended_by(make, "");
         }
         Err(error) => return Finding::not_asked(link, arn, error),
     };
@@ -133,10 +133,8 @@ fn by_queue_policy(link: &'static str, facts: &Facts, target: &Target, subject: 
     let Some((url, queue)) = queue else {
         return Finding::not_checked(link, subject, "the target is neither a stream nor a queue that is configured");
     };
-    let allowed = queue
-        .policy
-        .as_deref()
-        .is_some_and(|text| policy::allows(text, "events.amazonaws.com", "sqs:SendMessage"));
+    let allowed =
+        queue.policy.as_deref().is_some_and(|text| policy::allows(text, "events.amazonaws.com", "sqs:SendMessage"));
     if allowed {
         return Finding::fine(link, subject, "the queue's policy lets EventBridge send");
     }
@@ -166,10 +164,13 @@ pub(super) fn dead_letter(facts: &Facts) -> Vec<Finding> {
         findings.push(match &target.dead_letter {
             Some(queue) => match facts.dead_letters.get(queue) {
                 Some(Ok(())) => Finding::fine(LINK, subject, format!("undeliverable events go to {queue}")),
-                Some(Err(error)) if error.why == Why::NotFound => {
-                    Finding::broken(LINK, subject, Level::Medium, format!("the dead-letter queue {queue} does not exist"))
-                        .mended_by("Make it again", aws("sqs create-queue", &facts.region, &[("--queue-name", last(queue))]))
-                }
+                Some(Err(error)) if error.why == Why::NotFound => Finding::broken(
+                    LINK,
+                    subject,
+                    Level::Medium,
+                    format!("the dead-letter queue {queue} does not exist"),
+                )
+                .mended_by("Make it again", aws("sqs create-queue", &facts.region, &[("--queue-name", last(queue))])),
                 Some(Err(error)) => Finding::not_asked(LINK, subject, error),
                 None => Finding::not_checked(LINK, subject, format!("{queue} was not asked for")),
             },

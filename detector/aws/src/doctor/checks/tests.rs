@@ -68,9 +68,14 @@ fn good() -> Facts {
         open_shards: 4,
         key: Some(KEY.to_owned()),
     };
-    let policy = r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*"}]}"#;
-    let key =
-        Key { aws_managed: false, state: "Enabled".to_owned(), policy: Ok(policy.to_owned()), grantees: Ok(BTreeSet::new()) };
+    let policy =
+        r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*"}]}"#;
+    let key = Key {
+        aws_managed: false,
+        state: "Enabled".to_owned(),
+        policy: Ok(policy.to_owned()),
+        grantees: Ok(BTreeSet::new()),
+    };
     Facts {
         region: "eu-central-1".to_owned(),
         caller: Ok(Caller { account: "111122223333".to_owned(), arn: "arn:aws:iam::111122223333:user/me".to_owned() }),
@@ -242,7 +247,8 @@ fn what_was_not_answered_is_not_checked_and_names_the_permission() {
 fn an_operator_that_is_not_known_here_is_left_to_aws() {
     let mut facts = good();
     first_rule(&mut facts).pattern = r#"{"source":[{"novel":"aws."}]}"#.to_owned();
-    first_rule(&mut facts).tested = crate::doctor::SAMPLES.iter().map(|sample| (sample.name.to_owned(), true)).collect();
+    first_rule(&mut facts).tested =
+        crate::doctor::SAMPLES.iter().map(|sample| (sample.name.to_owned(), true)).collect();
     assert_eq!(with(Verdict::Broken, &facts), Vec::<&str>::new());
 }
 

@@ -101,7 +101,8 @@ fn incomplete(link: &'static str, trail: &Trail, region: &str) -> Finding {
         }
         Ok(_) => "does not log every management event".to_owned(),
     };
-    let selectors = r#"[{"Name":"Management events","FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]"#;
+    let selectors =
+        r#"[{"Name":"Management events","FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]"#;
     Finding::broken(link, &trail.arn, Level::High, what).mended_by(
         "Log every management event (this replaces the trail's selectors: add its data-event selectors to the list)",
         aws(
