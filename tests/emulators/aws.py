@@ -11,16 +11,22 @@ import json
 import sys
 import threading
 import time
+from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
+from moto.account.responses import AccountResponse
+from moto.account.urls import url_paths as account_paths
 from moto.bedrock.models import ModelCustomizationJob
 from moto.bedrock.responses import BedrockResponse
+from moto.core.responses import ActionResult
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.events.models import Rule
+from moto.iam.responses import IamResponse
 from moto.kinesis import kinesis_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
 
@@ -166,8 +172,81 @@ def mend_dynamodb():
     Table.query = query_unsorted
 
 
+def statements(backend, arn):
+    """The statements of a role's or user's own policies, and whether moto knows it at all."""
+    kind, _, name = arn.split(":")[-1].rpartition("/")
+    try:
+        known = backend.get_role(name) if kind.startswith("role") else backend.get_user(name)
+    except Exception:
+        return [], False
+    documents = list(known.policies.values())
+    documents += [policy.document for policy in known.managed_policies.values()]
+    found = []
+    for document in documents:
+        document = json.loads(document) if isinstance(document, str) else document
+        of_document = document["Statement"]
+        found += of_document if isinstance(of_document, list) else [of_document]
+    return found, True
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def applies(statement, effect, action, resource):
+    """Whether a statement has this effect on an action and resource; conditions are not looked at."""
+    actions = any(fnmatchcase(action.lower(), one.lower()) for one in listed(statement.get("Action", [])))
+    resources = any(fnmatchcase(resource, one) for one in listed(statement.get("Resource", [])))
+    return statement["Effect"] == effect and actions and resources
+
+
+def simulate(response):
+    """SimulatePrincipalPolicy, which moto lacks. The credentials of tests, which moto has no user for, may everything."""
+    found, known = statements(response.backend, response._get_param("PolicySourceArn"))
+    results = []
+    for action in response._get_param("ActionNames"):
+        resources = response._get_param("ResourceArns") or ["*"]
+        allowed = not known or all(
+            any(applies(one, "Allow", action, resource) for one in found)
+            and not any(applies(one, "Deny", action, resource) for one in found)
+            for resource in resources
+        )
+        decision = "allowed" if allowed else "implicitDeny"
+        results.append({"EvalActionName": action, "EvalDecision": decision, "EvalResourceName": "*"})
+    return ActionResult({"EvaluationResults": results, "IsTruncated": False})
+
+
+def mend_iam():
+    """The simulation of policies."""
+    IamResponse.simulate_principal_policy = simulate
+
+
+def list_regions(response):
+    """Two regions are enough for everything that tests do with regions."""
+    regions = [{"RegionName": name, "RegionOptStatus": "ENABLED_BY_DEFAULT"} for name in ("eu-central-1", "us-east-1")]
+    return ActionResult({"Regions": regions})
+
+
+def mend_account():
+    """The regions of an account, which moto does not list."""
+    AccountResponse.list_regions = list_regions
+    account_paths["{0}/listRegions$"] = AccountResponse.dispatch
+
+
+def mend_agents():
+    """The Rust SDK asks for /agents, others for /agents/, which is all that moto knows."""
+    plain = DomainDispatcherApplication.__call__
+
+    def call(application, environ, start_response):
+        if environ.get("PATH_INFO") in ("/agents", "/knowledgebases"):
+            environ["PATH_INFO"] += "/"
+        return plain(application, environ, start_response)
+
+    DomainDispatcherApplication.__call__ = call
+
+
 def main():
-    for mend in (mend_bedrock, mend_security_groups, mend_events, mend_dynamodb):
+    for mend in (mend_bedrock, mend_security_groups, mend_events, mend_dynamodb, mend_iam, mend_account, mend_agents):
         mend()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

@@ -1,17 +1,22 @@
 //! The loop with a store that fails for a while: meanwhile nothing is answered and the status says why; afterwards
 //! everything is stored once and in order. Time is tokio's, so the test waits for nothing.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bedrock_watch_engine::{
     Second, Settings,
     alert::{ChangeKind, Status as AlertStatus},
 };
 use bedrock_watch_service::{
+    canary::Canaries,
     config::RoutingConfig,
-    pipeline::{self, Clock, Parts, Pipeline, PipelineError, Report, Told},
+    pipeline::{self, Clock, Ownership, Parts, Pipeline, PipelineError, Report, Told},
     routing::{ActiveSilences, Router},
-    source::{Batch, Outcome, Records, Repeat},
+    source::{Batch, Kept, Outcome, Records, Repeat},
     status::Status,
     store::Store,
 };
@@ -67,6 +72,10 @@ impl Running {
             repeating: BTreeSet::new(),
             pings,
             store: Arc::clone(&store) as Arc<dyn Store>,
+            owns: Ownership::All,
+            holds: Arc::new(|| true),
+            committed: watch::Sender::new(BTreeMap::new()),
+            canaries: Canaries::default(),
             router: Router::new(&RoutingConfig::default(), &[]),
             silences: ActiveSilences::default(),
             nudge: Box::new(|| {}),

@@ -16,6 +16,7 @@ use bedrock_watch_service::{
 };
 
 use crate::{
+    canary,
     clients::Aws,
     cluster,
     dynamodb::DynamoStore,
@@ -63,6 +64,12 @@ impl Cloud for Aws {
             let interval = Duration::from_secs(config.inventory.interval_s);
             let inventory = Inventory::new(Asker::new(self.clone()), interval, beside.clone());
             beside.tracker.spawn(inventory.run());
+        }
+        if config.canary.enabled {
+            beside.tracker.spawn(canary::run(self.clone(), config.canary.clone(), beside.clone()));
+        }
+        if config.inventory.organization {
+            beside.tracker.clone().spawn(canary::coverage::run(self.clone(), beside));
         }
         Ok(())
     }

@@ -4,18 +4,21 @@
 //! because the SDK dominates the build and a build without it must stay possible.
 
 pub mod audit;
+pub mod calls;
+pub mod canary;
 mod clients;
 mod cloud;
 mod cluster;
+pub mod doctor;
+pub mod dynamodb;
 mod failure;
 mod inventory;
+pub mod kinesis;
+pub mod leases;
 mod s3;
 mod secrets;
 mod sinks;
 mod sqs;
-pub mod dynamodb;
-pub mod kinesis;
-pub mod leases;
 
 pub use clients::{Aws, Place};
 pub use s3::{Location, Progress, Recorded};

@@ -17,6 +17,7 @@ mod activity;
 pub mod alert;
 pub mod bedrock;
 pub mod decode;
+mod detector_observation;
 mod engine;
 mod hashing;
 mod observation;
@@ -34,6 +35,7 @@ mod time;
 mod world;
 
 pub use activity::{Activity, ApiCall, Identity, JobStateChange, OtherEvent};
+pub use detector_observation::{DetectorObservation, DetectorState};
 pub use engine::{Engine, SnapshotError};
 pub use observation::{Observation, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule};
 pub use remedy::{put_in_vpc, replace_group};

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    canary::Canaries,
     config::{Config, SinkConfig, SourceConfig, aws::DynamoDbStore},
     sink::{Confirm, Sink, payload::Context},
     source::Intake,
@@ -46,6 +47,8 @@ pub struct Attached {
 pub struct Beside {
     /// Where observations go (`Intake::ask` with `Kept::Nowhere`).
     pub intake: Intake,
+    /// Canaries that come back.
+    pub canaries: Canaries,
     /// What does not work.
     pub status: Status,
     /// Where tasks run.

@@ -10,8 +10,8 @@
 //! | [`kinesis_local`] | enhanced fan-out, `ChildShards`, paging of shards |
 //! | [`dynalite`] | a second opinion about DynamoDB |
 
-pub mod faults;
 pub mod denying;
+pub mod faults;
 
 use std::{io, path::Path, process::Stdio, time::Duration};
 

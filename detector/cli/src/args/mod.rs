@@ -3,6 +3,7 @@
 //! Deliberately no logic: this is the text people read, and the types the commands get.
 
 mod audit;
+mod doctor;
 mod stored;
 
 use std::path::PathBuf;
@@ -13,6 +14,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum, builder::styling::Styles};
 
 #[cfg_attr(not(feature = "aws"), expect(unused_imports, reason = "what only the build with AWS reads"))]
 pub(crate) use audit::{AuditArguments, AuditFormat};
+pub(crate) use doctor::DoctorArguments;
+#[cfg(feature = "aws")]
+pub(crate) use doctor::DoctorFormat;
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,
@@ -54,6 +58,8 @@ pub(crate) enum Command {
     Alerts(AlertsArguments),
     /// List, make and end silences
     Silences(SilencesArguments),
+    /// Prove that events really reach this service, link by link
+    Doctor(DoctorArguments),
     /// Check a configuration, or describe one
     Config(ConfigArguments),
     /// Ask the running daemon whether it is alive

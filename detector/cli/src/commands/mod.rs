@@ -6,6 +6,7 @@ mod audit;
 mod cloud;
 mod config;
 mod demo;
+mod doctor;
 mod health;
 mod inputs;
 mod notify;
@@ -72,6 +73,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Rules(arguments) => rules::run(arguments.command),
         Command::Alerts(arguments) => alerts::run(arguments),
         Command::Silences(arguments) => silences::run(arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config(arguments) => config::run(arguments.command),
         Command::Health(arguments) => health::run(&arguments),
         Command::Version => {

@@ -224,7 +224,7 @@ impl Config {
             ("a [[source]] of AWS", self.sources.iter().any(SourceConfig::is_aws)),
             ("a [[sink]] of AWS", self.sinks.iter().any(sink)),
             ("the DynamoDB store", self.store.dynamodb.is_some()),
-            ("[inventory]", self.inventory.enabled),
+            ("[inventory]", self.inventory.enabled || self.inventory.organization),
             ("[canary]", self.canary.enabled),
         ];
         needs.into_iter().filter(|(_, needed)| *needed).map(|(what, _)| what).collect()

@@ -19,6 +19,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::loops::{Loop, Shell};
 use crate::{
+    canary::Canaries,
     cloud::{Beside, Cloud, CloudError},
     config::{Config, SourceConfig},
     format::{Colour, Format},
@@ -145,7 +146,7 @@ impl Daemon {
             (Some(dynamodb), Some(cloud)) => cloud.store(dynamodb).await?,
             _ => Arc::new(SqliteStore::open(&config.store.path)?),
         };
-        let status = Status::default();
+        let (status, canaries) = (Status::default(), Canaries::default());
         let remembered = loops::remember(config, &store, &rules).await?;
         let sources = TaskTracker::new();
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
@@ -191,6 +192,7 @@ impl Daemon {
             silences: silences.clone(),
             nudge: Arc::new(move || nudged.nudge()),
             told,
+            canaries: canaries.clone(),
             status: status.clone(),
             cloud: cloud.clone(),
             intake: intake.clone(),
@@ -207,7 +209,8 @@ impl Daemon {
         chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
         if let Some(cloud) = &cloud {
             let (status, tracker) = (status, chores.clone());
-            let beside = Beside { intake: intake.named("inventory"), status, tracker, stop: stop_chores.clone() };
+            let (intake, stop) = (intake.named("inventory"), stop_chores.clone());
+            let beside = Beside { intake, canaries, status, tracker, stop };
             cloud.start_beside(config, beside)?;
         }
         if let Some(tls) = tls {

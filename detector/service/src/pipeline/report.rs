@@ -38,6 +38,8 @@ pub struct ServiceCounters {
     pub unreadable: u64,
     /// Records put aside because they lie in the future.
     pub future: u64,
+    /// Canaries that came back, own ones and those of other workers.
+    pub canaries: u64,
     /// Changes of alerts.
     pub changes: u64,
     /// Bytes in the journal that no snapshot contains yet.
