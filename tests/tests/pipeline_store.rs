@@ -123,8 +123,8 @@ fn batch(number: usize) -> (Batch, oneshot::Receiver<Outcome>) {
     records.push(record(number).as_bytes());
     let is_file = number % 3 == 0;
     let (reply, outcome) = oneshot::channel();
-    let (source, position) = if is_file { ("file", Some(number.to_string())) } else { ("http", None) };
-    (Batch { source: source.into(), records, position, repeat: Repeat::New, reply: Some(reply) }, outcome)
+    let (source, kept) = if is_file { ("file", Kept::At(number.to_string())) } else { ("http", Kept::Journal) };
+    (Batch { source: source.into(), records, kept, repeat: Repeat::New, reply: Some(reply) }, outcome)
 }
 
 async fn answered(replies: Vec<oneshot::Receiver<Outcome>>) {

@@ -52,7 +52,7 @@ pub struct ServiceCounters {
 
 impl ServiceCounters {
     fn add(&mut self, other: &Self) {
-        let Self { batches, bytes, unreadable, future, changes, journal_bytes, of_others, routing } = self;
+        let Self { batches, bytes, unreadable, future, changes, journal_bytes, of_others, canaries, routing } = self;
         let pairs = [
             (batches, other.batches),
             (bytes, other.bytes),
@@ -61,6 +61,7 @@ impl ServiceCounters {
             (changes, other.changes),
             (journal_bytes, other.journal_bytes),
             (of_others, other.of_others),
+            (canaries, other.canaries),
         ];
         for (sum, other) in pairs {
             *sum = sum.saturating_add(other);
