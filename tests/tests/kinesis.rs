@@ -1,5 +1,7 @@
 //! A stream is read whole, in order and once, whatever Kinesis does: against a double that does it.
 
+#![expect(clippy::unwrap_used, reason = "all of it is a test")]
+
 use std::io::Write as _;
 
 use bedrock_watch_service::{
