@@ -244,7 +244,7 @@ async fn the_daemon_finds_a_missing_group_and_hears_that_the_job_is_over() {
     training.job("fine", &[&vpc.subnet], &[&good]).await;
     let arn = training.job("broken", &[&vpc.subnet], &[&good, &deleted]).await;
     let folder = tempfile::tempdir().unwrap();
-    let daemon = Daemon::start_in(folder.path(), &config(&emulator, 10), &emulator.environment());
+    let daemon = Daemon::start_with(folder.path(), &config(&emulator, 10), &emulator.environment());
     let address = daemon.address();
     let fired = next_alert(&daemon);
     assert_eq!((&fired["rule"], &fired["status"]), (&json!(MISSING), &json!("firing")));
@@ -269,7 +269,7 @@ async fn a_job_that_has_ended_unheard_raises_no_alarm() {
     training.job("live", &[&vpc.subnet], &[&second]).await;
     let folder = tempfile::tempdir().unwrap();
     // Only the first inventory happens in the time of this test.
-    let daemon = Daemon::start_in(folder.path(), &config(&emulator, 86_400), &emulator.environment());
+    let daemon = Daemon::start_with(folder.path(), &config(&emulator, 86_400), &emulator.environment());
     let address = daemon.address();
     drop(ready(address));
     // Both live jobs are known. One ends, and the event that says so is lost.
@@ -329,7 +329,7 @@ async fn a_place_that_cannot_be_asked_is_named_and_the_others_are_watched() {
     let config = config.replace("calls_per_s", &format!("regions = [\"us-east-1\", \"{REGION}\"]\ncalls_per_s"));
     let mut environment = emulator.environment();
     environment[0].1.clone_from(&gate.url);
-    let daemon = Daemon::start_in(folder.path(), &config, &environment);
+    let daemon = Daemon::start_with(folder.path(), &config, &environment);
     let address = daemon.address();
     assert_eq!(next_alert(&daemon)["rule"], json!(MISSING), "the other region is watched");
     let line = daemon.wait_for("inventory is incomplete");

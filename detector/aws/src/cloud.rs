@@ -14,6 +14,7 @@ use bedrock_watch_service::{
 use crate::{
     clients::Aws,
     inventory::{AskBedrock, Asker, Inventory},
+    kinesis,
 };
 
 #[async_trait]
@@ -26,8 +27,12 @@ impl Cloud for Aws {
         Err(CloudError(format!("the sink {} is not there yet", config.name)))
     }
 
-    fn attach(&self, source: &SourceConfig, _attached: Attached) -> Result<(), CloudError> {
-        Err(CloudError(format!("the source {source:?} is not there yet")))
+    fn attach(&self, source: &SourceConfig, attached: Attached) -> Result<(), CloudError> {
+        match source {
+            SourceConfig::Kinesis(source) => kinesis::attach(self, source, attached),
+            other => return Err(CloudError(format!("the source {other:?} is not there yet"))),
+        }
+        Ok(())
     }
 
     fn confirm(&self, intake: Intake) -> Option<Arc<dyn Confirm>> {

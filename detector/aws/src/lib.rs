@@ -7,5 +7,6 @@ pub mod audit;
 mod clients;
 mod cloud;
 mod inventory;
+pub mod kinesis;
 
 pub use clients::{Aws, Place};

@@ -11,6 +11,7 @@
 //! | [`dynalite`] | a second opinion about DynamoDB |
 
 pub mod denying;
+pub mod faults;
 
 use std::{io, path::Path, process::Stdio, time::Duration};
 
