@@ -46,6 +46,9 @@ const SILENCES_EVERY: Duration = Duration::from_secs(2);
 /// How often alerts that nothing has changed for long are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
+/// The name under which starting appears in `/readyz`.
+const STARTING: &str = "starting";
+
 /// What the daemon needs of its surroundings.
 pub struct Surroundings {
     /// Standard output.
@@ -181,6 +184,8 @@ impl Daemon {
             sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
             sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
+        // From here on `/readyz` is answered, and not everything that has a say in it is there.
+        status.set(STARTING, "not everything is set up yet");
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
         let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
@@ -208,7 +213,7 @@ impl Daemon {
         sources.close();
         chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
         if let Some(cloud) = &cloud {
-            let (status, tracker) = (status, chores.clone());
+            let (status, tracker) = (status.clone(), chores.clone());
             let (intake, stop) = (intake.named("inventory"), stop_chores.clone());
             let beside = Beside { intake, canaries, status, tracker, stop };
             cloud.start_beside(config, beside)?;
@@ -217,6 +222,7 @@ impl Daemon {
             chores.spawn(tls.keep_fresh(CERTIFICATE_EVERY, stop_chores.clone()));
         }
         chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));
+        status.clear(STARTING);
         let grace = Duration::from_secs(config.shutdown_grace_s);
         Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
     }

@@ -59,16 +59,15 @@ impl Confirmations {
     /// Waits until what AWS says about the jobs of `alert` is in the store, or the time is over.
     pub(super) async fn wait(&self, alert: &Alert) {
         let Some(asked) = self.asked(&alert.id) else { return };
-        // The one who asks may be cut off; then the next one who waits asks anew, within his own time.
-        let told = tokio::time::timeout(self.limit, asked.get_or_init(|| self.ask(alert))).await;
-        if told.is_err() {
-            self.pause(alert, "no answer in time");
-        }
+        // Whoever asks gives up for all who wait. If a shutdown cuts him off, the next one asks anew.
+        asked.get_or_init(|| self.ask(alert)).await;
     }
 
     async fn ask(&self, alert: &Alert) {
-        if let Err(error) = self.confirm.confirm(alert).await {
-            self.pause(alert, &error.to_string());
+        match tokio::time::timeout(self.limit, self.confirm.confirm(alert)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => self.pause(alert, &error.to_string()),
+            Err(_) => self.pause(alert, "no answer in time"),
         }
     }
 
