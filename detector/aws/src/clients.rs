@@ -22,7 +22,7 @@ use bedrock_watch_service::{
     },
 };
 
-use crate::calls::Calls;
+use crate::{calls::Calls, kinesis::Lags};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -49,6 +49,7 @@ pub struct Aws {
     /// Configurations made so far; they share credentials, so that a role is assumed once and not for every call.
     made: Arc<Mutex<BTreeMap<Place, SdkConfig>>>,
     calls: Calls,
+    lags: Lags,
 }
 
 impl Aws {
@@ -107,8 +108,8 @@ impl Aws {
         let cache = own.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build());
         let own = own.to_builder().identity_cache(calls.around(cache)).build();
         let access = accounts.iter().filter_map(|(id, account)| Some((id.clone(), account.access.clone()?)));
-        let accounts = Arc::new(access.collect());
-        Ok(Self { own, accounts, config: Arc::new(config.clone()), made: Arc::default(), calls })
+        let (accounts, config) = (Arc::new(access.collect()), Arc::new(config.clone()));
+        Ok(Self { own, accounts, config, made: Arc::default(), calls, lags: Lags::default() })
     }
 
     /// The daemon's own account and region.
@@ -133,6 +134,12 @@ impl Aws {
     #[must_use]
     pub fn config(&self) -> &AwsConfig {
         &self.config
+    }
+
+    /// How far behind every shard is that is being read.
+    #[must_use]
+    pub const fn lags(&self) -> &Lags {
+        &self.lags
     }
 
     /// The other accounts that are asked, by id.

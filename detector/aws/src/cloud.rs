@@ -10,7 +10,7 @@ use bedrock_watch_service::{
     store::Store,
 };
 
-use crate::{canary, clients::Aws};
+use crate::{canary, clients::Aws, kinesis};
 
 #[async_trait]
 impl Cloud for Aws {
@@ -22,8 +22,12 @@ impl Cloud for Aws {
         Err(CloudError(format!("the sink {} is not there yet", config.name)))
     }
 
-    fn attach(&self, source: &SourceConfig, _attached: Attached) -> Result<(), CloudError> {
-        Err(CloudError(format!("the source {source:?} is not there yet")))
+    fn attach(&self, source: &SourceConfig, attached: Attached) -> Result<(), CloudError> {
+        match source {
+            SourceConfig::Kinesis(source) => kinesis::attach(self, source, attached),
+            other => return Err(CloudError(format!("the source {other:?} is not there yet"))),
+        }
+        Ok(())
     }
 
     fn start_beside(&self, config: &Config, beside: Beside) -> Result<(), CloudError> {

@@ -8,5 +8,6 @@ pub mod canary;
 mod clients;
 mod cloud;
 pub mod doctor;
+pub mod kinesis;
 
 pub use clients::{Aws, Place};
