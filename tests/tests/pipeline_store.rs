@@ -69,6 +69,7 @@ impl Running {
             store: Arc::clone(&store) as Arc<dyn Store>,
             router: Router::new(&RoutingConfig::default(), &[]),
             silences: ActiveSilences::default(),
+            canaries: bedrock_watch_service::canary::Canaries::default(),
             nudge: Box::new(|| {}),
             told,
             reports: reports_in,
