@@ -18,6 +18,7 @@ from moto.account.responses import AccountResponse
 from moto.account.urls import url_paths as account_paths
 from moto.bedrock.models import ModelCustomizationJob
 from moto.bedrock.responses import BedrockResponse
+from moto.bedrockagent import models as agents
 from moto.core.responses import ActionResult
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
@@ -121,10 +122,12 @@ def put_into_stream(target, event):
 
 
 def mend_events():
-    """Targets that are Kinesis streams; moto fails on them."""
+    """Targets that are Kinesis streams, on which moto fails, and rules that are disabled, which it heeds all the same."""
     plain = Rule.send_to_targets
 
     def send(rule, event, transform_input=True):
+        if rule.state == "DISABLED":
+            return
         streams = [target for target in rule.targets if ":kinesis:" in target["Arn"]]
         if streams and rule.event_pattern.matches_event(event):
             envelope = dict(event)
@@ -234,7 +237,8 @@ def mend_account():
 
 
 def mend_agents():
-    """The Rust SDK asks for /agents, others for /agents/, which is all that moto knows."""
+    """The Rust SDK asks for /agents, others for /agents/, which is all that moto knows. Times are RFC 3339."""
+    agents.unix_time = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     plain = DomainDispatcherApplication.__call__
 
     def call(application, environ, start_response):

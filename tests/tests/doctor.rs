@@ -105,7 +105,7 @@ impl Setup {
 
     async fn make_stream(&mut self) {
         let key = self.kms.create_key().send().await.unwrap();
-        self.key = key.key_metadata.unwrap().arn.unwrap();
+        self.key = key.key_metadata.unwrap().key_id;
         self.kinesis.create_stream().stream_name(STREAM).shard_count(2).send().await.unwrap();
         let longer = self.kinesis.increase_stream_retention_period().stream_name(STREAM);
         longer.retention_period_hours(96).send().await.unwrap();

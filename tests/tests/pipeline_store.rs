@@ -78,6 +78,7 @@ impl Running {
             canaries: Canaries::default(),
             router: Router::new(&RoutingConfig::default(), &[]),
             silences: ActiveSilences::default(),
+            canaries: bedrock_watch_service::canary::Canaries::default(),
             nudge: Box::new(|| {}),
             told,
             reports: reports_in,

@@ -45,7 +45,7 @@ mod with_aws {
             return Ok(organization(&aws).await);
         }
         let local = Local { sinks: sinks(config).await, daemon: daemon(arguments, config).await };
-        let mut facts = doctor::gather(&aws, config, local).await;
+        let mut facts = Box::pin(doctor::gather(&aws, config, local)).await;
         if arguments.canary {
             let within = Duration::from_secs(config.canary.within_s);
             facts.canary = Some(doctor::send_canary(&aws, &config.canary.bus, within, &facts.entries).await);

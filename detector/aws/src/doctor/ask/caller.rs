@@ -62,7 +62,7 @@ impl Intercept for Clock {
         _runtime_components: &RuntimeComponents,
         _cfg: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let date = context.response().headers().get("date").and_then(|date| parse(date));
+        let date = context.response().headers().get("date").and_then(parse);
         let now = SystemTime::now().duration_since(UNIX_EPOCH).ok().and_then(|now| i64::try_from(now.as_secs()).ok());
         if let (Some(date), Some(now)) = (date, now) {
             *self.ahead_s.lock().unwrap_or_else(PoisonError::into_inner) = Some(now.saturating_sub(date));

@@ -46,13 +46,13 @@ pub async fn gather(aws: &Aws, config: &Config, local: Local) -> Facts {
     let entries = entry::all(own, &config.sources).await;
     let arns: Vec<String> = entries.iter().filter_map(|entry| entry.arn().map(str::to_owned)).collect();
     let (trails, rules, global_rules, agents, knowledge_bases, invocation_logging, security_contact) = tokio::join!(
-        trail::ask(own),
-        rules_leading_to(own, &arns),
-        global_rules(own, &region, &account),
-        account::agents(own),
-        account::knowledge_bases(own),
-        account::invocation_logging(own),
-        account::security_contact(own),
+        Box::pin(trail::ask(own)),
+        Box::pin(rules_leading_to(own, &arns)),
+        Box::pin(global_rules(own, &region, &account)),
+        Box::pin(account::agents(own)),
+        Box::pin(account::knowledge_bases(own)),
+        Box::pin(account::invocation_logging(own)),
+        Box::pin(account::security_contact(own)),
     );
     let targets = || rules.iter().flatten().flat_map(|rule| &rule.targets);
     let roles = roles(own, targets().filter_map(|target| Some((target.role.clone()?, target.arn.clone())))).await;

@@ -3,6 +3,7 @@
 use aws_config::SdkConfig;
 use aws_sdk_account::types::RegionOptStatus;
 use aws_sdk_organizations::types::AccountState;
+use tokio::task::JoinSet;
 
 use super::{bus, refused, trail};
 use crate::{
@@ -12,6 +13,8 @@ use crate::{
 
 /// Accounts that are asked at most.
 const ACCOUNTS_MAX: usize = 10_000;
+/// Accounts and regions that are asked at once.
+const AT_ONCE_MAX: usize = 16;
 /// Pages of accounts or regions that are read.
 const PAGES_MAX: usize = 1_000;
 
@@ -22,6 +25,7 @@ const PAGES_MAX: usize = 1_000;
 pub async fn organization(aws: &Aws) -> Asked<Vec<Covered>> {
     let own = own_account(aws.own()).await?;
     let mut covered = Vec::new();
+    let mut asking = JoinSet::new();
     for (account, name) in accounts(aws.own()).await? {
         let is_own = account == own;
         let regions = match regions(aws.own(), (!is_own).then_some(account.as_str())).await {
@@ -32,16 +36,19 @@ pub async fn organization(aws: &Aws) -> Asked<Vec<Covered>> {
             }
         };
         for region in regions {
-            let here = Covered {
-                account: account.clone(),
-                name: name.clone(),
-                region: region.clone(),
-                trails: Ok(Vec::new()),
-                rules: Ok(Vec::new()),
-            };
-            covered.push(watched(aws, here, is_own).await);
+            let (account, name) = (account.clone(), name.clone());
+            let here = Covered { account, name, region, trails: Ok(Vec::new()), rules: Ok(Vec::new()) };
+            let aws = aws.clone();
+            asking.spawn(async move { watched(&aws, here, is_own).await });
+            if asking.len() >= AT_ONCE_MAX {
+                covered.extend(asking.join_next().await.and_then(Result::ok));
+            }
         }
     }
+    while let Some(answer) = asking.join_next().await {
+        covered.extend(answer);
+    }
+    covered.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
     Ok(covered)
 }
 

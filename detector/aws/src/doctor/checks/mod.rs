@@ -19,6 +19,8 @@ mod target;
 mod tests;
 mod trail;
 
+use std::fmt::Write as _;
+
 pub use coverage::{RULE as COVERAGE_RULE, TRAIL as COVERAGE_TRAIL, coverage};
 
 use super::{
@@ -74,7 +76,8 @@ fn account(facts: &Facts) -> &str {
 fn aws(operation: &str, region: &str, options: &[(&str, &str)]) -> String {
     let mut command = format!("aws {operation} --region {}", quote(region));
     for (name, value) in options {
-        command.push_str(&format!(" \\\n  {name} {}", quote(value)));
+        // Writing into a string cannot fail.
+        let _infallible = write!(command, " \\\n  {name} {}", quote(value));
     }
     command
 }
