@@ -140,7 +140,7 @@ def mend_events():
 def mend_dynamodb():
     """One call after the other: moto's threads see each other's half-done writes, and a transaction that fails puts the
     whole table back as it was before, with what others wrote meanwhile. And quicker: it sorts the whole table for each
-    query, although it sorts what it found again, and copies it for each transaction."""
+    query, not only the partition that is asked for, and copies it for each transaction."""
     lock = threading.RLock()
     call_action = DynamoHandler.call_action
     sorted_items = Table.all_items
@@ -151,15 +151,14 @@ def mend_dynamodb():
         with lock:
             return call_action(handler)
 
-    def unsorted_items(table):
-        if table.range_key_attr:
-            return [item for items in table.items.values() for item in items.values()]
-        return list(table.items.values())
-
-    def query_unsorted(table, *arguments, **named):
-        Table.all_items = unsorted_items
+    def query_partition(table, hash_key, *arguments, **named):
+        index_name = arguments[6] if len(arguments) > 6 else named.get("index_name")
+        is_global = any(index.name == index_name for index in table.global_indexes or [])
+        if hash_key is None or is_global or not table.range_key_attr:
+            return query(table, hash_key, *arguments, **named)
+        Table.all_items = lambda table: list(table.items.get(hash_key, {}).values())
         try:
-            return query(table, *arguments, **named)
+            return query(table, hash_key, *arguments, **named)
         finally:
             Table.all_items = sorted_items
 
@@ -182,7 +181,7 @@ def mend_dynamodb():
 
     DynamoHandler.call_action = call
     DynamoDBBackend.transact_write_items = transact
-    Table.query = query_unsorted
+    Table.query = query_partition
 
 
 def main():

@@ -23,7 +23,7 @@ const PATIENCE: Millis = 2_000;
 /// How long things go wrong.
 const TROUBLE: Millis = 40 * FAILOVER;
 /// How long they go right afterwards.
-const QUIET: Millis = 50 * FAILOVER;
+const QUIET: Millis = 70 * FAILOVER;
 /// Once things go right, how long a shard may be without a worker.
 const UNOWNED_MAX: Millis = 5 * FAILOVER;
 /// Steps between two looks at everything.
