@@ -399,8 +399,7 @@ impl World {
         for shard in self.stream.values_mut().filter(|shard| shard.end.is_none()) {
             shard.written += 5;
         }
-        let alive: Vec<usize> =
-            (0..self.workers.len()).filter(|number| self.workers[*number].is_alive).collect();
+        let alive: Vec<usize> = (0..self.workers.len()).filter(|number| self.workers[*number].is_alive).collect();
         let some = alive[self.random.usize(0..alive.len())];
         match self.random.u32(0..100) {
             0..35 => {

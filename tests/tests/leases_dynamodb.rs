@@ -87,8 +87,7 @@ async fn attributes_are_those_of_the_kinesis_client_library() {
     table.update("shard-1", 5, &Change::Take { owner: "me".to_owned(), switches: true }).await.unwrap().unwrap();
     let client = aws_sdk_dynamodb::Client::new(emulator.aws().await.own());
     let items = client.scan().table_name("names").send().await.unwrap().items.unwrap();
-    let found: BTreeMap<&String, String> =
-        items[0].iter().map(|(name, value)| (name, format!("{value:?}"))).collect();
+    let found: BTreeMap<&String, String> = items[0].iter().map(|(name, value)| (name, format!("{value:?}"))).collect();
     let expected = [
         ("checkpoint", r#"S("TRIM_HORIZON")"#),
         ("checkpointSubSequenceNumber", r#"N("0")"#),

@@ -36,11 +36,7 @@ fn s3(aws: &Aws) -> aws_sdk_s3::Client {
 }
 
 fn config(table: &str) -> DynamoDbStore {
-    DynamoDbStore {
-        table: table.to_owned(),
-        snapshot_bucket: BUCKET.to_owned(),
-        snapshot_prefix: format!("{table}/"),
-    }
+    DynamoDbStore { table: table.to_owned(), snapshot_bucket: BUCKET.to_owned(), snapshot_prefix: format!("{table}/") }
 }
 
 async fn open(aws: &Aws, table: &str) -> DynamoStore {

@@ -10,7 +10,7 @@ use bedrock_watch_service::{
     store::Store,
 };
 
-use crate::{clients::Aws, dynamodb::DynamoStore};
+use crate::{clients::Aws, dynamodb::DynamoStore, kinesis};
 
 #[async_trait]
 impl Cloud for Aws {
@@ -23,8 +23,12 @@ impl Cloud for Aws {
         Err(CloudError(format!("the sink {} is not there yet", config.name)))
     }
 
-    fn attach(&self, source: &SourceConfig, _attached: Attached) -> Result<(), CloudError> {
-        Err(CloudError(format!("the source {source:?} is not there yet")))
+    fn attach(&self, source: &SourceConfig, attached: Attached) -> Result<(), CloudError> {
+        match source {
+            SourceConfig::Kinesis(source) => kinesis::attach(self, source, attached),
+            other => return Err(CloudError(format!("the source {other:?} is not there yet"))),
+        }
+        Ok(())
     }
 
     fn start_beside(&self, _config: &Config, _beside: Beside) -> Result<(), CloudError> {

@@ -6,6 +6,7 @@
 mod clients;
 mod cloud;
 pub mod dynamodb;
+pub mod kinesis;
 pub mod leases;
 
 pub use clients::{Aws, Place};

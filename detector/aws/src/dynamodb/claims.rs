@@ -82,11 +82,7 @@ async fn due(table: &Table, claimant: Claimant<'_>) -> Result<Vec<Key>, Failure>
 }
 
 /// Claims one delivery; `None` when somebody else was first.
-async fn claim_one(
-    table: &Table,
-    mut delivery: Delivery,
-    claimant: Claimant<'_>,
-) -> Result<Option<Delivery>, Failure> {
+async fn claim_one(table: &Table, mut delivery: Delivery, claimant: Claimant<'_>) -> Result<Option<Delivery>, Failure> {
     delivery.claim(claimant.owner, claimant.until);
     match table.put(delivery.item(), If::read(delivery.version)).await {
         Ok(()) => Ok(Some(delivery)),
@@ -211,12 +207,7 @@ pub(super) async fn waiting(table: &Table, sink: &str) -> Result<Waiting, Failur
 }
 
 /// Makes a sink hear again of what still fires and is not silenced.
-pub(super) async fn remind(
-    table: &Table,
-    sink: &str,
-    told_before: Timestamp,
-    now: Timestamp,
-) -> Result<u64, Failure> {
+pub(super) async fn remind(table: &Table, sink: &str, told_before: Timestamp, now: Timestamp) -> Result<u64, Failure> {
     let range = Range::Between(TOLD.to_owned(), format!("{TOLD}{}", sortable(told_before)));
     let told = table.query(&Query::new(partition(sink), Some(BY_ORDER), range)).await?;
     if told.is_empty() {
@@ -261,9 +252,7 @@ pub(super) async fn dead_letters(table: &Table, limit: usize) -> Result<Vec<Dead
         }
     }
     dead.retain(|delivery| delivery.state == delivery::State::Dead);
-    dead.sort_by(|one, other| {
-        (other.dead_at, &one.sink, &one.alert).cmp(&(one.dead_at, &other.sink, &other.alert))
-    });
+    dead.sort_by(|one, other| (other.dead_at, &one.sink, &one.alert).cmp(&(one.dead_at, &other.sink, &other.alert)));
     dead.truncate(limit);
     let heads = heads(table, dead.iter().map(|delivery| delivery.alert.as_str())).await?;
     let letter = |delivery: Delivery| {

@@ -141,7 +141,8 @@ impl Head {
 
     /// The write that puts it in place of what was read.
     pub(super) fn write(&self) -> Write {
-        let kept: Vec<String> = self.kept.iter().map(|(number, kind)| format!("{number}{}", kind_letter(*kind))).collect();
+        let kept: Vec<String> =
+            self.kept.iter().map(|(number, kind)| format!("{number}{}", kind_letter(*kind))).collect();
         let sinks: Vec<&String> = self.sinks.iter().collect();
         let over = (self.status != Status::Firing).then(|| sortable(self.changed_at));
         let item = Item::at(&key(&self.id))
@@ -262,7 +263,11 @@ fn with_body(item: Item, alert: &Alert) -> Result<Item, Failure> {
     if packed.len() <= BODY_BYTES_MAX {
         return Ok(item.bytes("packed", packed));
     }
-    tracing::warn!(alert = alert.id, bytes = packed.len(), "the facts of an alert are too long for the table and left out");
+    tracing::warn!(
+        alert = alert.id,
+        bytes = packed.len(),
+        "the facts of an alert are too long for the table and left out"
+    );
     let facts = json!({ "left_out": "too long to be stored" }).as_object().cloned().unwrap_or_default();
     let shorter = Alert { facts, repair: Vec::new(), ..alert.clone() };
     Ok(item.bytes("packed", pack(write(&shorter)?.as_bytes())?))

@@ -174,7 +174,8 @@ pub(super) async fn read(
     }
     let mut entries = Vec::new();
     for item in table.query(&query).await? {
-        let number = item.key()?.sk.parse().map_err(|_| Failure::Damaged("a journal entry has no number".to_owned()))?;
+        let number =
+            item.key()?.sk.parse().map_err(|_| Failure::Damaged("a journal entry has no number".to_owned()))?;
         entries.push((number, read_entry(table, &item).await?));
     }
     Ok(entries)

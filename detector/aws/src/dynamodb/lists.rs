@@ -175,9 +175,8 @@ async fn forget_all(table: &Table, heads: Vec<Head>) -> Result<u64, Failure> {
             Err(failure) => return Err(failure),
         }
         forgotten = forgotten.saturating_add(u64::try_from(heads.len()).unwrap_or(u64::MAX));
-        let revisions = |head: &Head| -> Vec<Key> {
-            head.kept.keys().map(|revision| revision_key(&head.id, *revision)).collect()
-        };
+        let revisions =
+            |head: &Head| -> Vec<Key> { head.kept.keys().map(|revision| revision_key(&head.id, *revision)).collect() };
         let revisions: BTreeSet<Key> = heads.iter().flat_map(revisions).collect();
         let revisions: Vec<Key> = revisions.into_iter().collect();
         table.batch_delete(&revisions).await?;

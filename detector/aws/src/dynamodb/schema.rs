@@ -60,9 +60,8 @@ async fn describe(table: &Table) -> Result<Option<TableDescription>, Failure> {
 
 async fn create(table: &Table) -> Result<(), Failure> {
     let refused = |error: aws_sdk_dynamodb::error::BuildError| Failure::Refused(error.to_string());
-    let attribute = |name: &str| {
-        AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build()
-    };
+    let attribute =
+        |name: &str| AttributeDefinition::builder().attribute_name(name).attribute_type(ScalarAttributeType::S).build();
     let key = |name: &str, kind: KeyType| KeySchemaElement::builder().attribute_name(name).key_type(kind).build();
     let index = |name: &str, sort_key: &str, known: &[&str]| {
         let known = known.iter().map(|name| (*name).to_owned()).collect();

@@ -77,8 +77,7 @@ impl Bucket {
         pointer(table, scope, true).await?;
         let digest = hex(&Sha256::digest(&snapshot.bytes));
         let mark = fastrand::u64(..);
-        let object =
-            format!("{}{:020}-{:020}-{mark:016x}", self.folder(scope), scope.epoch, snapshot.journal);
+        let object = format!("{}{:020}-{:020}-{mark:016x}", self.folder(scope), scope.epoch, snapshot.journal);
         let length = snapshot.bytes.len();
         let body = ByteStream::from(snapshot.bytes);
         let put = self.client.put_object().bucket(&self.name).key(&object).body(body).send().await;

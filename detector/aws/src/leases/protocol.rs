@@ -294,9 +294,9 @@ impl Worker {
     /// Whether the lease of this epoch is held, now.
     #[must_use]
     pub fn is_held(&self, shard: &str, epoch: u64, now: Millis) -> bool {
-        self.held.get(shard).is_some_and(|held| {
-            held.epoch == epoch && held.stage == Stage::Working && now < held.valid_until
-        })
+        self.held
+            .get(shard)
+            .is_some_and(|held| held.epoch == epoch && held.stage == Stage::Working && now < held.valid_until)
     }
 
     /// The shards that are worked on, with their epochs.

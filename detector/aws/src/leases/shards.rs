@@ -63,7 +63,8 @@ fn holes<'a>(shards: &[&'a ShardInfo], rows: &[Row]) -> BTreeSet<&'a str> {
     behind.extend(has_row);
     for shard in shards.iter().rev() {
         if known.contains_key(shard.id.as_str()) || behind.contains(shard.id.as_str()) {
-            behind.extend(shard.parents.iter().filter(|parent| by_id.contains_key(parent.as_str())).map(String::as_str));
+            behind
+                .extend(shard.parents.iter().filter(|parent| by_id.contains_key(parent.as_str())).map(String::as_str));
         }
     }
     let is_hole = |id: &&str| !known.contains_key(id) && !waiting.contains(id) && !behind.contains(id);

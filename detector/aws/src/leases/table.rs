@@ -12,7 +12,8 @@ use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
     operation::{
-        create_table::CreateTableError, put_item::PutItemError,
+        create_table::CreateTableError,
+        put_item::PutItemError,
         update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     },
     types::{
@@ -145,7 +146,9 @@ impl DynamoLeases {
         match call.send().await {
             Ok(_) => Ok(()),
             // Another worker makes it.
-            Err(error) if matches!(error.as_service_error(), Some(CreateTableError::ResourceInUseException(_))) => Ok(()),
+            Err(error) if matches!(error.as_service_error(), Some(CreateTableError::ResourceInUseException(_))) => {
+                Ok(())
+            }
             Err(error) => Err(self.failed(&error)),
         }
     }
@@ -306,7 +309,9 @@ impl LeaseTable for DynamoLeases {
         let call = call.condition_expression("attribute_not_exists(#k)").expression_attribute_names("#k", SHARD);
         match call.send().await {
             Ok(_) => Ok(Ok(())),
-            Err(error) if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) => {
+            Err(error)
+                if matches!(error.as_service_error(), Some(PutItemError::ConditionalCheckFailedException(_))) =>
+            {
                 self.refused(&row.shard).await
             }
             Err(error) => Err(self.failed(&error)),
