@@ -113,8 +113,12 @@ async fn run(rules: &Arc<RuleSet>, seed: u64) -> usize {
         ending.iter().for_each(|event| crew.log.append(None, &event.bytes));
         events.extend(ending);
         let began = tokio::time::Instant::now();
-        while !(orphans.is_empty() && crew.is_done().await) {
-            assert!(began.elapsed() < DEADLINE, "not done: {orphans:?} wait, {crew:?}");
+        loop {
+            let to_do = crew.to_do().await;
+            if orphans.is_empty() && to_do.is_empty() {
+                break;
+            }
+            assert!(began.elapsed() < DEADLINE, "seed {seed}: {orphans:?} wait for their parents; to do: {to_do:#?}");
             adopt(&mut crew, &mut random, &mut orphans).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
