@@ -46,11 +46,11 @@ async fn disturb(crew: &mut Crew, random: &mut StdRng, orphans: &mut Vec<String>
     match random.random_range(0..100) {
         // A shard is taken from a worker that goes on for a while, as one that was frozen.
         0..25 => {
-            if let Some(shard) = crew.log.open().choose(random).cloned() {
+            if let Some(shard) = crew.log.open().choose(random).cloned()
+                && crew.log.parents(&shard).iter().all(|parent| crew.has_ended(parent))
+            {
                 orphans.retain(|orphan| *orphan != shard);
-                if crew.log.parents(&shard).iter().all(|parent| crew.has_ended(parent)) {
-                    crew.give(&shard, worker, late).await;
-                }
+                crew.give(&shard, worker, late).await;
             }
         }
         25..33 if crew.workers().len() > 1 => orphans.extend(crew.kill(worker)),
