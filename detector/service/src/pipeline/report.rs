@@ -42,15 +42,17 @@ pub struct ServiceCounters {
     pub changes: u64,
     /// Bytes in the journal that no snapshot contains yet.
     pub journal_bytes: u64,
-    /// Changes of alerts about principals that another worker answers for.
+    /// Changes of alerts that are left to the worker that answers for their account.
     pub of_others: u64,
+    /// Those of them that are about principals, whose activity should not have come here at all.
+    pub misplaced: u64,
     /// What became of the changes.
     pub routing: RoutingCounters,
 }
 
 impl ServiceCounters {
     fn add(&mut self, other: &Self) {
-        let Self { batches, bytes, unreadable, future, changes, journal_bytes, of_others, routing } = self;
+        let Self { batches, bytes, unreadable, future, changes, journal_bytes, of_others, misplaced, routing } = self;
         let pairs = [
             (batches, other.batches),
             (bytes, other.bytes),
@@ -59,6 +61,7 @@ impl ServiceCounters {
             (changes, other.changes),
             (journal_bytes, other.journal_bytes),
             (of_others, other.of_others),
+            (misplaced, other.misplaced),
         ];
         for (sum, other) in pairs {
             *sum = sum.saturating_add(other);
