@@ -46,11 +46,11 @@ async fn disturb(crew: &mut Crew, random: &mut StdRng, orphans: &mut Vec<String>
     match random.random_range(0..100) {
         // A shard is taken from a worker that goes on for a while, as one that was frozen.
         0..25 => {
-            if let Some(shard) = crew.log.open().choose(random).cloned() {
+            if let Some(shard) = crew.log.open().choose(random).cloned()
+                && crew.log.parents(&shard).iter().all(|parent| crew.has_ended(parent))
+            {
                 orphans.retain(|orphan| *orphan != shard);
-                if crew.log.parents(&shard).iter().all(|parent| crew.has_ended(parent)) {
-                    crew.give(&shard, worker, late).await;
-                }
+                crew.give(&shard, worker, late).await;
             }
         }
         25..33 if crew.workers().len() > 1 => orphans.extend(crew.kill(worker)),
@@ -113,8 +113,12 @@ async fn run(rules: &Arc<RuleSet>, seed: u64) -> usize {
         ending.iter().for_each(|event| crew.log.append(None, &event.bytes));
         events.extend(ending);
         let began = tokio::time::Instant::now();
-        while !(orphans.is_empty() && crew.is_done().await) {
-            assert!(began.elapsed() < DEADLINE, "not done: {orphans:?} wait, {crew:?}");
+        loop {
+            let to_do = crew.to_do().await;
+            if orphans.is_empty() && to_do.is_empty() {
+                break;
+            }
+            assert!(began.elapsed() < DEADLINE, "seed {seed}: {orphans:?} wait for their parents; to do: {to_do:#?}");
             adopt(&mut crew, &mut random, &mut orphans).await;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

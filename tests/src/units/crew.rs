@@ -220,17 +220,25 @@ impl Crew {
         locked(&self.said.ended).contains(shard)
     }
 
-    /// Whether everything in the stream is judged and stored: every open shard to its end, and what all read as well.
-    pub async fn is_done(&self) -> bool {
+    /// What of the stream is not judged and stored yet: of every open shard, and of what all read. Empty in the end.
+    pub async fn to_do(&self) -> Vec<String> {
+        let mut to_do = Vec::new();
         for shard in self.log.open() {
-            let positions = self.store.scoped(&shard, 0).positions().await.unwrap();
+            let store = self.store.scoped(&shard, 0);
+            let positions = store.positions().await.unwrap();
+            let kept = store.load_snapshot().await.unwrap().map(|snapshot| snapshot.positions).unwrap_or_default();
             for read in [&*shard, super::log::STATE] {
-                let end = self.log.end(read);
-                if end.is_some() && positions.get(&source(read)) != end.as_ref() {
-                    return false;
+                let name = source(read);
+                let (end, kept, position) = (self.log.end(read), kept.get(&name), positions.get(&name));
+                // What a shard has of its parents is in its memory alone. Whoever still reads again what was judged
+                // before has older memory than that.
+                let is_done = kept == end.as_ref() && position.is_none_or(|position| Some(position) == end.as_ref());
+                if end.is_some() && !is_done {
+                    let holder = self.held.get(&shard).map(|holding| (holding.worker, holding.epoch));
+                    to_do.push(format!("{read} for {shard}: {position:?} and {kept:?} of {end:?}, held by {holder:?}"));
                 }
             }
         }
-        true
+        to_do
     }
 }

@@ -148,7 +148,7 @@ impl Pipeline {
             );
             let is_own = self.owns.owns(&alert.account);
             if !is_own && !matters_to_others(&alert) {
-                self.counters.of_others = self.counters.of_others.saturating_add(1);
+                self.leave_to_its_owner(&alert);
                 continue;
             }
             self.counters.changes = self.counters.changes.saturating_add(1);
@@ -170,6 +170,22 @@ impl Pipeline {
                 silence: routed.silence,
                 only_if_new: !is_own,
             });
+        }
+    }
+
+    /// Another worker answers for the account, and says what is to be said.
+    fn leave_to_its_owner(&mut self, alert: &Alert) {
+        self.counters.of_others = self.counters.of_others.saturating_add(1);
+        if alert.subject_kind == SubjectKind::Principal {
+            self.counters.misplaced = self.counters.misplaced.saturating_add(1);
+            if self.counters.misplaced.is_power_of_two() {
+                tracing::error!(
+                    account = alert.account,
+                    times = self.counters.misplaced,
+                    "activity of an account comes in on a shard that is not the account's, and bursts are missed for it; \
+                     the EventBridge target of the stream needs PartitionKeyPath = \"$.account\""
+                );
+            }
         }
     }
 

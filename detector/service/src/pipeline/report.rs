@@ -44,15 +44,28 @@ pub struct ServiceCounters {
     pub changes: u64,
     /// Bytes in the journal that no snapshot contains yet.
     pub journal_bytes: u64,
-    /// Changes of alerts about principals that another worker answers for.
+    /// Changes of alerts that are left to the worker that answers for their account.
     pub of_others: u64,
+    /// Those of them that are about principals, whose activity should not have come here at all.
+    pub misplaced: u64,
     /// What became of the changes.
     pub routing: RoutingCounters,
 }
 
 impl ServiceCounters {
     fn add(&mut self, other: &Self) {
-        let Self { batches, bytes, unreadable, future, changes, journal_bytes, of_others, canaries, routing } = self;
+        let Self {
+            batches,
+            bytes,
+            unreadable,
+            future,
+            changes,
+            journal_bytes,
+            of_others,
+            misplaced,
+            canaries,
+            routing,
+        } = self;
         let pairs = [
             (batches, other.batches),
             (bytes, other.bytes),
@@ -61,6 +74,7 @@ impl ServiceCounters {
             (changes, other.changes),
             (journal_bytes, other.journal_bytes),
             (of_others, other.of_others),
+            (misplaced, other.misplaced),
             (canaries, other.canaries),
         ];
         for (sum, other) in pairs {
