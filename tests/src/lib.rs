@@ -2,6 +2,7 @@
 
 pub mod emulators;
 pub mod histories;
+pub mod kinesis;
 pub mod model;
 pub mod peers;
 pub mod program;

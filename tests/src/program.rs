@@ -1,7 +1,6 @@
 //! The real program, for tests that start and end it: builds it, runs it, talks to it.
 //!
-//! Nothing here sleeps to let something happen: waits are for a line or an end, with a deadline that
-//! only a failure reaches.
+//! Nothing here sleeps: waits are for a line or an end, with a deadline that only a failure reaches.
 
 #![expect(
     clippy::unwrap_used,
@@ -60,10 +59,17 @@ impl Daemon {
     /// Starts `run` in `folder` with this configuration.
     #[must_use]
     pub fn start(folder: &Path, config: &str) -> Self {
+        Self::start_with(folder, config, &[])
+    }
+
+    /// As [`Self::start`], with these variables in its environment.
+    #[must_use]
+    pub fn start_with(folder: &Path, config: &str, environment: &[(&str, String)]) -> Self {
         let file = folder.join("config.toml");
         std::fs::write(&file, config).unwrap();
         let mut command = Command::new(binary());
         command.current_dir(folder).env_remove("RUST_LOG").args(["run", "--config"]).arg(file);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("the program starts");
         let (stdout, stderr) = (lines(child.stdout.take().unwrap()), lines(child.stderr.take().unwrap()));
@@ -91,19 +97,18 @@ impl Daemon {
         }
     }
 
-    /// Where it listens; `None` when it ends before it does.
-    #[must_use]
-    pub fn address_or_end(&self) -> Option<SocketAddr> {
-        let line = self.stderr.iter().find(|line| line.contains("listening"))?;
-        line.rsplit("address=").next()?.trim().parse().ok()
+    /// Waits until it has written so many lines to standard error, or listens.
+    pub fn wait_for_lines(&self, lines: usize) {
+        let some = self.stderr.iter().take(lines);
+        // `for_each` would go on past the line that says that it listens.
+        some.take_while(|line| !line.contains("listening")).for_each(drop);
     }
 
-    /// `kill -9` after some time, from a thread of its own.
+    /// `kill -9`, from a thread of its own, so that the caller can go on keeping it busy.
     #[must_use]
-    pub fn kill_after(&self, time: Duration) -> std::thread::JoinHandle<()> {
+    pub fn kill(&self) -> std::thread::JoinHandle<()> {
         let kill = format!("kill -KILL {}", self.child.id());
         std::thread::spawn(move || {
-            std::thread::sleep(time);
             assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
         })
     }

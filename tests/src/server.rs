@@ -12,7 +12,7 @@ use std::{net::SocketAddr, sync::Arc};
 use bedrock_watch_engine::alert::ChangeKind;
 use bedrock_watch_service::{
     config::{Config, SourceConfig},
-    http::{self, Nudge, Parts},
+    http::{self, Nudge, Parts, Tls},
     pipeline::{Report, Told},
     routing::ActiveSilences,
     sink::{Counted, SinkReport},
@@ -58,6 +58,8 @@ pub struct Server {
     pub tracker: TaskTracker,
     client: Client,
     scheme: &'static str,
+    /// HTTPS, if that is what it speaks.
+    pub tls: Option<Tls>,
     _folder: TempDir,
 }
 
@@ -110,9 +112,9 @@ impl Server {
             })),
         };
         let router = http::router(parts, &http, &config.api_keys, address, (&tracker, &stop));
-        let tls = http.tls.as_ref().map(http::acceptor).transpose().unwrap();
+        let tls = http.tls.as_ref().map(Tls::new).transpose().unwrap();
         let scheme = if tls.is_some() { "https" } else { "http" };
-        tracker.spawn(http::serve(listener, router, http.connections_max, tls, stop.clone()));
+        tracker.spawn(http::serve(listener, router, http.connections_max, tls.clone(), stop.clone()));
         if address.ip().is_unspecified() {
             address.set_ip([127, 0, 0, 1].into());
         }
@@ -129,6 +131,7 @@ impl Server {
             tracker,
             client,
             scheme,
+            tls,
             _folder: folder,
         }
     }

@@ -10,7 +10,7 @@
 use std::{fs, time::Duration};
 
 use bedrock_watch_engine::alert::{ChangeKind, Severity};
-use bedrock_watch_service::store::Store as _;
+use bedrock_watch_service::{http::Tls, store::Store as _};
 use bedrock_watch_tests::server::Server;
 use jiff::{SignedDuration, Timestamp};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -143,7 +143,7 @@ async fn serves_https_and_nothing_else_where_it_is_configured() {
 
     let acceptor = |cert: &std::path::Path, key: &std::path::Path| {
         let config = bedrock_watch_service::config::TlsConfig { cert: cert.to_owned(), key: key.to_owned() };
-        bedrock_watch_service::http::acceptor(&config).map(drop).unwrap_err().to_string()
+        Tls::new(&config).map(drop).unwrap_err().to_string()
     };
     assert!(acceptor(&folder.path().join("missing.pem"), &key_file).contains("missing.pem for HTTPS"));
     assert!(acceptor(&key_file, &key_file).contains("no PEM certificate"));
@@ -151,6 +151,59 @@ async fn serves_https_and_nothing_else_where_it_is_configured() {
     let other = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     fs::write(folder.path().join("other.pem"), other.signing_key.serialize_pem()).unwrap();
     assert!(acceptor(&cert_file, &folder.path().join("other.pem")).contains("do not fit together"));
+}
+
+#[tokio::test]
+async fn a_new_certificate_is_used_without_a_restart_and_a_bad_one_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let (cert_file, key_file) = (folder.path().join("cert.pem"), folder.path().join("key.pem"));
+    let make = || generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    // Replaced as tools do it: another file takes the name.
+    let replace = |path: &std::path::Path, text: &str| {
+        fs::write(folder.path().join("next"), text).unwrap();
+        fs::rename(folder.path().join("next"), path).unwrap();
+    };
+    let (old, new) = (make(), make());
+    replace(&cert_file, &old.cert.pem());
+    replace(&key_file, &old.signing_key.serialize_pem());
+    let config = format!("{OPEN}tls_cert = \"{}\"\ntls_key = \"{}\"\n", cert_file.display(), key_file.display());
+    let server = Server::start(&config).await;
+    let tls = server.tls.clone().unwrap();
+    // Whether somebody who trusts this certificate alone is served.
+    let trusts = async |trusted: &CertifiedKey<rcgen::KeyPair>| {
+        let root = reqwest::Certificate::from_pem(trusted.cert.pem().as_bytes()).unwrap();
+        let client = reqwest::Client::builder().tls_certs_only([root]).resolve("localhost", server.address);
+        let url = format!("https://localhost:{}/healthz", server.address.port());
+        client.build().unwrap().get(url).send().await.is_ok_and(|response| response.status() == 200)
+    };
+    assert_eq!((trusts(&old).await, trusts(&new).await), (true, false));
+    assert!(!tls.refresh().unwrap(), "nothing has changed");
+
+    // In the middle of the replacement the two do not fit together.
+    replace(&cert_file, &new.cert.pem());
+    assert!(tls.refresh().unwrap_err().to_string().contains("do not fit together"));
+    assert!(!tls.refresh().unwrap(), "it is told once");
+    assert_eq!((trusts(&old).await, trusts(&new).await), (true, false));
+    replace(&key_file, &new.signing_key.serialize_pem());
+    assert!(tls.refresh().unwrap());
+    assert_eq!((trusts(&old).await, trusts(&new).await), (false, true));
+
+    replace(&cert_file, "no certificate");
+    assert!(tls.refresh().unwrap_err().to_string().contains("no PEM certificate"));
+    fs::remove_file(&cert_file).unwrap();
+    assert!(tls.refresh().unwrap_err().to_string().contains("cert.pem for HTTPS"));
+    assert_eq!((trusts(&old).await, trusts(&new).await), (false, true));
+
+    // And by itself.
+    let stop = tokio_util::sync::CancellationToken::new();
+    let keeping = tokio::spawn(tls.keep_fresh(Duration::from_millis(1), stop.clone()));
+    replace(&cert_file, &old.cert.pem());
+    replace(&key_file, &old.signing_key.serialize_pem());
+    let used = async { while !trusts(&old).await {} };
+    tokio::time::timeout(DEADLINE, used).await.expect("the new certificate is used");
+    stop.cancel();
+    keeping.await.unwrap();
+    server.end().await;
 }
 
 /// Reads events until there are so many.

@@ -25,7 +25,6 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
-    time::Duration,
 };
 
 use bedrock_watch_engine::Second;
@@ -36,6 +35,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
+    sync::Notify,
     task::JoinSet,
 };
 
@@ -108,6 +108,8 @@ struct Seen {
     records: AtomicU64,
     refused: AtomicU64,
     stop: AtomicBool,
+    /// Called for each batch that was accepted.
+    progress: Notify,
 }
 
 /// Posts batches until it is told to stop or the daemon is gone.
@@ -127,6 +129,7 @@ async fn client(client: Client, address: SocketAddr, seen: Arc<Seen>) {
                     assert_eq!(answer, json!({ "accepted": records, "rejected": 0 }));
                     seen.records.fetch_add(records, Ordering::SeqCst);
                     seen.accepted.lock().unwrap().insert(batch);
+                    seen.progress.notify_one();
                     break;
                 }
                 429 => {
@@ -152,7 +155,7 @@ async fn load(address: SocketAddr, batches: usize, then: impl FnOnce(&Seen)) -> 
     }
     let enough = async {
         while seen.accepted.lock().unwrap().len() < batches {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            seen.progress.notified().await;
         }
     };
     tokio::time::timeout(DEADLINE, enough).await.expect("the daemon accepts batches");

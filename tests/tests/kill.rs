@@ -1,4 +1,5 @@
-//! `kill -9` at random moments, 50 times, under load from a file and over HTTP: afterwards every alert of an
+//! `kill -9` at random moments (after so many lines of its start, or so many accepted posts), 50 times, under load from a
+//! file and over HTTP: afterwards every alert of an
 //! uninterrupted run is stored once, with the same final state, and was told: to PagerDuty at least once, and to Slack
 //! with one message, or with others that say that they may be repeats.
 
@@ -17,7 +18,7 @@ use std::{
     io::Write as _,
     net::SocketAddr,
     path::Path,
-    time::{Duration, Instant},
+    time::{Instant, SystemTime},
 };
 
 use bedrock_watch_engine::{
@@ -34,6 +35,10 @@ use rand::{Rng, SeedableRng, prelude::IndexedRandom as _, rngs::StdRng, seq::Sli
 use serde_json::{Value, json};
 
 const KILLS: usize = 50;
+/// Lines that the daemon writes before it listens, and some.
+const START_LINES: usize = 8;
+/// Posts accepted before a kill, less than this.
+const POSTS: u32 = 24;
 const SINKS: [&str; 3] = ["stdout", "slack", "pagerduty"];
 const TRAIL: &str = "trail.jsonl";
 /// What marks events that only the file has: what they cause is judged again from the file alone.
@@ -250,7 +255,7 @@ async fn killed(
     let (mut to_post, mut posted): (Vec<String>, Vec<String>) = (Vec::new(), first.to_vec());
     let daemon = Daemon::start(folder, config);
     post(daemon.address(), first).unwrap();
-    daemon.kill_after(Duration::ZERO).join().unwrap();
+    daemon.kill().join().unwrap();
     lines.extend(daemon.remains());
     for (life, slice) in events.chunks(events.len().div_ceil(KILLS - 1)).enumerate() {
         let (for_the_file, for_http): (Vec<_>, Vec<_>) =
@@ -259,23 +264,28 @@ async fn killed(
         to_post.extend(for_http.iter().cloned());
         posted.extend(for_http);
         let daemon = Daemon::start(folder, config);
-        // A fourth of the lives ends while it starts; now and then one lasts long enough for a snapshot.
-        let early = random.random_bool(0.25).then(|| daemon.kill_after(millis(random, 1..150)));
-        let Some(address) = daemon.address_or_end() else {
-            early.expect("only a kill ends it").join().unwrap();
+        // A fourth of the lives ends while it starts; now and then one lasts until it has kept a snapshot.
+        if random.random_bool(0.25) {
+            daemon.wait_for_lines(random.random_range(0..START_LINES));
+            daemon.kill().join().unwrap();
             lines.extend(daemon.remains());
             continue;
-        };
-        let span = if life % 8 == 7 { 1_100..1_500 } else { 0..100 };
-        let killer = early.unwrap_or_else(|| daemon.kill_after(millis(random, span)));
-        // Under load until it is dead: first what is new, then copies of what was sent before.
-        while let Some(()) = {
-            let some = if to_post.is_empty() { posted.choose(random).cloned() } else { to_post.first().cloned() };
-            post(address, some.as_slice())
-        } {
-            to_post = to_post.split_off(to_post.len().min(1));
         }
-        killer.join().unwrap();
+        let address = daemon.address();
+        let mut posts_left = random.random_range(0..POSTS);
+        let before = (life % 8 == 7).then(|| snapshot(folder));
+        let mut killer = None;
+        // Under load until it is dead: first what is new, then copies of what was sent before.
+        loop {
+            if posts_left == 0 && killer.is_none() && before.is_none_or(|before| before != snapshot(folder)) {
+                killer = Some(daemon.kill());
+            }
+            let some = if to_post.is_empty() { posted.choose(random).cloned() } else { to_post.first().cloned() };
+            let Some(()) = post(address, some.as_slice()) else { break };
+            to_post = to_post.split_off(to_post.len().min(1));
+            posts_left = posts_left.saturating_sub(1);
+        }
+        killer.expect("only a kill ends it").join().unwrap();
         lines.extend(daemon.remains());
     }
     let daemon = Daemon::start(folder, config);
@@ -288,8 +298,9 @@ async fn killed(
     lines
 }
 
-fn millis(random: &mut StdRng, span: std::ops::Range<u64>) -> Duration {
-    Duration::from_millis(random.random_range(span))
+/// When the daemon last kept its memory.
+fn snapshot(folder: &Path) -> Option<SystemTime> {
+    std::fs::metadata(folder.join("bedrock-watch.db.snapshot")).and_then(|about| about.modified()).ok()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

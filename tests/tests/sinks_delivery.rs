@@ -16,7 +16,7 @@ use bedrock_watch_service::{
     routing::{ActiveSilences, Wish},
     sink::{SinkError, Told},
     status::Status,
-    store::{Change, Commit, Destination, Store},
+    store::{Change, Commit, Destination, Matcher, Store},
 };
 use bedrock_watch_tests::receivers::{
     alerts::{alert, change, resolved},
@@ -296,8 +296,9 @@ async fn nobody_is_reminded_of_what_was_silenced_since() {
 
     let now = (bench.now)();
     let ends_at = now.checked_add(jiff::SignedDuration::from_hours(4)).ok();
-    let (author, reason, only) = ("ada".to_owned(), "a migration".to_owned(), Some("a".to_owned()));
-    let silence = Wish { ends_at, author, reason, alert: only, ..Wish::default() }.grant(now).unwrap();
+    let matcher = Matcher { alert: Some("a".to_owned()), ..Matcher::default() };
+    let (author, reason) = ("ada".to_owned(), "a migration".to_owned());
+    let silence = Wish { ends_at, author, reason, matcher, ..Wish::default() }.grant(now).unwrap();
     bench.shared.put_silence(silence).await.unwrap();
     bench.silences.refresh(&*bench.shared, now).await.unwrap();
     tokio::time::sleep(HOUR * 4).await;

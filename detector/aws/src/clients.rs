@@ -21,6 +21,8 @@ use bedrock_watch_service::{
     },
 };
 
+use crate::kinesis::Lags;
+
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Attempts of one call, the first included.
@@ -45,6 +47,7 @@ pub struct Aws {
     config: Arc<AwsConfig>,
     /// Configurations made so far; they share credentials, so that a role is assumed once and not for every call.
     made: Arc<Mutex<BTreeMap<Place, SdkConfig>>>,
+    lags: Lags,
 }
 
 impl Aws {
@@ -100,7 +103,8 @@ impl Aws {
             ));
         }
         let access = accounts.iter().filter_map(|(id, account)| Some((id.clone(), account.access.clone()?)));
-        Ok(Self { own, accounts: Arc::new(access.collect()), config: Arc::new(config.clone()), made: Arc::default() })
+        let (accounts, config) = (Arc::new(access.collect()), Arc::new(config.clone()));
+        Ok(Self { own, accounts, config, made: Arc::default(), lags: Lags::default() })
     }
 
     /// The daemon's own account and region.
@@ -119,6 +123,12 @@ impl Aws {
     #[must_use]
     pub fn config(&self) -> &AwsConfig {
         &self.config
+    }
+
+    /// How far behind every shard is that is being read.
+    #[must_use]
+    pub const fn lags(&self) -> &Lags {
+        &self.lags
     }
 
     /// The other accounts that are asked, by id.

@@ -15,6 +15,7 @@ use bedrock_watch_service::{
 
 use crate::{
     clients::Aws,
+    kinesis,
     s3::{Buckets, Files},
     sinks,
     sqs::{Events, Polling, Queue},
@@ -35,9 +36,10 @@ impl Cloud for Aws {
 
     fn attach(&self, source: &SourceConfig, attached: Attached) -> Result<(), CloudError> {
         match source {
+            SourceConfig::Kinesis(config) => kinesis::attach(self, config, attached),
             SourceConfig::Sqs(config) => attach_sqs(self, config, attached),
             SourceConfig::S3(config) => attach_s3(self, config, attached),
-            _ => return Err(CloudError(format!("the source {source:?} is not there yet"))),
+            other => return Err(CloudError(format!("the source {other:?} is no service of AWS"))),
         }
         Ok(())
     }

@@ -6,6 +6,7 @@
 mod clients;
 mod cloud;
 mod failure;
+pub mod kinesis;
 mod s3;
 mod secrets;
 mod sinks;

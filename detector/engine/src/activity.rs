@@ -96,7 +96,10 @@ impl Identity<'_> {
         if self.kind.as_deref() != Some("AssumedRole") {
             return None;
         }
-        let of_id = self.principal_id.as_deref().and_then(|id| id.split_once(':')).map(|(_, session)| session);
+        let of_id = self.principal_id.as_deref().and_then(|id| {
+            let colon = memchr::memchr(b':', id.as_bytes())?;
+            id.get(colon.saturating_add(1)..)
+        });
         of_id.or_else(|| self.arn.as_deref().and_then(|arn| arn.rsplit_once('/')).map(|(_, session)| session))
     }
 }

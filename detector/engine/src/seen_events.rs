@@ -34,7 +34,13 @@ pub(crate) enum Novelty {
 impl SeenEvents {
     /// Notes an event by the hashes of its id and of what it says.
     pub(crate) fn insert(&mut self, at: Second, id: u64, content: u32) -> Novelty {
-        let events = &mut self.minutes.entry(at.minute()).or_default().events;
+        // Mostly the newest minute, which needs no search.
+        let newest = self.minutes.last_entry().filter(|newest| *newest.key() == at.minute());
+        let minute = match newest {
+            Some(newest) => newest.into_mut(),
+            None => self.minutes.entry(at.minute()).or_default(),
+        };
+        let events = &mut minute.events;
         match events.entry(id) {
             hashbrown::hash_map::Entry::Occupied(known) => Novelty::Copy { differs: *known.get() != content },
             hashbrown::hash_map::Entry::Vacant(free) => {

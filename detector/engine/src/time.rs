@@ -26,7 +26,12 @@ impl Second {
     /// text is no such time, or lies outside 1970..2106.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        parse_fixed(text.as_bytes()).or_else(|| parse_general(text))
+        Self::parse_bytes(text.as_bytes())
+    }
+
+    /// [`Second::parse`], of a text that may not be UTF-8.
+    pub(crate) fn parse_bytes(text: &[u8]) -> Option<Self> {
+        parse_fixed(text).or_else(|| parse_general(str::from_utf8(text).ok()?))
     }
 
     /// Seconds since 1970, wherever `seconds` is representable.
@@ -68,10 +73,20 @@ impl Second {
     /// `2026-11-22T05:39:00Z`.
     #[must_use]
     pub fn to_rfc3339(self) -> String {
-        match jiff::Timestamp::from_second(i64::from(self.0)) {
-            Ok(time) => time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-            Err(_) => String::new(),
+        let (year, month, day) = date_of(self.day());
+        let of_day = self.0 % DAY_S;
+        let (hour, minute, second) = (of_day / 3_600, of_day / MINUTE_S % 60, of_day % 60);
+        let mut text = *b"0000-00-00T00:00:00Z";
+        let numbers =
+            [(0_usize, year / 100), (2, year % 100), (5, month), (8, day), (11, hour), (14, minute), (17, second)];
+        for (at, number) in numbers {
+            if let Some([tens, ones]) = text.get_mut(at..at.saturating_add(2))
+                && let (Ok(upper), Ok(lower)) = (u8::try_from(number / 10), u8::try_from(number % 10))
+            {
+                (*tens, *ones) = (b'0'.saturating_add(upper), b'0'.saturating_add(lower));
+            }
         }
+        str::from_utf8(&text).unwrap_or_default().to_owned()
     }
 }
 
@@ -137,6 +152,20 @@ fn days_from_1970(year: i64, month: u32, day: u32) -> i64 {
     era * 146_097 + day_of_era - 719_468
 }
 
+/// Year, month and day of the day counted from 1970-01-01: [`days_from_1970`] the other way round.
+#[expect(clippy::arithmetic_side_effects, reason = "the days of 136 years cannot overflow u32 here")]
+const fn date_of(day: u32) -> (u32, u32, u32) {
+    let shifted = day + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day_of_month = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + if month <= 2 { 1 } else { 0 };
+    (year, month, day_of_month)
+}
+
 /// Everything else that is still an RFC 3339 time: offsets, lower case.
 fn parse_general(text: &str) -> Option<Second> {
     let time: jiff::Timestamp = text.parse().ok()?;
@@ -149,9 +178,13 @@ mod tests {
 
     #[test]
     fn agrees_with_jiff() {
-        for unix in [0_u32, 1, 951_782_399, 951_782_400, 1_700_000_000, 1_709_164_800, 4_102_444_799, u32::MAX] {
+        let moments = [0_u32, 1, 951_782_399, 951_782_400, 1_700_000_000, 1_709_164_800, 4_102_444_799, u32::MAX];
+        let every_day = (0..u32::MAX / DAY_S).map(|day| day * DAY_S + day);
+        for unix in moments.into_iter().chain(every_day) {
             let second = Second(unix);
             let text = second.to_rfc3339();
+            let by_jiff = jiff::Timestamp::from_second(i64::from(unix)).expect("in range");
+            assert_eq!(text, by_jiff.strftime("%Y-%m-%dT%H:%M:%SZ").to_string());
             assert_eq!(parse_fixed(text.as_bytes()), Some(second), "{text}");
             assert_eq!(parse_general(&text), Some(second), "{text}");
         }

@@ -62,9 +62,10 @@ fn what_peek_sees_decoding_sees() {
         let Some(peeked) = peek(bytes) else { return };
         let Ok(Activity::Call(call)) = decode(bytes) else { return };
         seen += 1;
-        let decoded = (call.time, call.account.as_ref(), call.source.as_ref(), call.name.as_ref());
+        let decoded = (call.time, call.account.as_ref(), call.source.as_bytes(), call.name.as_bytes());
         let shown = String::from_utf8_lossy(bytes);
-        assert_eq!((peeked.time, peeked.account, peeked.source, peeked.name), decoded, "seed {seed}: {shown}");
+        let peeked = (peeked.time, peeked.account, peeked.source, peeked.name);
+        assert_eq!(peeked, decoded, "seed {seed}: {shown}");
     });
     assert!(seen > RECORDS / 30, "only {seen} records were peeked at");
 }

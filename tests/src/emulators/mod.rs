@@ -10,6 +10,8 @@
 //! | [`kinesis_local`] | enhanced fan-out, `ChildShards`, paging of shards |
 //! | [`dynalite`] | a second opinion about DynamoDB |
 
+pub mod faults;
+
 use std::{io, path::Path, process::Stdio, time::Duration};
 
 use bedrock_watch_aws::Aws;

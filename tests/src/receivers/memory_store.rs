@@ -1,5 +1,5 @@
-//! A store in memory, with the delivery part of the trait in full and little of the rest: it lets tests decide what
-//! time it is, which a store with threads of its own does not.
+//! A store in memory, with the delivery part of the trait in full and little of the rest (it forgets nothing and keeps no
+//! snapshot): it lets tests decide what time it is, which a store with threads of its own does not.
 
 use std::{
     collections::BTreeMap,
@@ -30,6 +30,8 @@ struct State {
     deliveries: BTreeMap<(String, String), Delivery>,
     errors: Vec<String>,
     silences: Vec<Silence>,
+    journal: Vec<JournalEntry>,
+    positions: BTreeMap<String, String>,
 }
 
 #[derive(Debug)]
@@ -170,15 +172,19 @@ impl Store for MemoryStore {
     async fn commit(&self, commit: Commit, now: Timestamp) -> Result<Committed, StoreError> {
         let mut state = self.state()?;
         let recorded = commit.changes.iter().map(|change| state.record(change, now)).collect();
-        Ok(Committed { journal_through: 0, recorded })
+        state.positions.extend(commit.positions);
+        state.journal.extend(commit.journal);
+        Ok(Committed { journal_through: state.journal.len() as u64, recorded })
     }
 
     async fn positions(&self) -> Result<BTreeMap<String, String>, StoreError> {
-        Ok(BTreeMap::new())
+        Ok(self.state()?.positions.clone())
     }
 
-    async fn journal(&self, _: u64, _: usize) -> Result<Vec<(u64, JournalEntry)>, StoreError> {
-        Ok(Vec::new())
+    async fn journal(&self, after: u64, limit: usize) -> Result<Vec<(u64, JournalEntry)>, StoreError> {
+        let state = self.state()?;
+        let numbered = (1..).zip(state.journal.iter().cloned());
+        Ok(numbered.filter(|(number, _)| *number > after).take(limit).collect())
     }
 
     async fn save_snapshot(&self, _: Snapshot) -> Result<(), StoreError> {

@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::Notify,
     task::JoinSet,
     time::timeout,
 };
@@ -83,6 +84,7 @@ pub struct Receiver {
 struct State {
     mood: Mutex<Mood>,
     requests: Mutex<Vec<Request>>,
+    came: Notify,
     answer: Answer,
 }
 
@@ -94,7 +96,8 @@ impl Receiver {
     pub async fn start(answer: Answer) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State { mood: Mutex::new(Mood::Well), requests: Mutex::default(), answer });
+        let state =
+            Arc::new(State { mood: Mutex::new(Mood::Well), requests: Mutex::default(), came: Notify::new(), answer });
         let mut tasks = JoinSet::new();
         let shared = Arc::clone(&state);
         tasks.spawn(async move {
@@ -120,6 +123,21 @@ impl Receiver {
     #[must_use]
     pub fn requests(&self) -> Vec<Request> {
         self.state.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until what came in is as `enough` wants it; `None` if it is not within `patience`.
+    pub async fn wait_until(&self, patience: Duration, enough: impl Fn(&[Request]) -> bool) -> Option<Vec<Request>> {
+        let waiting = async {
+            loop {
+                let came = self.state.came.notified();
+                let requests = self.requests();
+                if enough(&requests) {
+                    return requests;
+                }
+                came.await;
+            }
+        };
+        timeout(patience, waiting).await.ok()
     }
 
     /// What it took, in order.
@@ -148,6 +166,7 @@ impl State {
             request.taken = mood == Mood::Well;
             request.refused = matches!(mood, Mood::Status(429 | 503, _));
             requests.push(request.clone());
+            self.came.notify_waiters();
             requests.len()
         };
         let answer = match mood {

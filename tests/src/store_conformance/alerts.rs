@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bedrock_watch_engine::{
     Second,
-    alert::{Alert, ChangeKind, Severity, Status},
+    alert::{Alert, ChangeKind, Severity, Status, SubjectKind},
 };
 use bedrock_watch_service::store::{AlertFilter, Change, Recorded, Resolution, Store, StoreError};
 
@@ -23,6 +23,7 @@ list![
     pages_follow_each_other_without_gaps,
     history_keeps_what_matters,
     what_is_over_is_forgotten,
+    what_never_ends_is_forgotten_when_it_rests,
     a_commit_of_many_changes_keeps_their_order,
 ];
 
@@ -226,6 +227,44 @@ async fn what_is_over_is_forgotten(store: Arc<dyn Store>) {
     assert_eq!((store.alert("0000").await.unwrap(), store.history("0000").await.unwrap()), (None, Vec::new()));
     assert_eq!(store.waiting(SLACK).await.unwrap().alerts, 10);
     assert_eq!(commit_one(&*store, fired("0000", &[]), 30).await, Recorded::Revision(1), "it would be a new one");
+}
+
+async fn what_never_ends_is_forgotten_when_it_rests(store: Arc<dyn Store>) {
+    let refused = "customization-job-security-group-delete-refused";
+    let make = |id: &str, rule: &str, subject_kind: SubjectKind| {
+        let alert = Alert { rule: rule.to_owned(), subject_kind, ..alert(id) };
+        change(ChangeKind::Fired, alert, &[SLACK])
+    };
+    // More than a store may want to forget at once, and as many that must stay.
+    for number in 0..450 {
+        let event = make(&format!("event-{number}"), "guardrail-deleted", SubjectKind::Event);
+        let job = make(&format!("job-{number}"), "any", SubjectKind::CustomizationJobDependency);
+        commit(&*store, vec![event, job], 1).await;
+    }
+    let others = vec![
+        make("refused", refused, SubjectKind::CustomizationJobDependency),
+        make("logging", "invocation-logging-disabled", SubjectKind::InvocationLogging),
+        make("principal", "invocation-burst", SubjectKind::Principal),
+        make("grown", "guardrail-deleted", SubjectKind::Event),
+    ];
+    commit(&*store, others, 1).await;
+    let grown = Alert { subject_kind: SubjectKind::Event, ..grown("grown", 2) };
+    commit_one(&*store, change(ChangeKind::Updated, grown, &[SLACK]), 10).await;
+    assert_eq!(store.forget(at(1)).await.unwrap(), 0);
+    assert_eq!(store.forget(at(10)).await.unwrap(), 451);
+    for (id, stays) in [
+        ("event-0", false),
+        ("refused", false),
+        ("job-0", true),
+        ("logging", true),
+        ("principal", true),
+        ("grown", true),
+    ] {
+        assert_eq!(store.alert(id).await.unwrap().is_some(), stays, "{id}");
+        assert_eq!(store.history(id).await.unwrap().is_empty(), !stays, "{id}");
+    }
+    assert_eq!(store.waiting(SLACK).await.unwrap().alerts, 453);
+    assert_eq!(store.forget(at(11)).await.unwrap(), 1, "and the other when it has rested as long");
 }
 
 async fn a_commit_of_many_changes_keeps_their_order(store: Arc<dyn Store>) {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
-use bedrock_watch_service::store::{Change, Destination, Recorded, Settlement, Silence, Store, Waiting};
+use bedrock_watch_service::store::{Change, Destination, Matcher, Recorded, Settlement, Silence, Store, Waiting};
 
 use super::{
     PAGER, SLACK, alert, at, change, claim, claim_one, commit, commit_one, destination, fired, grown, ids, list, over,
@@ -234,13 +234,7 @@ async fn reminders(store: Arc<dyn Store>) {
         ends_at: at(3_600),
         author: "ada".to_owned(),
         reason: "known".to_owned(),
-        alert: Some("silenced".to_owned()),
-        rule: None,
-        account: None,
-        region: None,
-        principal: None,
-        subject: None,
-        severity_max: None,
+        matcher: Matcher { alert: Some("silenced".to_owned()), ..Matcher::default() },
     };
     store.put_silence(silence).await.unwrap();
     for id in ["a", "over", "silenced", "waits"] {

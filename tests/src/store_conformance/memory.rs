@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use bedrock_watch_engine::alert::Severity;
-use bedrock_watch_service::store::{Commit, JournalEntry, Silence, Snapshot, Store};
+use bedrock_watch_service::store::{Commit, JournalEntry, Matcher, Silence, Snapshot, Store};
 
 use super::{at, fired, list};
 
@@ -100,13 +100,12 @@ async fn silences_come_and_go(store: Arc<dyn Store>) {
         ends_at: at(ends),
         author: "ada".to_owned(),
         reason: "maintenance".to_owned(),
-        alert: None,
-        rule: Some("invocation-*".to_owned()),
-        account: Some("111122223333".to_owned()),
-        region: None,
-        principal: None,
-        subject: None,
-        severity_max: Some(Severity::High),
+        matcher: Matcher {
+            rule: Some("invocation-*".to_owned()),
+            account: Some("111122223333".to_owned()),
+            severity_max: Some(Severity::High),
+            ..Matcher::default()
+        },
     };
     for silence in [make("b", 10, 100), make("a", 5, 50), make("c", 200, 300)] {
         store.put_silence(silence).await.unwrap();

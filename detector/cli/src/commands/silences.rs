@@ -1,11 +1,7 @@
 //! `silences list|add|end`.
 
 use anyhow::{Context, anyhow};
-use bedrock_watch_service::{
-    format::visible,
-    http::wire::{SilenceJson, WishJson},
-    routing::Wish,
-};
+use bedrock_watch_service::{format::visible, routing::Wish, store::Matcher};
 use jiff::Timestamp;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -56,7 +52,6 @@ async fn list(target: &Target, ended: bool) -> anyhow::Result<String> {
     match target {
         Target::Store(store) => {
             let silences = store.silences(Timestamp::now(), ended).await?;
-            let silences: Vec<SilenceJson> = silences.iter().map(SilenceJson::from).collect();
             Ok(json!({ "silences": silences }).to_string())
         }
         Target::Daemon(remote) => {
@@ -78,7 +73,7 @@ fn human(list: &str) -> anyhow::Result<String> {
     Ok(table(&["ID", "FROM", "UNTIL", "AUTHOR", "MATCHES", "REASON"], &rows))
 }
 
-fn wish(wanted: SilencesAddArguments) -> Result<WishJson, Failure> {
+fn wish(wanted: SilencesAddArguments) -> Result<Wish, Failure> {
     let starts_at = wanted.from.unwrap_or_else(Timestamp::now);
     let ends_at = match (wanted.until, wanted.lasts) {
         (Some(until), _) => Some(until),
@@ -88,29 +83,25 @@ fn wish(wanted: SilencesAddArguments) -> Result<WishJson, Failure> {
         }
         (None, None) => None,
     };
-    Ok(WishJson {
-        starts_at: wanted.from,
-        ends_at,
-        author: wanted.author,
-        reason: wanted.reason,
+    let matcher = Matcher {
         alert: wanted.alert,
         rule: wanted.rule,
         account: wanted.account,
         region: wanted.region,
         principal: wanted.principal,
         subject: wanted.subject,
-        severity_max: wanted.severity_max.map(|severity| severity.as_str().to_owned()),
-    })
+        severity_max: wanted.severity_max,
+    };
+    Ok(Wish { starts_at: wanted.from, ends_at, author: wanted.author, reason: wanted.reason, matcher })
 }
 
-async fn add(target: &Target, wish: WishJson) -> Result<String, Failure> {
+async fn add(target: &Target, wish: Wish) -> Result<String, Failure> {
     // Checked here as well, so that a senseless wish is a wrong argument wherever it would have gone.
-    let granted = Wish::try_from(wish.clone())
-        .and_then(|wish| wish.grant(Timestamp::now()).map_err(|problems| problems.join("; ")));
-    let silence = granted.map_err(Failure::Arguments)?;
+    let granted = wish.clone().grant(Timestamp::now());
+    let silence = granted.map_err(|problems| Failure::Arguments(problems.join("; ")))?;
     match target {
         Target::Store(store) => {
-            let json = serde_json::to_string(&SilenceJson::from(&silence)).context("no JSON")?;
+            let json = serde_json::to_string(&silence).context("no JSON")?;
             store.put_silence(silence).await.map_err(|error| anyhow!(error))?;
             Ok(json)
         }

@@ -10,8 +10,13 @@ pub(crate) fn alert_id(parts: &[&str]) -> String {
         hasher.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
         hasher.update(part.as_bytes());
     }
-    let digits = hasher.finalize().into_iter().take(16).flat_map(|byte| [byte >> 4, byte & 15]);
-    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut digits = String::with_capacity(32);
+    for byte in hasher.finalize().into_iter().take(16) {
+        let halves = [byte >> 4, byte & 15].into_iter();
+        digits.extend(halves.filter_map(|half| DIGITS.get(usize::from(half)).copied().map(char::from)));
+    }
+    digits
 }
 
 #[cfg(test)]

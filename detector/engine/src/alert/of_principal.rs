@@ -76,7 +76,7 @@ impl Source<'_> {
         };
         for (second, id, region, actor) in &self.verdict.opening.enabled {
             let mut enabling = Tally::default();
-            enabling.add(*second, id.clone(), *region, || actor.clone());
+            enabling.add(*second, || id.clone(), *region, || actor.clone());
             tally = tally.merged(&enabling);
         }
         tally
@@ -118,7 +118,7 @@ impl Source<'_> {
                     facts.insert("models".to_owned(), json!(models.names(refused)));
                 }
                 Metric::RefusedRegions => {
-                    let refused = self.day().map(|day| day.tally(Counts::Refusals).regions).unwrap_or_default();
+                    let refused = self.day().map(|day| day.regions(Counts::Refusals)).unwrap_or_default();
                     facts.insert("regions".to_owned(), json!(self.regions.names(&refused)));
                 }
                 Metric::Models => {

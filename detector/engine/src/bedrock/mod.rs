@@ -6,6 +6,7 @@ mod model;
 mod operation;
 mod outcome;
 
+pub(crate) use model::after_last_slash;
 pub use model::normalise_model;
 pub use operation::{BEDROCK, ENABLING_OPERATIONS, INFERENCE_OPERATIONS, is_bedrock, is_enabling, is_inference};
 pub use outcome::Outcome;

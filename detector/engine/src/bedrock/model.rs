@@ -5,8 +5,10 @@ use std::borrow::Cow;
 /// The name under which every ARN counts that inventory has not resolved to a model.
 const UNRESOLVED: &str = "unresolved";
 
-/// Prefixes of cross-region inference profiles; what follows is the model.
-const GEOGRAPHIES: [&str; 10] = ["us.", "eu.", "apac.", "global.", "us-gov.", "jp.", "au.", "ca.", "sa.", "me."];
+/// Whether what stands before the first dot marks a cross-region inference profile; what follows is the model.
+fn is_geography(prefix: &[u8]) -> bool {
+    matches!(prefix, b"us" | b"eu" | b"apac" | b"global" | b"us-gov" | b"jp" | b"au" | b"ca" | b"sa" | b"me")
+}
 
 /// Resource types whose ARN does not say which model works behind it.
 const OPAQUE_RESOURCES: [&str; 4] =
@@ -21,15 +23,31 @@ pub fn normalise_model(model_id: &str) -> Cow<'_, str> {
     if is_opaque(model_id) {
         return Cow::Borrowed(UNRESOLVED);
     }
-    let last = model_id.rsplit('/').next().unwrap_or(model_id);
-    let bare = GEOGRAPHIES.iter().find_map(|prefix| last.strip_prefix(prefix)).unwrap_or(last);
-    Cow::Borrowed(bare)
+    let last = after_last_slash(model_id);
+    let dot = last.bytes().position(|byte| byte == b'.').unwrap_or(last.len());
+    match last.as_bytes().split_at_checked(dot) {
+        Some((prefix, [b'.', ..])) if is_geography(prefix) => {
+            Cow::Borrowed(last.get(dot.saturating_add(1)..).unwrap_or(last))
+        }
+        _ => Cow::Borrowed(last),
+    }
 }
 
 fn is_opaque(model_id: &str) -> bool {
-    let Some(resource) = model_id.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(4)) else { return false };
-    let kind = resource.split('/').next().unwrap_or(resource);
-    OPAQUE_RESOURCES.contains(&kind)
+    // arn:partition:service:region:account:resource
+    if !model_id.starts_with("arn:") {
+        return false;
+    }
+    let Some(colon) = memchr::memchr_iter(b':', model_id.as_bytes()).nth(4) else { return false };
+    let Some(resource) = model_id.get(colon.saturating_add(1)..) else { return false };
+    let end = memchr::memchr2(b'/', b':', resource.as_bytes()).unwrap_or(resource.len());
+    resource.get(..end).is_some_and(|kind| OPAQUE_RESOURCES.contains(&kind))
+}
+
+/// The last segment of an ARN or id.
+pub(crate) fn after_last_slash(id: &str) -> &str {
+    let start = memchr::memrchr(b'/', id.as_bytes()).map_or(0, |slash| slash.saturating_add(1));
+    id.get(start..).unwrap_or(id)
 }
 
 #[cfg(test)]

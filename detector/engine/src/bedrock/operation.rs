@@ -38,11 +38,16 @@ pub fn is_bedrock(source: &str) -> bool {
     source.starts_with("bedrock")
 }
 
+/// Whether an operation is one of [`INFERENCE_OPERATIONS`], asked for nearly every record.
+fn is_inference_operation(name: &str) -> bool {
+    name.starts_with(['C', 'I', 'R', 'S']) && INFERENCE_OPERATIONS.contains(&name)
+}
+
 /// Whether a call asks a model (or an agent, a flow, a knowledge base) to work.
 #[must_use]
 pub fn is_inference(source: &str, name: &str) -> bool {
     is_bedrock(source)
-        && INFERENCE_OPERATIONS.binary_search(&name).is_ok()
+        && is_inference_operation(name)
         && (name != "CreateInference" || source == "bedrock-mantle.amazonaws.com")
 }
 

@@ -9,7 +9,7 @@ use memchr::memmem;
 use super::section;
 use crate::{
     activity::{ApiCall, Identity},
-    bedrock::Credential,
+    bedrock::{Credential, after_last_slash},
 };
 
 /// The key under which CloudTrail says that a Bedrock API key was used.
@@ -55,11 +55,11 @@ pub(super) fn principal<'a>(identity: &Identity<'a>, account: &str) -> Cow<'a, s
 fn role<'a>(identity: &Identity<'a>) -> Option<Cow<'a, str>> {
     let issuer = identity.issuer_arn.clone().filter(|arn| !arn.is_empty());
     let role = issuer.or_else(|| identity.arn.as_deref().and_then(role_of_session).map(Cow::Owned))?;
-    let name = role.rsplit('/').next().unwrap_or_default();
+    if !after_last_slash(&role).starts_with(SHARED_ROLE_PREFIX) {
+        return Some(role);
+    }
     match identity.session_name() {
-        Some(session) if name.starts_with(SHARED_ROLE_PREFIX) && !session.is_empty() => {
-            Some(Cow::Owned(format!("{role}/{session}")))
-        }
+        Some(session) if !session.is_empty() => Some(Cow::Owned(format!("{role}/{session}"))),
         _ => Some(role),
     }
 }

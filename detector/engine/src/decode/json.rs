@@ -1,6 +1,7 @@
-//! The one place that chooses a JSON parser: sonic-rs, with serde_json behind it.
+//! The one place that chooses a JSON parser: `compact` first, then sonic-rs, with serde_json behind it.
 //!
-//! sonic-rs is twice as fast. Where it refuses, serde_json decides and writes the message, so nothing is lost by a
+//! `compact` reads nearly every record, as AWS writes them, and leaves the others to sonic-rs, which is twice as fast as
+//! serde_json. Where that refuses too, serde_json decides and writes the message, so nothing is lost by a
 //! quirk of the fast parser. One difference is known and accepted: in values that nobody reads sonic-rs looks neither
 //! at the four digits of a `\u` escape nor at the pairing of surrogates, so a record whose only fault is there is
 //! accepted, while serde_json alone would reject it.
@@ -18,7 +19,7 @@ pub const NESTING_MAX: usize = 120;
 /// A parser.
 pub(super) trait Json {
     /// Its unparsed value.
-    type Raw<'a>: Raw<'a>;
+    type Raw<'a>: Raw<'a> + Deserialize<'a>;
 
     /// Parses the whole of `text`.
     fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T, DecodeError>;

@@ -20,9 +20,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use std::{borrow::Cow, sync::LazyLock};
-
-use memchr::memmem;
+use std::borrow::Cow;
 
 pub use error::DecodeError;
 pub use fields::CallFields;
@@ -43,26 +41,30 @@ pub fn decode(bytes: &[u8]) -> Result<Activity<'_>, DecodeError> {
     if let Some(activity) = enveloped_call(text).or_else(|| bare_call(text)) {
         return Ok(activity);
     }
+    let text = not_too_deep(text)?;
     decode_with::<Sonic>(text).or_else(|_| decode_with::<SerdeJson>(text))
 }
 
 /// The same without sonic-rs and without short cuts: what the tests hold [`decode`] against.
 #[doc(hidden)]
 pub fn decode_by_the_book(bytes: &[u8]) -> Result<Activity<'_>, DecodeError> {
-    decode_with::<SerdeJson>(checked_text(bytes)?)
+    decode_with::<SerdeJson>(not_too_deep(checked_text(bytes)?)?)
 }
 
 fn checked_text(bytes: &[u8]) -> Result<&str, DecodeError> {
     let text = simdutf8::compat::from_utf8(bytes).map_err(|error| DecodeError::NotUtf8 { at: error.valid_up_to() })?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let text = text.trim_matches([' ', '\t', '\r', '\n']);
+    let is_trimmed = text.starts_with('{') && text.ends_with('}');
+    let text = if is_trimmed { text } else { text.trim_matches([' ', '\t', '\r', '\n']) };
     if text.is_empty() {
         return Err(DecodeError::Empty);
     }
-    if json::is_too_deep(text) {
-        return Err(DecodeError::TooDeep);
-    }
     Ok(text)
+}
+
+/// The text, if it nests no deeper than the general parsers may recurse; the compact one counts for itself.
+fn not_too_deep(text: &str) -> Result<&str, DecodeError> {
+    if json::is_too_deep(text) { Err(DecodeError::TooDeep) } else { Ok(text) }
 }
 
 /// Decodes whatever it is, in up to three passes.
@@ -119,31 +121,21 @@ fn insight<'a, R>(record: &Record<'a, R>) -> Option<Activity<'a>> {
 
 /// Decodes a bare record as CloudTrail writes it.
 fn bare_call(text: &str) -> Option<Activity<'_>> {
-    let record: Record<'_, compact::RawText<'_>> = compact::parse(text).ok()?;
-    if !call::is_call(&record) {
-        return None;
-    }
+    let mut read: Option<Record<'_, compact::RawText<'_>>> = None;
+    compact::parse(text, &mut read).ok()?;
+    let record = read.filter(call::is_call)?;
     call::call(record, text, None).ok().map(|call| Activity::Call(Box::new(call)))
 }
 
-/// Decodes an envelope whose last field is `detail`, as EventBridge writes it, in one pass.
-///
-/// The parse has seen that `detail` is the envelope's own last field. Its text, which a parser does not give, is what
-/// stands between `"detail":` and the last brace: nothing before that key opens an object but the envelope itself, so
-/// the key is the envelope's. In any doubt the answer is `None`, and the long way decides.
+/// Decodes an envelope whose last field is `detail`, as EventBridge writes it, in one pass. In any doubt the answer is
+/// `None`, and the long way decides.
 fn enveloped_call(text: &str) -> Option<Activity<'_>> {
-    static DETAIL: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(r#""detail":"#));
     if text.starts_with(r#"{"eventVersion""#) {
         return None;
     }
-    let key = DETAIL.find(text.as_bytes())?;
-    let (before, after) = text.split_at_checked(key.checked_add(DETAIL.needle().len())?)?;
-    let opens_another = memchr::memchr(b'{', before.as_bytes().get(1..)?).is_some();
-    if opens_another || before.as_bytes().get(key.checked_sub(1)?) == Some(&b'\\') {
-        return None;
-    }
-    let detail = after.strip_suffix('}')?.trim_matches([' ', '\t', '\r', '\n']);
-    let Enveloped { account, record } = compact::parse::<Enveloped<'_, compact::RawText<'_>>>(text).ok()?;
+    let mut read: Option<Enveloped<'_, compact::RawText<'_>>> = None;
+    compact::parse(text, &mut read).ok()?;
+    let Enveloped { account, record: Some(record), detail } = read? else { return None };
     if !call::is_call(&record) {
         return None;
     }

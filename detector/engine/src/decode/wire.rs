@@ -11,6 +11,8 @@ use serde::{
     de::{Deserializer, MapAccess, Visitor},
 };
 
+use super::compact::{Compact, NotCompact, Read};
+
 /// A string that borrows where it has no escapes.
 ///
 /// A newtype because `Option<Cow<str>>` never borrows under `#[serde(borrow)]`.
@@ -19,6 +21,10 @@ use serde::{
 pub(super) struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
 
 impl<'a> Text<'a> {
+    pub(super) const fn borrowed(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
@@ -34,7 +40,7 @@ pub(super) fn text(field: Option<Text<'_>>) -> Option<Cow<'_, str>> {
 }
 
 /// A JSON value that was checked and not parsed.
-pub(super) trait Raw<'a>: Deserialize<'a> {
+pub(super) trait Raw<'a>: Sized {
     /// Its JSON text.
     fn into_text(self) -> Cow<'a, str>;
 }
@@ -51,7 +57,8 @@ impl<'a> Raw<'a> for &'a serde_json::value::RawValue {
     }
 }
 
-/// Declares a struct of optional fields read from a JSON object in which the last of repeated keys counts.
+/// Declares a struct of optional fields read from a JSON object in which the last of repeated keys counts: by serde's
+/// parsers, and by the one for compact JSON.
 macro_rules! wire_struct {
     (
         $(#[$about:meta])*
@@ -80,11 +87,23 @@ macro_rules! wire_struct {
             Unknown,
         }
 
-        impl<$a $(, $raw: Raw<$a>)?> Deserialize<$a> for $name<$a $(, $raw)?> {
+        impl<$a $(, $raw: Read<$a>)?> Read<$a> for $name<$a $(, $raw)?> {
+            fn read(parser: &mut Compact<$a>, slot: &mut Option<Self>) -> Result<(), NotCompact> {
+                let read = slot.insert(Self::default());
+                parser.object(|parser, key| {
+                    $(if key == $key.as_bytes() {
+                        return parser.optional(&mut read.$field);
+                    })+
+                    parser.skip_value()
+                })
+            }
+        }
+
+        impl<$a $(, $raw: Deserialize<$a>)?> Deserialize<$a> for $name<$a $(, $raw)?> {
             fn deserialize<D: Deserializer<$a>>(deserializer: D) -> Result<Self, D::Error> {
                 struct Fields<$a $(, $raw)?>(std::marker::PhantomData<$name<$a $(, $raw)?>>);
 
-                impl<$a $(, $raw: Raw<$a>)?> Visitor<$a> for Fields<$a $(, $raw)?> {
+                impl<$a $(, $raw: Deserialize<$a>)?> Visitor<$a> for Fields<$a $(, $raw)?> {
                     type Value = $name<$a $(, $raw)?>;
 
                     fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -199,56 +218,31 @@ wire_struct! {
 #[derive(Debug)]
 pub(super) struct Enveloped<'a, R> {
     pub(super) account: Option<Text<'a>>,
-    pub(super) record: Record<'a, R>,
+    pub(super) record: Option<Record<'a, R>>,
+    /// The record's own text.
+    pub(super) detail: &'a str,
 }
 
-#[derive(Deserialize)]
-#[serde(field_identifier)]
-enum EnvelopedKey {
-    #[serde(rename = "account")]
-    Account,
-    #[serde(rename = "detail")]
-    Detail,
-    #[serde(rename = "id", alias = "detail-type", alias = "source", alias = "time", alias = "region")]
-    Text,
-    #[serde(rename = "eventName", alias = "eventSource", alias = "eventTime")]
-    OfRecord,
-    #[serde(other)]
-    Unknown,
-}
-
-impl<'a, R: Raw<'a>> Deserialize<'a> for Enveloped<'a, R> {
-    fn deserialize<D: Deserializer<'a>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Fields<R>(std::marker::PhantomData<R>);
-
-        impl<'a, R: Raw<'a>> Visitor<'a> for Fields<R> {
-            type Value = Enveloped<'a, R>;
-
-            fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                formatter.write_str("an envelope that ends with its record")
+impl<'a, R: Read<'a>> Read<'a> for Enveloped<'a, R> {
+    fn read(parser: &mut Compact<'a>, slot: &mut Option<Self>) -> Result<(), NotCompact> {
+        let read = slot.insert(Self { account: None, record: None, detail: "" });
+        parser.object(|parser, key| {
+            if !read.detail.is_empty() {
+                return Err(NotCompact);
             }
-
-            fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<Self::Value, M::Error> {
-                let unusual = || <M::Error as serde::de::Error>::custom("not as EventBridge writes it");
-                let mut account = None;
-                while let Some(key) = map.next_key()? {
-                    match key {
-                        EnvelopedKey::Account => account = map.next_value()?,
-                        EnvelopedKey::Text => drop(map.next_value::<Option<Text<'a>>>()?),
-                        EnvelopedKey::Unknown => drop(map.next_value::<serde::de::IgnoredAny>()?),
-                        EnvelopedKey::OfRecord => return Err(unusual()),
-                        EnvelopedKey::Detail => {
-                            let record = map.next_value()?;
-                            let more = map.next_key::<serde::de::IgnoredAny>()?;
-                            return if more.is_none() { Ok(Enveloped { account, record }) } else { Err(unusual()) };
-                        }
-                    }
+            match key {
+                b"account" => parser.optional(&mut read.account),
+                b"id" | b"detail-type" | b"source" | b"time" | b"region" => parser.optional(&mut None::<Text<'_>>),
+                b"eventName" | b"eventSource" | b"eventTime" => Err(NotCompact),
+                b"detail" => {
+                    let start = parser.at();
+                    parser.optional(&mut read.record)?;
+                    read.detail = parser.text_from(start)?;
+                    Ok(())
                 }
-                Err(unusual())
+                _ => parser.skip_value(),
             }
-        }
-
-        deserializer.deserialize_map(Fields(std::marker::PhantomData))
+        })
     }
 }
 

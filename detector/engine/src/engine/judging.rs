@@ -12,13 +12,13 @@ use crate::{
         compose::{correlation_alert, event_alert},
         identity::alert_id,
     },
-    bedrock::{Outcome, is_enabling, is_inference},
+    bedrock::{Outcome, is_enabling},
     decode::{CallFields, section},
     hashing::short_hash_of,
     order::{EventId, Evidence},
     principals::{
-        CallKind, Change, Court, Enablement, Principal, PrincipalMoment, StoredActor, Tally, insert_sorted, judge,
-        judge_again,
+        CallKind, Change, Court, Enablement, Principal, PrincipalMoment, StoredActor, Tally, insert_hash,
+        insert_sorted, judge, judge_again,
     },
     rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex},
     time::{DAY_S, Second, day_to_string},
@@ -27,8 +27,7 @@ use crate::{
 
 impl Engine {
     /// Takes a call into its principal's history and judges what that changes.
-    pub(super) fn note_principal(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
-        let inference = is_inference(&call.source, &call.name);
+    pub(super) fn note_principal(&mut self, call: &ApiCall<'_>, inference: bool, changes: &mut Vec<AlertChange>) {
         let enabled = call.error_code.is_none() && is_enabling(&call.source, &call.name);
         if inference {
             self.note_inference(call, changes);
@@ -211,7 +210,7 @@ impl Engine {
         if matches.has(call.time.0, &id) {
             return;
         }
-        matches.add(call.time.0, id, region, || StoredActor::of(call, shared));
+        matches.add(call.time.0, || id, region, || StoredActor::of(call, shared));
         verdict.reach(call.time.0, severity);
         if let Err(place) = verdict.names.binary_search_by(|known| (**known).cmp(&*call.name)) {
             verdict.names.insert(place, (*call.name).into());
@@ -313,7 +312,7 @@ fn note_day(
 ) {
     let max = usize::try_from(distinct_max).unwrap_or(usize::MAX);
     let day = principal.day_mut(call.time.day());
-    day.tally_mut(kind.outcome).add(call.time.0, EventId::new(&call.event_id), kind.region, actor);
+    day.tally_mut(kind.outcome).add(call.time.0, || EventId::new(&call.event_id), kind.region, actor);
     if kind.outcome == Outcome::Refused {
         day.note_refusal(call.error_code.as_deref().unwrap_or_default(), kind.model);
     }
@@ -338,7 +337,7 @@ fn note_day(
         if let Some(text) = text
             && known.len() < max
         {
-            insert_sorted(known, short_hash_of(text));
+            insert_hash(known, short_hash_of(text));
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
         Alert, AlertChange, ChangeKind, Status,
         book::{AlertBook, Entering},
     },
-    bedrock::{BEDROCK, ENABLING_OPERATIONS},
+    bedrock::{BEDROCK, ENABLING_OPERATIONS, is_inference},
     decode::{self, DecodeError},
     observation::Observation,
     prefilter::{Interest, peek},
@@ -133,7 +133,7 @@ impl Engine {
         if self.is_prefiltering()
             && let Some(seen) = peek(bytes)
         {
-            if !self.interest.admits(seen.source, seen.name) {
+            if !self.interest.admits_now(seen.source, seen.name) {
                 self.memory.stats.records = self.memory.stats.records.saturating_add(1);
                 self.memory.stats.prefiltered = self.memory.stats.prefiltered.saturating_add(1);
                 self.note_time(seen.account, seen.time);
@@ -299,7 +299,7 @@ impl Engine {
     fn handle_call(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let late = self.is_late(&call.account, call.time);
         self.note_time(&call.account, call.time);
-        if !self.interest.admits(&call.source, &call.name) {
+        if !self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes()) {
             self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
             return;
         }
@@ -309,10 +309,12 @@ impl Engine {
             return;
         }
         self.memory.stats.judged = self.memory.stats.judged.saturating_add(1);
+        let inference = is_inference(&call.source, &call.name);
         if !late {
-            self.note_principal(call, changes);
+            self.note_principal(call, inference, changes);
         }
-        if World::cares_about(&call.source, &call.name) {
+        // The world follows no inference call.
+        if !inference && World::cares_about(&call.source, &call.name) {
             let touched = self.memory.world.apply_call(call, &self.settings);
             self.derive(touched, changes);
         }

@@ -4,7 +4,7 @@ use hashbrown::HashMap;
 
 use crate::{
     bedrock::{INFERENCE_OPERATIONS, is_bedrock},
-    hashing::FixedHasher,
+    hashing::{FixedHasher, short_hash_of},
     rule::{Bound, NameField, NameKind},
 };
 
@@ -15,7 +15,20 @@ pub struct Interest {
     names: Names,
     /// What rules wait for in any other way.
     others: Bound,
+    /// What was asked lately, each in its place: an account's records have few different names.
+    asked: Vec<Option<Asked>>,
 }
+
+/// A question and its answer.
+#[derive(Debug)]
+struct Asked {
+    source: Box<str>,
+    name: Box<str>,
+    admitted: bool,
+}
+
+/// How many questions are remembered, each with at most twice [`NAME_BYTES_MAX`].
+const ASKED_MAX: usize = 256;
 
 type Names = HashMap<Box<str>, Sources, FixedHasher>;
 
@@ -59,13 +72,33 @@ impl Interest {
                 Bound::Names(others)
             }
         };
-        Self { names, others }
+        let asked = std::iter::repeat_with(|| None).take(ASKED_MAX).collect();
+        Self { names, others, asked }
     }
 
     /// Whether every record is of interest, so that peeking is wasted.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.others == Bound::Everything
+    }
+
+    /// [`Self::admits`], remembered; what is no UTF-8 is admitted, for others to refuse.
+    pub fn admits_now(&mut self, source: &[u8], name: &[u8]) -> bool {
+        let hash = usize::try_from(short_hash_of(name)).unwrap_or(0);
+        if let Some(Some(asked)) = self.asked.get(hash % ASKED_MAX)
+            && asked.name.as_bytes() == name
+            && asked.source.as_bytes() == source
+        {
+            return asked.admitted;
+        }
+        let (Ok(source), Ok(name)) = (str::from_utf8(source), str::from_utf8(name)) else { return true };
+        let admitted = self.admits(source, name);
+        if name.len().max(source.len()) <= NAME_BYTES_MAX
+            && let Some(place) = self.asked.get_mut(hash % ASKED_MAX)
+        {
+            *place = Some(Asked { source: source.into(), name: name.into(), admitted });
+        }
+        admitted
     }
 
     /// Whether somebody waits for records with this source and name.
@@ -110,9 +143,12 @@ mod tests {
             pattern(NameField::EventName, NameKind::Prefix, "stoplog"),
             pattern(NameField::EventSource, NameKind::Equals, "iam.amazonaws.com"),
         ]);
-        let interest = Interest::new(&rules, &[("ec2.amazonaws.com", "DeleteSecurityGroup")]);
-        let check = |source: &str, name: &str, expected| {
+        let mut interest = Interest::new(&rules, &[("ec2.amazonaws.com", "DeleteSecurityGroup")]);
+        let mut check = |source: &str, name: &str, expected| {
             assert_eq!(interest.admits(source, name), expected, "{source} {name}");
+            for _ in 0..2 {
+                assert_eq!(interest.admits_now(source.as_bytes(), name.as_bytes()), expected, "{source} {name}");
+            }
         };
         check("ec2.amazonaws.com", "DeleteSecurityGroup", true);
         check("EC2.amazonaws.com", "deletesecuritygroup", true);

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use memchr::{memchr_iter, memchr2, memmem};
-use wide::u8x32;
+use wide::{u8x16, u8x32};
 
 use crate::time::Second;
 
@@ -14,10 +14,10 @@ pub struct Peek<'a> {
     pub time: Second,
     /// `recipientAccountId`.
     pub account: &'a str,
-    /// `eventSource`.
-    pub source: &'a str,
-    /// `eventName`.
-    pub name: &'a str,
+    /// `eventSource`; nobody looked yet whether it is UTF-8.
+    pub source: &'a [u8],
+    /// `eventName`; nobody looked yet whether it is UTF-8.
+    pub name: &'a [u8],
 }
 
 /// Reads the four fields of a CloudTrail record, bare or in an EventBridge envelope, if they can be read off.
@@ -29,11 +29,11 @@ pub struct Peek<'a> {
 #[must_use]
 pub fn peek(bytes: &[u8]) -> Option<Peek<'_>> {
     let text = bytes.trim_ascii();
-    if !(text.starts_with(b"{") && text.ends_with(b"}")) || has_alternative_spelling(text) {
+    if !(text.starts_with(b"{") && text.ends_with(b"}")) {
         return None;
     }
     let keys = Keys::find(text)?;
-    let time = Second::parse(string_after(text, keys.time)?.0)?;
+    let time = Second::parse_bytes(string_after(text, keys.time)?.0)?;
     let (source, _) = string_after(text, keys.source)?;
     let (name, _) = string_after(text, keys.name)?;
     let (account, account_end) = string_after(text, keys.account)?;
@@ -42,7 +42,8 @@ pub fn peek(bytes: &[u8]) -> Option<Peek<'_>> {
         2 => mentions_detail(text.get(..keys.name)?),
         _ => false,
     };
-    (is_beside_name && !account.is_empty()).then_some(Peek { time, account, source, name })
+    let account = std::str::from_utf8(account).ok().filter(|account| !account.is_empty())?;
+    is_beside_name.then_some(Peek { time, account, source, name })
 }
 
 /// Where the four keys end.
@@ -54,33 +55,76 @@ struct Keys {
 }
 
 impl Keys {
-    /// Finds them; `None` unless each occurs exactly once.
+    /// Finds them; `None` unless each occurs exactly once and can be written in no other way.
     fn find(text: &[u8]) -> Option<Self> {
-        static EVENT: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(r#""event"#));
-        static ACCOUNT: LazyLock<memmem::Finder<'static>> =
-            LazyLock::new(|| memmem::Finder::new(r#""recipientAccountId""#));
-        let (mut time, mut source, mut name) = (None, None, None);
-        // Three of the keys share their beginning, so one search finds them all.
-        for at in EVENT.find_iter(text) {
-            let after = at.saturating_add(EVENT.needle().len());
-            let rest = text.get(after..)?;
-            let (slot, length) = match rest {
-                [b'T', b'i', b'm', b'e', b'"', ..] => (&mut time, 5),
-                [b'N', b'a', b'm', b'e', b'"', ..] => (&mut name, 5),
-                [b'S', b'o', b'u', b'r', b'c', b'e', b'"', ..] => (&mut source, 7),
-                _ => continue,
+        let (mut time, mut source, mut name, mut account) = (None, None, None, None);
+        // All four keys have `nt` before a capital letter, so one pass finds them all.
+        let has_backslash = for_each_nt(text, |at| {
+            let (slot, begins, ends): (_, &[u8], &[u8]) = match text.get(at.saturating_add(2)) {
+                Some(b'T') => (&mut time, b"\"eve", b"ntTime\""),
+                Some(b'S') => (&mut source, b"\"eve", b"ntSource\""),
+                Some(b'N') => (&mut name, b"\"eve", b"ntName\""),
+                Some(b'A') => (&mut account, b"\"recipie", b"ntAccountId\""),
+                _ => return Some(()),
             };
-            if slot.replace(after.saturating_add(length)).is_some() {
-                return None;
+            let (before, from) = text.split_at_checked(at)?;
+            if before.ends_with(begins) && from.starts_with(ends) {
+                let key_ends = at.saturating_add(ends.len());
+                return slot.replace(key_ends).is_none().then_some(());
             }
-        }
-        let (time, source, name) = (time?, source?, name?);
-        let account = ACCOUNT.find(text)?.saturating_add(ACCOUNT.needle().len());
-        if ACCOUNT.find(text.get(account..)?).is_some() {
+            Some(())
+        })?;
+        if has_backslash && has_alternative_spelling(text) {
             return None;
         }
-        Some(Self { time, source, name, account })
+        Some(Self { time: time?, source: source?, name: name?, account: account? })
     }
+}
+
+/// How many bytes are looked at together.
+const BLOCK: usize = 64;
+
+/// Shows `found` each place where `nt` stands, until it answers `None`. Returns whether the text has a backslash.
+fn for_each_nt(text: &[u8], mut found: impl FnMut(usize) -> Option<()>) -> Option<bool> {
+    let shifted = text.get(1..)?;
+    let mut show = |at: usize, mut bits: u64| {
+        while bits != 0 {
+            found(at.wrapping_add(usize::try_from(bits.trailing_zeros()).ok()?))?;
+            bits &= bits.wrapping_sub(1);
+        }
+        Some(())
+    };
+    let mut backslashes = u8x16::splat(0);
+    let mut at = 0_usize;
+    for (block, next) in text.as_chunks::<BLOCK>().0.iter().zip(shifted.as_chunks::<BLOCK>().0) {
+        show(at, nt_in(block, next, &mut backslashes))?;
+        at = at.wrapping_add(BLOCK);
+    }
+    // At most a block is left.
+    let mut last = [b' '; BLOCK + 1];
+    for (to, from) in last.iter_mut().zip(text.get(at..)?) {
+        *to = *from;
+    }
+    show(at, nt_in(last.first_chunk()?, last.last_chunk()?, &mut backslashes))?;
+    Some(backslashes.to_bitmask() != 0)
+}
+
+/// A bit for each `n` of `block` with a `t` in the same place of `next`, the first byte's the lowest; backslashes of the
+/// block are added to `backslashes`.
+fn nt_in(block: &[u8; BLOCK], next: &[u8; BLOCK], backslashes: &mut u8x16) -> u64 {
+    let ([b0, b1, b2, b3], [n0, n1, n2, n3]) = (block.as_chunks::<16>().0, next.as_chunks::<16>().0) else { return 0 };
+    let mut in_part = |part: &[u8; 16], next: &[u8; 16]| {
+        let (part, next) = (u8x16::new(*part), u8x16::new(*next));
+        *backslashes |= part.simd_eq(u8x16::splat(b'\\'));
+        part.simd_eq(u8x16::splat(b'n')) & next.simd_eq(u8x16::splat(b't'))
+    };
+    let (p0, p1, p2, p3) = (in_part(b0, n0), in_part(b1, n1), in_part(b2, n2), in_part(b3, n3));
+    // One question for all: many blocks have none.
+    if (p0 | p1 | p2 | p3).to_bitmask() == 0 {
+        return 0;
+    }
+    let bits = |part: u8x16| u64::from(part.to_bitmask());
+    bits(p0) | (bits(p1) << 16) | (bits(p2) << 32) | (bits(p3) << 48)
 }
 
 /// Whether the text has an escape with which a key or a value could be spelled in another way.
@@ -89,7 +133,7 @@ fn has_alternative_spelling(text: &[u8]) -> bool {
 }
 
 /// The string value that follows a key which ends at `at`, and where it ends.
-fn string_after(text: &[u8], at: usize) -> Option<(&str, usize)> {
+fn string_after(text: &[u8], at: usize) -> Option<(&[u8], usize)> {
     let rest = text.get(at..)?;
     // Written compactly, as nearly always; else white space may stand on both sides of the colon.
     let value = match rest {
@@ -100,7 +144,7 @@ fn string_after(text: &[u8], at: usize) -> Option<(&str, usize)> {
     // An escape would have to be resolved.
     let (string, rest) = value.split_at_checked(end)?;
     let rest = rest.strip_prefix(b"\"")?;
-    Some((std::str::from_utf8(string).ok()?, text.len().saturating_sub(rest.len())))
+    Some((string, text.len().saturating_sub(rest.len())))
 }
 
 /// How many levels more are closed than opened in `rest`, which begins outside a string.
@@ -120,14 +164,18 @@ fn levels_closed_in_blocks(rest: &[u8]) -> Option<i64> {
     }
     for block in blocks.iter().chain([&last]) {
         let block = u8x32::new(*block);
-        let found = |byte: u8| block.simd_eq(u8x32::splat(byte)).to_bitmask();
-        if found(b'\\') | found(b'[') | found(b']') != 0 {
+        let is = |byte: u8| block.simd_eq(u8x32::splat(byte));
+        if (is(b'\\') | is(b'[') | is(b']')).to_bitmask() != 0 {
             return None;
         }
-        let inside = prefix_parity(found(b'"')) ^ in_string;
-        let (opening, closing) = (found(b'{') & !inside, found(b'}') & !inside);
-        closed = closed.saturating_add(i64::from(closing.count_ones())).saturating_sub(i64::from(opening.count_ones()));
+        let inside = prefix_parity(is(b'"').to_bitmask()) ^ in_string;
         in_string = if inside >> 31 == 1 { u32::MAX } else { 0 };
+        let braces = (is(b'{') | is(b'}')).to_bitmask() & !inside;
+        if braces != 0 {
+            let opening = (is(b'{').to_bitmask() & braces).count_ones();
+            let closing = braces.count_ones().saturating_sub(opening);
+            closed = closed.saturating_add(i64::from(closing)).saturating_sub(i64::from(opening));
+        }
     }
     Some(closed)
 }
@@ -177,6 +225,28 @@ mod tests {
         check(r#","a":"{","b":{"c":{}}}"#, 1);
         check(r#","a":[{"b":"]"}],"c":"\"}"}}"#, 2);
         check(&format!(r#","a":"{}{{","b":"}}{}"}}}}{}"#, "x".repeat(31), "{".repeat(40), " ".repeat(9)), 2);
+    }
+
+    #[test]
+    fn shows_every_place_once_and_in_order() {
+        let check = |text: &str| {
+            let by_hand: Vec<usize> = text.match_indices("nt").map(|(at, _)| at).collect();
+            let mut shown = Vec::new();
+            let has_backslash = for_each_nt(text.as_bytes(), |at| {
+                shown.push(at);
+                Some(())
+            });
+            assert_eq!(has_backslash, (!text.is_empty()).then(|| text.contains('\\')), "{text}");
+            assert_eq!(shown, by_hand, "{text}");
+        };
+        for before in 0..140 {
+            for after in 0..70 {
+                check(&format!("{}nnt{}", "x".repeat(before), "x".repeat(after)));
+            }
+            check(&"nt".repeat(before));
+            check(&format!("{}\\t", "n".repeat(before)));
+        }
+        assert_eq!(for_each_nt(b"ant and another ant", |at| (at < 4).then_some(())), None);
     }
 
     #[test]

@@ -48,7 +48,27 @@ fn nearest_rank_99(counts: &mut [u32]) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest_rank_99;
+    use super::*;
+    use crate::{bedrock::Outcome, principals::CallKind};
+
+    #[test]
+    fn is_the_same_a_day_later() {
+        const KIND: CallKind =
+            CallKind { model: 1, region: 0, outcome: Outcome::Success, long_lived: false, limit_probe: false };
+        let settings = Settings::standard();
+        let at = 1_793_491_200;
+        let known_from = at - settings.lateness_s - settings.baseline_days * DAY_S;
+        let mut principal = Principal::default();
+        for call in 0..2_000 {
+            // Two calls in each of the first hundred minutes, one in others.
+            let minute = if call < 200 { call / 2 } else { call };
+            principal.insert_call(known_from + minute * MINUTE_S, KIND);
+        }
+        let then = baseline(&principal, at, &settings);
+        assert_eq!(then.value, Some(2));
+        principal.compact(at + DAY_S + settings.lateness_s, &settings);
+        assert_eq!(baseline(&principal, at, &settings), then);
+    }
 
     #[test]
     fn nearest_rank() {

@@ -65,15 +65,28 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Counts an event.
-    pub(crate) fn add(&mut self, second: u32, id: EventId, region: u8, actor: impl FnOnce() -> StoredActor) {
+    pub(crate) fn add(
+        &mut self,
+        second: u32,
+        id: impl FnOnce() -> EventId,
+        region: u8,
+        actor: impl FnOnce() -> StoredActor,
+    ) {
         self.count = self.count.saturating_add(1);
         self.last = self.last.max(second);
         insert_sorted(&mut self.regions, region);
-        let key = (second, id);
-        if self.earliest.len() >= EVENT_IDS_MAX && self.earliest.last().is_some_and(|last| *last <= key) {
+        let is_full = self.earliest.len() >= EVENT_IDS_MAX;
+        if is_full && self.earliest.last().is_some_and(|(last, _)| *last < second) {
             return;
         }
-        let place = self.earliest.partition_point(|earlier| *earlier < key);
+        let key = (second, id());
+        let place = match self.earliest.last() {
+            Some(last) if *last < key => self.earliest.len(),
+            _ => self.earliest.partition_point(|earlier| *earlier < key),
+        };
+        if place >= EVENT_IDS_MAX {
+            return;
+        }
         self.earliest.insert(place, key);
         self.earliest.truncate(EVENT_IDS_MAX);
         if place == 0 {
@@ -100,11 +113,25 @@ impl Tally {
         for &region in &other.regions {
             insert_sorted(&mut self.regions, region);
         }
-        self.earliest.extend_from_slice(&other.earliest);
-        self.earliest.sort_unstable();
-        self.earliest.truncate(EVENT_IDS_MAX);
+        self.earliest = earliest_of(self.earliest, &other.earliest);
         self
     }
+}
+
+/// The earliest of two lists that are in judging order.
+fn earliest_of(own: Vec<(u32, EventId)>, others: &[(u32, EventId)]) -> Vec<(u32, EventId)> {
+    if own.is_empty() {
+        return others.to_vec();
+    }
+    let (mut own, mut others) = (own.into_iter().peekable(), others.iter().peekable());
+    let next = || {
+        let is_own = match (own.peek(), others.peek()) {
+            (Some(own), Some(other)) => own <= *other,
+            (own, _) => own.is_some(),
+        };
+        if is_own { own.next() } else { others.next().cloned() }
+    };
+    std::iter::from_fn(next).take(EVENT_IDS_MAX).collect()
 }
 
 /// The distinct things a principal used; strings by a short hash, because only their number is told.
@@ -126,6 +153,25 @@ pub(crate) fn insert_sorted<T: Ord + Copy>(values: &mut Vec<T>, value: T) -> boo
             values.insert(place, value);
             true
         }
+    }
+}
+
+/// [`insert_sorted`], of a hash: hashes lie evenly, so that the place of one is known but for a few steps, while a binary
+/// search in thousands of them would wait for memory at every step.
+pub(crate) fn insert_hash(hashes: &mut Vec<u32>, hash: u32) {
+    const STEPS_MAX: usize = 64;
+    let share = (u64::from(hash).wrapping_mul(u64::try_from(hashes.len()).unwrap_or(0))) >> 32;
+    let guess = usize::try_from(share).unwrap_or(0);
+    let (before, after) = hashes.split_at_checked(guess).unwrap_or_default();
+    let down = before.iter().rev().take(STEPS_MAX).take_while(|known| **known >= hash).count();
+    let up = after.iter().take(STEPS_MAX).take_while(|known| **known < hash).count();
+    if down == STEPS_MAX || up == STEPS_MAX {
+        insert_sorted(hashes, hash);
+        return;
+    }
+    let place = guess.saturating_sub(down).saturating_add(up);
+    if hashes.get(place) != Some(&hash) {
+        hashes.insert(place, hash);
     }
 }
 
@@ -170,6 +216,17 @@ impl Day {
             .fold(Tally::default(), |sum, (_, tally)| sum.merged(tally))
     }
 
+    /// The regions of the events that a rule of this kind rests on, sorted.
+    pub(crate) fn regions(&self, counts: Counts) -> Vec<u8> {
+        let mut regions = Vec::new();
+        for (_, tally) in self.outcomes.iter().filter(|(outcome, _)| counted(counts, *outcome)) {
+            for &region in &tally.regions {
+                insert_sorted(&mut regions, region);
+            }
+        }
+        regions
+    }
+
     /// How many events a rule of this kind rests on.
     pub(crate) fn count(&self, counts: Counts) -> u32 {
         self.outcomes
@@ -187,5 +244,49 @@ pub(crate) fn counted(counts: Counts, outcome: Outcome) -> bool {
         Counts::Refusals => outcome == Outcome::Refused,
         Counts::Enablement => outcome == Outcome::Success,
         Counts::Matches => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hashes_are_inserted_like_anything_else() {
+        let check = |hashes: &mut dyn Iterator<Item = u32>| {
+            let (mut by_guess, mut by_search) = (Vec::new(), Vec::new());
+            for hash in hashes {
+                insert_hash(&mut by_guess, hash);
+                insert_sorted(&mut by_search, hash);
+                assert_eq!(by_guess.len(), by_search.len(), "{hash}");
+            }
+            assert_eq!(by_guess, by_search);
+        };
+        let even = |number: u32| number.wrapping_mul(0x9e37_79b9);
+        check(&mut (0..3_000).map(even));
+        check(&mut (0..3_000).map(|number| even(number % 700)));
+        check(&mut (0..500));
+        check(&mut (0..500).rev().map(|number| u32::MAX - number));
+        check(&mut [u32::MAX, 0, u32::MAX, 0, 1].into_iter());
+    }
+
+    #[test]
+    fn the_earliest_of_two_lists() {
+        let list = |seconds: &[u32]| -> Vec<(u32, EventId)> {
+            seconds.iter().map(|second| (*second, EventId::new(&format!("e-{second}")))).collect()
+        };
+        let check = |own: &[u32], others: &[u32]| {
+            let mut expected = [own, others].concat();
+            expected.sort_unstable();
+            expected.truncate(EVENT_IDS_MAX);
+            assert_eq!(earliest_of(list(own), &list(others)), list(&expected), "{own:?} {others:?}");
+        };
+        let (even, odd): (Vec<u32>, Vec<u32>) = (0..100).partition(|second| second % 2 == 0);
+        check(&[], &[]);
+        check(&[], &[1, 2]);
+        check(&[1, 2], &[]);
+        check(&[1, 3, 3, 9], &[2, 3, 10]);
+        check(&even, &odd);
+        check(&odd, &even);
     }
 }

@@ -34,8 +34,11 @@ impl Seen {
 
     /// Whether something happened in `[from, before)`.
     pub(crate) fn any_within(&self, from: u32, before: u32) -> bool {
-        if self.recent.first().is_some_and(|&first| first < before && first >= from) {
-            return true;
+        // The two ends answer nearly always; the search is for what lies on both sides of `from`.
+        match self.recent.first() {
+            Some(&first) if first < before && first >= from => return true,
+            Some(&first) if first < before => {}
+            _ => return self.older != 0 && self.older < before && self.older >= from,
         }
         let end = self.recent.partition_point(|&second| second < before);
         let latest = end.checked_sub(1).and_then(|index| self.recent.get(index).copied()).unwrap_or(self.older);

@@ -150,7 +150,10 @@ impl Asked<'_> {
         if self.0.second < self.0.principal.newest && !rule.possible(&self.0) {
             return None;
         }
-        rule.matches(&self.0)
+        if !rule.floors().iter().all(|floor| self.0.reaches(floor)) {
+            return None;
+        }
+        rule.matches_on_floors(&self.0)
     }
 }
 

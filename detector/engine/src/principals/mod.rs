@@ -19,7 +19,7 @@ mod verdict;
 pub(crate) use actor::{SharedStrings, StoredActor, actor_of};
 pub(crate) use baseline::PrincipalBaseline;
 pub(crate) use calls::{CallKind, NO_MODEL};
-pub(crate) use day::{Day, EVENT_IDS_MAX, Tally, insert_sorted};
+pub(crate) use day::{Day, EVENT_IDS_MAX, Tally, insert_hash, insert_sorted};
 pub(crate) use history::Seen;
 pub(crate) use judge::{Change, Court, judge, judge_again};
 pub(crate) use moment::PrincipalMoment;

@@ -6,7 +6,7 @@ use std::{borrow::Cow, cell::Cell};
 
 use crate::{
     bedrock::Outcome,
-    rule::{Field, Fields, Metric, Value},
+    rule::{Field, Fields, Floor, Metric, Value},
     settings::Settings,
     time::DAY_S,
 };
@@ -29,7 +29,7 @@ pub(crate) struct PrincipalMoment<'a> {
     pub(crate) models: &'a [Seen],
     pub(crate) settings: &'a Settings,
     pub(crate) second: u32,
-    /// The accepted invocations of a window of so many seconds that ends now, where that is known already.
+    /// The invocations in a window of so many seconds that ends now, where that is known already.
     pub(crate) known_window: Option<(u32, u32)>,
     /// The baseline, once a rule asked for it.
     pub(crate) baseline: Cell<Option<CachedBaseline>>,
@@ -60,11 +60,11 @@ impl PrincipalMoment<'_> {
 
     /// Accepted and refused invocations in the window.
     pub(crate) fn invocations(&self, seconds: u32) -> u32 {
-        let accepted = match self.known_window {
+        match self.known_window {
             Some((of, known)) if of == seconds => known,
-            _ => sum(self.accepted(seconds), |kind| kind.outcome != Outcome::Throttled),
-        };
-        accepted.saturating_add(sum(self.refused(seconds), |_| true))
+            _ => sum(self.accepted(seconds), |kind| kind.outcome != Outcome::Throttled)
+                .saturating_add(sum(self.refused(seconds), |_| true)),
+        }
     }
 
     /// Shows `found` each model called in the window, in no particular order.
@@ -165,6 +165,27 @@ impl PrincipalMoment<'_> {
         cached.value
     }
 
+    /// Whether a window counts as many as a rule needs.
+    pub(crate) fn reaches(&self, floor: &Floor) -> bool {
+        let Floor { metric, seconds, least } = *floor;
+        let least = usize::try_from(least).unwrap_or(usize::MAX);
+        let first = self.first(seconds);
+        // Of the newest second the models and regions of a window are at hand.
+        let models = || self.principal.models.iter().filter(|(_, last)| *last >= first).map(|(model, _)| *model);
+        let regions = || self.principal.regions.iter().filter(|seen| seen.last >= first).map(|seen| seen.region);
+        match metric {
+            Metric::Models if self.is_newest() => at_least(least, models()),
+            Metric::NewModels if self.is_newest() => {
+                at_least(least, models().filter(|model| self.is_new_model(*model, seconds)))
+            }
+            Metric::Regions if self.is_newest() => at_least(least, regions()),
+            Metric::NewRegions if self.is_newest() => {
+                at_least(least, regions().filter(|region| self.is_new_region(*region, seconds)))
+            }
+            _ => self.count(metric, seconds) >= least,
+        }
+    }
+
     fn count(&self, metric: Metric, seconds: u32) -> usize {
         let number = |count: u32| usize::try_from(count).unwrap_or(usize::MAX);
         let success = |kind: &CallKind| kind.outcome == Outcome::Success;
@@ -242,6 +263,11 @@ fn count_distinct(runs: &[Run], value: impl Fn(&CallKind) -> Option<u16>) -> usi
     }
     let in_small: u32 = small.iter().map(|bits| bits.count_ones()).sum();
     large.len().saturating_add(usize::try_from(in_small).unwrap_or(usize::MAX))
+}
+
+/// Whether there are so many, looking no further than needed.
+fn at_least<T>(wanted: usize, found: impl Iterator<Item = T>) -> bool {
+    found.take(wanted).count() >= wanted
 }
 
 /// How often `visit` counts.

@@ -56,7 +56,7 @@ impl Beginnings {
 }
 
 fn split(name: &str) -> Option<(&str, &str)> {
-    let place = name.find('/').filter(|_| name.starts_with("arn:"))?;
+    let place = memchr::memchr(b'/', name.as_bytes()).filter(|_| name.starts_with("arn:"))?;
     name.split_at_checked(place.saturating_add(1))
 }
 

@@ -147,9 +147,16 @@ impl Principal {
         }
     }
 
-    /// The accepted invocations in the `seconds` that end with `second`, which is the newest with a call.
+    /// The invocations in the `seconds` that end with `second`, which is the newest with a call.
     pub(crate) fn newest_window(&mut self, second: u32, seconds: u32) -> u32 {
         let first = second.saturating_sub(seconds.saturating_sub(1));
+        // Few, and at the end.
+        let refused = self.refused.all().iter().rev().take_while(|run| run.second >= first);
+        let refused = refused.fold(0, |sum: u32, run| sum.saturating_add(run.count));
+        refused.saturating_add(self.newest_accepted(first, second, seconds))
+    }
+
+    fn newest_accepted(&mut self, first: u32, second: u32, seconds: u32) -> u32 {
         if self.window.seconds != seconds || self.window.end > second {
             let from = self.accepted.first_at_or_after(first);
             let sum =
@@ -251,8 +258,13 @@ impl Principal {
         self.models.retain(|&(_, last)| last >= horizon);
         self.renew_first_of_regions();
         self.enablements.retain(|enabled| enabled.second >= horizon);
-        let baseline_s =
-            settings.baseline_days.saturating_mul(DAY_S).saturating_add(settings.lateness_s.saturating_mul(2));
+        // An alert names the baseline of the busiest second of its day, and may be written again a day later.
+        let baseline_s = settings
+            .baseline_days
+            .saturating_add(1)
+            .saturating_mul(DAY_S)
+            .saturating_add(settings.lateness_s.saturating_mul(2))
+            .saturating_add(WINDOWS_S);
         let oldest_minute = watermark.saturating_sub(baseline_s) / MINUTE_S;
         self.minutes.retain(|&(minute, _)| minute >= oldest_minute);
         let history_s = settings.history_days.saturating_mul(DAY_S).saturating_add(keep_s);

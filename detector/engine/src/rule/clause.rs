@@ -7,6 +7,7 @@ use std::fmt;
 
 use super::{
     definition::Rule,
+    floors::Floors,
     logic::{Item, Logic, Search},
 };
 
@@ -101,6 +102,7 @@ pub(super) fn without(rule: &Rule, index: usize) -> Option<Rule> {
     changed.condition =
         prune(&rule.condition, Where::Condition, &mut countdown, &gone).unwrap_or(Logic::All(Vec::new()));
     changed.levels.retain(|(search, _)| gone.get(*search) != Some(&true));
+    changed.floors = Floors::of(&changed.condition, &changed.searches);
     Some(changed)
 }
 

@@ -4,6 +4,7 @@
 
 use super::{
     clause::{self, Clause},
+    floors::Floors,
     logic::{Logic, Search},
     matcher,
     template::Template,
@@ -120,6 +121,8 @@ pub struct Rule {
     pub(super) windows: Vec<(Metric, u32)>,
     pub(super) refusals_only: bool,
     pub(super) alerts: bool,
+    /// Follows from the condition.
+    pub(super) floors: Floors,
 }
 
 impl Rule {
@@ -180,14 +183,16 @@ impl Rule {
 
     /// Judges an event: `None` if it does not match, else the level.
     pub fn matches(&self, event: &(impl Fields + ?Sized)) -> Option<Severity> {
-        if !matcher::holds(&self.condition, &self.searches, event) {
-            return None;
-        }
+        matcher::holds(&self.condition, &self.searches, event).then(|| self.level(event))
+    }
+
+    /// The level of an event that matches.
+    pub(super) fn level(&self, event: &(impl Fields + ?Sized)) -> Severity {
         let reached = self.levels.iter().filter(|(search, level)| {
             *level > self.about.severity
                 && self.searches.get(*search).is_some_and(|search| matcher::holds(&search.logic, &self.searches, event))
         });
-        Some(reached.map(|(_, level)| *level).max().unwrap_or(self.about.severity))
+        reached.map(|(_, level)| *level).max().unwrap_or(self.about.severity)
     }
 
     /// Whether the rule may match, knowing only [`Fields::upper_bound`]; false means it certainly does not.

@@ -8,6 +8,7 @@ use super::{
     definition::{About, Counts, Rule},
     detection,
     extension::{self, Extension, Speaker},
+    floors::Floors,
     logic::Search,
     metadata,
     problem::{Place, Problem, Problems, listed},
@@ -158,7 +159,9 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         windows,
         refusals_only: false,
         alerts: true,
+        floors: Floors::default(),
     };
+    rule.floors = Floors::of(&rule.condition, &rule.searches);
     rule.windows = windows_of(&rule);
     rule.refusals_only = asks_for_refusals_only(&rule);
     if domain == Domain::State {

@@ -42,7 +42,12 @@ impl BlindInterval {
 impl RegionCalls {
     /// Counts a call.
     pub(crate) fn add(&mut self, second: u32, principal: u32) {
-        let callers = self.seconds.entry(second).or_default();
+        // Mostly the newest second, which needs no search.
+        let newest = self.seconds.last_entry().filter(|newest| *newest.key() == second);
+        let callers = match newest {
+            Some(newest) => newest.into_mut(),
+            None => self.seconds.entry(second).or_default(),
+        };
         match callers.binary_search_by_key(&principal, |(known, _)| *known) {
             Ok(found) => {
                 if let Some((_, count)) = callers.get_mut(found) {

@@ -91,5 +91,6 @@ mod tests {
             assert_eq!(meaning(source, name), Some(expected), "{name}");
         }
         assert_eq!(meaning("example.amazonaws.com", "DeleteBucket"), None);
+        assert!(INTERESTS.iter().all(|(source, name, _)| !crate::bedrock::is_inference(source, name)));
     }
 }

@@ -70,6 +70,8 @@ pub struct KinesisSource {
     pub start: KinesisStart,
     /// How often a shard is asked, in milliseconds, while polling.
     pub poll_ms: u64,
+    /// How far behind its newest record a shard may be read, in seconds; more is said in `/readyz`.
+    pub lag_max_s: u64,
 }
 
 /// What a stream carries.

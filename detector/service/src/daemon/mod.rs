@@ -14,7 +14,6 @@ use tokio::{
     sync::{broadcast, mpsc, watch},
     time::Instant,
 };
-use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::sources::{Attachment, repeating};
@@ -22,7 +21,7 @@ use crate::{
     cloud::{Beside, Cloud, CloudError},
     config::{Config, SourceConfig},
     format::{Colour, Format},
-    http,
+    http::{self, Tls},
     pipeline::{self, Clock, Parts, Pipeline, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
     sink::{self, Workers},
@@ -37,9 +36,11 @@ const PINGS_MAX: usize = 16;
 const TOLD_MAX: usize = 1_024;
 /// Sources get this share of the grace, in percent; the rest is for judging, memory and sinks.
 const SOURCES_GRACE_PERCENT: u32 = 50;
+/// How often it is looked whether there is a new certificate.
+const CERTIFICATE_EVERY: Duration = Duration::from_secs(60);
 /// How often silences are read from the store, where commands may have changed them.
 const SILENCES_EVERY: Duration = Duration::from_secs(2);
-/// How often alerts that are over for long are forgotten.
+/// How often alerts that nothing has changed for long are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 
 /// What the daemon needs of its surroundings.
@@ -173,6 +174,7 @@ impl Daemon {
             sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
             sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
+        let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
         let attachment = Attachment {
             intake: &intake,
@@ -208,6 +210,9 @@ impl Daemon {
             let (status, tracker) = (status, chores.clone());
             let beside = Beside { intake: intake.named("inventory"), status, tracker, stop: stop_chores.clone() };
             cloud.start_beside(config, beside)?;
+        }
+        if let Some(tls) = tls {
+            chores.spawn(tls.keep_fresh(CERTIFICATE_EVERY, stop_chores.clone()));
         }
         chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));
         let grace = Duration::from_secs(config.shutdown_grace_s);
@@ -264,15 +269,15 @@ impl Daemon {
     }
 }
 
-/// Forgets alerts that have been over for `days`, now and every so often.
+/// Forgets alerts that have been over, or of which nothing was heard, for `days`, now and every so often.
 async fn forget(store: Arc<dyn Store>, days: u32, stop: CancellationToken) {
     let kept = SignedDuration::from_hours(i64::from(days).saturating_mul(24));
     loop {
         let before = Timestamp::now().checked_sub(kept).unwrap_or(Timestamp::MIN);
         match store.forget(before).await {
             Ok(0) => {}
-            Ok(alerts) => tracing::info!(alerts, "alerts forgotten that have been over for {days} days"),
-            Err(error) => tracing::warn!(%error, "alerts that have been over for long were not forgotten"),
+            Ok(alerts) => tracing::info!(alerts, "alerts forgotten after {days} days"),
+            Err(error) => tracing::warn!(%error, "old alerts were not forgotten"),
         }
         if stop.run_until_cancelled(tokio::time::sleep(FORGET_EVERY)).await.is_none() {
             return;
@@ -284,12 +289,12 @@ async fn forget(store: Arc<dyn Store>, days: u32, stop: CancellationToken) {
 struct Bound {
     listener: TcpListener,
     address: SocketAddr,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
 }
 
 async fn bind(config: &Config) -> Result<Option<Bound>, StartError> {
     let Some(http) = &config.http else { return Ok(None) };
-    let tls = http.tls.as_ref().map(http::acceptor).transpose()?;
+    let tls = http.tls.as_ref().map(Tls::new).transpose()?;
     let error = |source| StartError::Listen { address: http.listen, source };
     let listener = TcpListener::bind(http.listen).await.map_err(error)?;
     let address = listener.local_addr().map_err(error)?;

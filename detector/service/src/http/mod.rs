@@ -34,7 +34,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use access::Peer;
 pub use serve::serve;
-pub use tls::{TlsError, acceptor};
+pub use tls::{Tls, TlsError};
 
 use crate::{
     config::{ApiKey, HttpConfig},

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tower::ServiceExt as _;
 
-use super::Peer;
+use super::{Peer, Tls};
 
 /// How long a client may take to send a request's head, also the first one and those after a pause.
 const HEAD_WAIT: Duration = Duration::from_secs(30);
@@ -28,7 +28,7 @@ pub async fn serve(
     listener: TcpListener,
     router: Router,
     connections_max: usize,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Tls>,
     stop: CancellationToken,
 ) {
     let connections = TaskTracker::new();
@@ -43,7 +43,7 @@ pub async fn serve(
                 continue;
             }
         };
-        let (router, tls, stop) = (router.clone(), tls.clone(), stop.clone());
+        let (router, tls, stop) = (router.clone(), tls.as_ref().map(Tls::acceptor), stop.clone());
         connections.spawn(async move {
             let _permit = permit;
             connection(stream, peer, router, tls, stop).await;

@@ -13,9 +13,9 @@ use super::{
     access::refuse,
     alerts::{as_json, store_failed},
     body::{self, Asked},
-    wire::{self, SilenceJson, WishJson},
+    wire::{self, WishJson},
 };
-use crate::{format::visible, routing::Wish};
+use crate::{format::visible, routing::Wish, store::Silence};
 
 /// What can be asked for.
 #[derive(Debug, Deserialize)]
@@ -27,13 +27,13 @@ pub(super) struct Wanted {
 
 #[derive(Serialize)]
 struct List {
-    silences: Vec<SilenceJson>,
+    silences: Vec<Silence>,
 }
 
 /// `GET /v1/silences`: those that have not ended, and with `ended=true` those of the last 30 days.
 pub(super) async fn list(State(app): State<App>, Asked(wanted): Asked<Wanted>) -> Response {
     match app.store.silences(Timestamp::now(), wanted.ended).await {
-        Ok(silences) => as_json(wire::text(&List { silences: silences.iter().map(SilenceJson::from).collect() })),
+        Ok(silences) => as_json(wire::text(&List { silences })),
         Err(error) => store_failed(&error),
     }
 }
@@ -56,7 +56,7 @@ pub(super) async fn add(State(app): State<App>, request: Request) -> Response {
     let (author, reason) = (visible(&silence.author), visible(&silence.reason));
     tracing::info!(silence = silence.id, %author, %reason, until = %silence.ends_at, "silence made");
     refresh(&app, now).await;
-    (StatusCode::CREATED, as_json(wire::text(&SilenceJson::from(&silence)))).into_response()
+    (StatusCode::CREATED, as_json(wire::text(&silence))).into_response()
 }
 
 /// Which silence is to end.

@@ -1,4 +1,4 @@
-//! The JSON of alerts with their history, and of silences: the same over HTTP and on the command line.
+//! The JSON of alerts with their history, and of what is wished for: the same over HTTP and on the command line.
 //!
 //! An alert in it is exactly the object of the contract, fields in their order; everything else stands beside it.
 
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use crate::{
     format::json,
     routing::Wish,
-    store::{DeadLetter, Page, Resolution, Revision, Silence, StoredAlert},
+    store::{DeadLetter, Matcher, Page, Resolution, Revision, StoredAlert},
 };
 
 #[derive(Serialize)]
@@ -122,13 +122,16 @@ pub const fn kind(kind: ChangeKind) -> &'static str {
     }
 }
 
-/// A silence. Serde's names of severities are those of the store's own form, so it is not serialised itself.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SilenceJson {
-    id: String,
-    starts_at: Timestamp,
-    ends_at: Timestamp,
+/// What is asked for when a silence is made. The fields of the matcher are repeated because serde cannot refuse unknown
+/// fields beside flattened ones.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WishJson {
+    starts_at: Option<Timestamp>,
+    ends_at: Option<Timestamp>,
+    #[serde(default)]
     author: String,
+    #[serde(default)]
     reason: String,
     alert: Option<String>,
     rule: Option<String>,
@@ -139,93 +142,12 @@ pub struct SilenceJson {
     severity_max: Option<String>,
 }
 
-impl From<&Silence> for SilenceJson {
-    fn from(silence: &Silence) -> Self {
-        Self {
-            id: silence.id.clone(),
-            starts_at: silence.starts_at,
-            ends_at: silence.ends_at,
-            author: silence.author.clone(),
-            reason: silence.reason.clone(),
-            alert: silence.alert.clone(),
-            rule: silence.rule.clone(),
-            account: silence.account.clone(),
-            region: silence.region.clone(),
-            principal: silence.principal.clone(),
-            subject: silence.subject.clone(),
-            severity_max: silence.severity_max.map(|severity| severity.as_str().to_owned()),
-        }
-    }
-}
-
-impl TryFrom<SilenceJson> for Silence {
-    type Error = String;
-
-    fn try_from(json: SilenceJson) -> Result<Self, String> {
-        Ok(Self {
-            id: json.id,
-            starts_at: json.starts_at,
-            ends_at: json.ends_at,
-            author: json.author,
-            reason: json.reason,
-            alert: json.alert,
-            rule: json.rule,
-            account: json.account,
-            region: json.region,
-            principal: json.principal,
-            subject: json.subject,
-            severity_max: json.severity_max.as_deref().map(severity).transpose()?,
-        })
-    }
-}
-
-/// What is asked for when a silence is made.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct WishJson {
-    /// From when on; now if left out.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub starts_at: Option<Timestamp>,
-    /// Until when.
-    pub ends_at: Option<Timestamp>,
-    /// Who asks for it.
-    #[serde(default)]
-    pub author: String,
-    /// Why.
-    #[serde(default)]
-    pub reason: String,
-    /// Only this alert.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub alert: Option<String>,
-    /// Only this rule.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rule: Option<String>,
-    /// Only this account.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub account: Option<String>,
-    /// Only this region.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-    /// Only this principal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub principal: Option<String>,
-    /// Only this subject.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
-    /// Only alerts of at most this severity.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub severity_max: Option<String>,
-}
-
 impl TryFrom<WishJson> for Wish {
     type Error = String;
 
     fn try_from(json: WishJson) -> Result<Self, String> {
-        Ok(Self {
-            starts_at: json.starts_at,
-            ends_at: json.ends_at,
-            author: json.author,
-            reason: json.reason,
+        let WishJson { starts_at, ends_at, author, reason, .. } = json;
+        let matcher = Matcher {
             alert: json.alert,
             rule: json.rule,
             account: json.account,
@@ -233,7 +155,8 @@ impl TryFrom<WishJson> for Wish {
             principal: json.principal,
             subject: json.subject,
             severity_max: json.severity_max.as_deref().map(severity).transpose()?,
-        })
+        };
+        Ok(Self { starts_at, ends_at, author, reason, matcher })
     }
 }
 

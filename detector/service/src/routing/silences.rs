@@ -5,10 +5,11 @@
 
 use bedrock_watch_engine::alert::{Alert, Severity};
 use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::pattern::{glob, is_any};
-use crate::store::Silence;
+use crate::store::{Matcher, Silence};
 
 /// The longest silence, in days.
 pub const SILENCE_DAYS_MAX: i64 = 90;
@@ -18,7 +19,7 @@ pub const SILENCE_TEXT_CHARACTERS_MAX: usize = 1_024;
 const ID_LETTERS: usize = 12;
 
 /// What somebody wants silenced.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Wish {
     /// From when on; `None` is now.
     pub starts_at: Option<Timestamp>,
@@ -28,20 +29,9 @@ pub struct Wish {
     pub author: String,
     /// Why.
     pub reason: String,
-    /// See [`Silence::alert`].
-    pub alert: Option<String>,
-    /// See [`Silence::rule`].
-    pub rule: Option<String>,
-    /// See [`Silence::account`].
-    pub account: Option<String>,
-    /// See [`Silence::region`].
-    pub region: Option<String>,
-    /// See [`Silence::principal`].
-    pub principal: Option<String>,
-    /// See [`Silence::subject`].
-    pub subject: Option<String>,
-    /// See [`Silence::severity_max`].
-    pub severity_max: Option<Severity>,
+    /// Which alerts.
+    #[serde(flatten)]
+    pub matcher: Matcher,
 }
 
 impl Wish {
@@ -70,13 +60,7 @@ impl Wish {
             ends_at,
             author: self.author,
             reason: self.reason,
-            alert: self.alert,
-            rule: self.rule,
-            account: self.account,
-            region: self.region,
-            principal: self.principal,
-            subject: self.subject,
-            severity_max: self.severity_max,
+            matcher: self.matcher,
         };
         silence.id = id_of(&silence, now);
         Ok(silence)
@@ -89,21 +73,21 @@ impl Wish {
                 problems.push(format!("`{name}` is missing"));
             }
         }
-        let matcher = self.matcher();
-        for (name, text) in matcher {
+        let texts_of_matcher = texts(&self.matcher);
+        for (name, text) in texts_of_matcher {
             if text.is_some_and(|text| text.trim().is_empty()) {
                 problems.push(format!("`{name}` is empty; leave it out to match any"));
             }
         }
-        let texts = matcher.into_iter().filter_map(|(name, text)| Some((name, text?)));
+        let texts = texts_of_matcher.into_iter().filter_map(|(name, text)| Some((name, text?)));
         let texts = texts.chain([("author", self.author.as_str()), ("reason", &self.reason)]);
         for (name, text) in texts {
             if text.chars().count() > SILENCE_TEXT_CHARACTERS_MAX {
                 problems.push(format!("`{name}` is longer than {SILENCE_TEXT_CHARACTERS_MAX} characters"));
             }
         }
-        let says_something = matcher.into_iter().any(|(_, text)| text.is_some_and(|text| !is_any(text)));
-        let has_severity = self.severity_max.is_some_and(|severity| severity < Severity::Critical);
+        let says_something = texts_of_matcher.into_iter().any(|(_, text)| text.is_some_and(|text| !is_any(text)));
+        let has_severity = self.matcher.severity_max.is_some_and(|severity| severity < Severity::Critical);
         if !says_something && !has_severity {
             problems.push("it would silence every alert: name a rule, an account, a principal or another".to_owned());
         }
@@ -112,17 +96,17 @@ impl Wish {
         }
         problems
     }
+}
 
-    fn matcher(&self) -> [(&'static str, Option<&str>); 6] {
-        [
-            ("alert", self.alert.as_deref()),
-            ("rule", self.rule.as_deref()),
-            ("account", self.account.as_deref()),
-            ("region", self.region.as_deref()),
-            ("principal", self.principal.as_deref()),
-            ("subject", self.subject.as_deref()),
-        ]
-    }
+fn texts(matcher: &Matcher) -> [(&'static str, Option<&str>); 6] {
+    [
+        ("alert", matcher.alert.as_deref()),
+        ("rule", matcher.rule.as_deref()),
+        ("account", matcher.account.as_deref()),
+        ("region", matcher.region.as_deref()),
+        ("principal", matcher.principal.as_deref()),
+        ("subject", matcher.subject.as_deref()),
+    ]
 }
 
 fn latest_end(now: Timestamp) -> Timestamp {
@@ -146,13 +130,14 @@ pub(super) fn covers(silence: &Silence, alert: &Alert, severity: Severity, now: 
     let pattern = |wanted: &Option<String>, found: Option<&str>| {
         wanted.as_deref().is_none_or(|wanted| found.is_some_and(|found| glob(wanted, found)))
     };
+    let matcher = &silence.matcher;
     silence.starts_at <= now
         && now < silence.ends_at
-        && exact(&silence.alert, Some(&alert.id))
-        && pattern(&silence.rule, Some(&alert.rule))
-        && exact(&silence.account, Some(&alert.account))
-        && exact(&silence.region, alert.region.as_deref())
-        && pattern(&silence.principal, alert.principal.as_deref())
-        && pattern(&silence.subject, Some(&alert.subject_id))
-        && silence.severity_max.is_none_or(|most| severity <= most)
+        && exact(&matcher.alert, Some(&alert.id))
+        && pattern(&matcher.rule, Some(&alert.rule))
+        && exact(&matcher.account, Some(&alert.account))
+        && exact(&matcher.region, alert.region.as_deref())
+        && pattern(&matcher.principal, alert.principal.as_deref())
+        && pattern(&matcher.subject, Some(&alert.subject_id))
+        && matcher.severity_max.is_none_or(|most| severity <= most)
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::{config::Config, format::sample};
+use crate::{config::Config, format::sample, store::Matcher};
 
 /// Accounts, sinks and the rest of a configuration, to which routes are added.
 const BASE: &str = "\
@@ -163,7 +163,7 @@ fn wish() -> Wish {
         ends_at: Some(in_seconds(3_600)),
         author: "ana".to_owned(),
         reason: "change 42".to_owned(),
-        rule: Some("invocation-*".to_owned()),
+        matcher: Matcher { rule: Some("invocation-*".to_owned()), ..Matcher::default() },
         ..Wish::default()
     }
 }
@@ -185,18 +185,18 @@ fn silences_cover_what_they_name_while_they_hold() {
     check(|_| {}, 3_600, false);
     check(|wish| wish.starts_at = Some(in_seconds(10)), 9, false);
     check(|wish| wish.starts_at = Some(in_seconds(10)), 10, true);
-    check(|wish| wish.rule = Some("guardrail-*".to_owned()), 0, false);
-    check(|wish| wish.alert = Some("7d1c".to_owned()), 0, true);
-    check(|wish| wish.alert = Some("7d1".to_owned()), 0, false);
-    check(|wish| wish.account = Some("777788889999".to_owned()), 0, true);
-    check(|wish| wish.account = Some("1".to_owned()), 0, false);
-    check(|wish| wish.region = Some("eu-west-1".to_owned()), 0, false);
-    check(|wish| wish.principal = Some("*/mallory".to_owned()), 0, true);
-    check(|wish| wish.principal = Some("*/alice".to_owned()), 0, false);
-    check(|wish| wish.subject = Some("sg-0*".to_owned()), 0, true);
-    check(|wish| wish.subject = Some("sg-1*".to_owned()), 0, false);
-    check(|wish| wish.severity_max = Some(Severity::High), 0, true);
-    check(|wish| wish.severity_max = Some(Severity::Medium), 0, false);
+    check(|wish| wish.matcher.rule = Some("guardrail-*".to_owned()), 0, false);
+    check(|wish| wish.matcher.alert = Some("7d1c".to_owned()), 0, true);
+    check(|wish| wish.matcher.alert = Some("7d1".to_owned()), 0, false);
+    check(|wish| wish.matcher.account = Some("777788889999".to_owned()), 0, true);
+    check(|wish| wish.matcher.account = Some("1".to_owned()), 0, false);
+    check(|wish| wish.matcher.region = Some("eu-west-1".to_owned()), 0, false);
+    check(|wish| wish.matcher.principal = Some("*/mallory".to_owned()), 0, true);
+    check(|wish| wish.matcher.principal = Some("*/alice".to_owned()), 0, false);
+    check(|wish| wish.matcher.subject = Some("sg-0*".to_owned()), 0, true);
+    check(|wish| wish.matcher.subject = Some("sg-1*".to_owned()), 0, false);
+    check(|wish| wish.matcher.severity_max = Some(Severity::High), 0, true);
+    check(|wish| wish.matcher.severity_max = Some(Severity::Medium), 0, false);
 }
 
 #[test]
@@ -214,11 +214,12 @@ fn silences_without_bounds_are_refused() {
     check(|wish| wish.author = " ".to_owned(), "`author` is missing");
     check(|wish| wish.reason = String::new(), "`reason` is missing");
     check(|wish| wish.reason = "x".repeat(2_000), "longer than 1024");
-    check(|wish| wish.rule = None, "every alert");
-    check(|wish| wish.rule = Some("**".to_owned()), "every alert");
-    check(|wish| (wish.rule, wish.severity_max) = (None, Some(Severity::Critical)), "every alert");
-    check(|wish| wish.rule = Some(String::new()), "`rule` is empty");
-    let quiet = Wish { rule: None, severity_max: Some(Severity::Low), ..wish() };
+    check(|wish| wish.matcher.rule = None, "every alert");
+    check(|wish| wish.matcher.rule = Some("**".to_owned()), "every alert");
+    check(|wish| (wish.matcher.rule, wish.matcher.severity_max) = (None, Some(Severity::Critical)), "every alert");
+    check(|wish| wish.matcher.rule = Some(String::new()), "`rule` is empty");
+    let matcher = Matcher { severity_max: Some(Severity::Low), ..Matcher::default() };
+    let quiet = Wish { matcher, ..wish() };
     assert!(quiet.grant(now()).is_ok());
     let (one, other) = (wish().grant(now()).unwrap(), wish().grant(in_seconds(1)).unwrap());
     assert_ne!(one.id, other.id);

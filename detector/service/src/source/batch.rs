@@ -32,21 +32,32 @@ impl Records {
     /// When the records have more than `bytes_max` bytes.
     pub fn of_body(body: &[u8], bytes_max: usize) -> Result<Self, TooLarge> {
         let mut records = Self::default();
+        records.push_body(body, bytes_max, "")?;
+        Ok(records)
+    }
+
+    /// Adds the records of a body; what is rejected of it is said to lie at `place`, where there is one.
+    ///
+    /// # Errors
+    /// When the records of this body have more than `bytes_max` bytes; those up to there have been added.
+    pub fn push_body(&mut self, body: &[u8], bytes_max: usize, place: &str) -> Result<(), TooLarge> {
+        let most = self.bytes.len().saturating_add(bytes_max);
+        let place = if place.is_empty() { String::new() } else { format!("{place}, ") };
         let mut items = records_of(body);
         while let Some(item) = items.next() {
             match item {
-                Item::Record(record) => records.push(record.bytes),
+                Item::Record(record) => self.push(record.bytes),
                 Item::Rejected(rejected) => {
-                    records.rejected.push(format!("line {}: {}", rejected.line, rejected.reason))
+                    self.rejected.push(format!("{place}line {}: {}", rejected.line, rejected.reason));
                 }
-                Item::Note(note) if note.is_failure => records.rejected.push(note.text),
+                Item::Note(note) if note.is_failure => self.rejected.push(format!("{place}{}", note.text)),
                 Item::Note(_) => {}
             }
-            if records.bytes.len() > bytes_max {
+            if self.bytes.len() > most {
                 return Err(TooLarge);
             }
         }
-        Ok(records)
+        Ok(())
     }
 
     /// Adds a record.

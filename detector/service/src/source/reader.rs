@@ -13,6 +13,17 @@ use std::{
 use super::{Intake, Kept, Records, Repeat};
 use crate::input::{Item, Reader, Records as _};
 
+/// Which lines of a file were judged before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Before {
+    /// None of them.
+    Nothing,
+    /// Those up to the one that begins at this offset.
+    Through(u64),
+    /// All, and some of the next file.
+    All,
+}
+
 /// What has been read and not yet handed over.
 #[derive(Debug)]
 pub(super) struct Pending {
@@ -24,8 +35,8 @@ pub(super) struct Pending {
     /// Makes a position of an offset; without it the stream cannot be read again.
     position: Option<fn(&str, u64) -> String>,
     identity: String,
-    /// Lines up to the one that begins here were judged before; `None` once that is behind.
-    repeat_through: Option<u64>,
+    /// What was judged before; `Nothing` once that is behind.
+    before: Before,
     closed: bool,
 }
 
@@ -46,23 +57,23 @@ impl Pending {
             lines: Lines { read: 0, starts: VecDeque::from([0]) },
             position: None,
             identity: String::new(),
-            repeat_through: None,
+            before: Before::Nothing,
             closed: false,
         }
     }
 
-    /// Nothing yet, of a file of which `skipped` bytes were passed over; `position` names a place in it. Lines up to the
-    /// one that begins at `repeat_through` were judged before.
+    /// Nothing yet, of a file of which `skipped` bytes were passed over; `position` names a place in it. `before` are the
+    /// lines that were judged before.
     pub(super) fn of_file(
         intake: Intake,
         (identity, position): (String, fn(&str, u64) -> String),
         skipped: u64,
-        repeat_through: Option<u64>,
+        before: Before,
     ) -> Self {
         let mut pending = Self::new(intake);
         pending.position = Some(position);
         pending.identity = identity;
-        pending.repeat_through = repeat_through;
+        pending.before = before;
         pending.lines = Lines { read: skipped, starts: VecDeque::from([skipped]) };
         pending
     }
@@ -74,13 +85,14 @@ impl Pending {
         let records = std::mem::take(&mut self.records);
         let line = self.lines.start_of(self.last);
         let kept = self.position.map_or(Kept::Journal, |position| Kept::At(position(&self.identity, line)));
-        let repeat = match self.repeat_through {
-            None => Repeat::New,
-            Some(through) if line < through => Repeat::Again,
-            Some(_) => Repeat::Last,
+        let repeat = match self.before {
+            Before::Nothing => Repeat::New,
+            Before::All => Repeat::Again,
+            Before::Through(through) if line < through => Repeat::Again,
+            Before::Through(_) => Repeat::Last,
         };
         if repeat == Repeat::Last {
-            self.repeat_through = None;
+            self.before = Before::Nothing;
         }
         self.closed = self.intake.send_blocking(records, kept, repeat).is_err();
     }
@@ -88,7 +100,7 @@ impl Pending {
     /// Nothing more comes. If what was judged before has not all come again, it never will, and that is said.
     fn finish(&mut self) {
         self.flush();
-        if self.repeat_through.take().is_some() && !self.closed {
+        if matches!(self.before, Before::Through(_)) && !self.closed {
             self.closed = self.intake.send_blocking(Records::default(), Kept::Nowhere, Repeat::Last).is_err();
         }
     }

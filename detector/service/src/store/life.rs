@@ -3,9 +3,12 @@
 //! The engine may say the same things twice (after a crash it judges again what it judged before), may have been
 //! interrupted between two changes, and does not know what people said. All of that is settled here, without I/O.
 
-use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
+use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status, SubjectKind};
 
 use super::{digest::DIGEST_BYTES, digest::digest};
+
+/// The rule about refused attempts, which are not undone by anything.
+const DELETE_REFUSED: &str = "customization-job-security-group-delete-refused";
 
 /// What a store knows of an alert when a change of it arrives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +87,13 @@ pub fn next(known: Option<&Known>, kind: ChangeKind, alert: &Alert, silenced: bo
         Status::Withdrawn if known.status == Status::Withdrawn => None,
         Status::Withdrawn => next(ChangeKind::Withdrawn, Status::Withdrawn, Told::Listeners),
     }
+}
+
+/// Whether nothing ever resolves the alert but a person: it tells of something that was done, not of something that
+/// lasts. Such an alert is forgotten when it has not changed for long, though it fires.
+#[must_use]
+pub fn never_resolves(alert: &Alert) -> bool {
+    alert.subject_kind == SubjectKind::Event || alert.rule == DELETE_REFUSED
 }
 
 #[cfg(test)]

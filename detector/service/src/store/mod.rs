@@ -23,7 +23,7 @@ pub use alert::{AlertFilter, Change, Page, Recorded, Resolution, Revision, Store
 pub use delivery::{Claim, DeadLetter, Destination, Settlement, Waiting};
 pub use digest::{DIGEST_BYTES, digest};
 pub use error::StoreError;
-pub use silence::Silence;
+pub use silence::{Matcher, Silence};
 pub use snapshot::{JournalEntry, Snapshot};
 
 /// What one or several judged batches changed; stored as a whole or not at all where the engine of the store can.
@@ -126,7 +126,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Ends a silence now; `false` when there is none with this id that still holds.
     async fn end_silence(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Forgets resolved and withdrawn alerts last changed before `before`, with their history and deliveries; returns
-    /// how many.
+    /// Forgets alerts last changed before `before` that are resolved or withdrawn, or that nothing ever resolves
+    /// (`life::never_resolves`), with their history and deliveries; returns how many.
     async fn forget(&self, before: Timestamp) -> Result<u64, StoreError>;
 }

@@ -51,7 +51,7 @@ fn principal_after(steps: &[Step]) -> Principal {
         let kind = CallKind { model, region, outcome, long_lived: what % 3 == 0, limit_probe };
         principal.insert_call(second, kind);
         let day = principal.day_mut(second / DAY_S);
-        day.tally_mut(outcome).add(second, id, region, actor);
+        day.tally_mut(outcome).add(second, || id, region, actor);
         day.peak.raise(u32::from(what), second);
         day.failed = day.failed.saturating_add(u32::from(what % 2));
         if outcome == Outcome::Refused {

@@ -102,6 +102,7 @@ pub(super) fn kinesis(document: &Document, table: &Table, found: &mut Findings) 
             _ => KinesisStart::TrimHorizon,
         },
         poll_ms: table.number("poll_ms"),
+        lag_max_s: table.number("lag_max_s"),
     }
 }
 

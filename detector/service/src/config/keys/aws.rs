@@ -77,6 +77,7 @@ pub(super) const KINESIS: Variant = Variant {
             required: false,
         },
         number("poll_ms", 1_000, 200, 60_000, "How often a shard is asked while polling, in milliseconds."),
+        number("lag_max_s", 300, 1, 604_800, "How far behind a shard may be read before /readyz says so, in seconds."),
     ],
 };
 

@@ -255,7 +255,11 @@ const HTTP: &[Key] = &[
         "Requests a second of one client (an API key, or an address without one); 429 beyond.",
     ),
     number("connections_max", 1_024, 1, 100_000, "Connections at once; further ones wait."),
-    optional_text("tls_cert", "/etc/bedrock-watch/tls.pem", "Certificates, PEM, own first. With tls_key: HTTPS alone."),
+    optional_text(
+        "tls_cert",
+        "/etc/bedrock-watch/tls.pem",
+        "Certificates, PEM, own first. With tls_key: HTTPS alone. Read again when it changes.",
+    ),
     optional_text("tls_key", "/etc/bedrock-watch/tls.key", "The private key of tls_cert, PEM."),
 ];
 
@@ -308,7 +312,13 @@ const STORE: &[Key] = &[
     optional_text("snapshot_bucket", "bedrock-watch-memory", "dynamodb: the S3 bucket of the engine's memory."),
     text("snapshot_prefix", "memory/", "dynamodb: what the keys in that bucket begin with."),
     number("snapshot_interval_s", 30, 1, 86_400, "How often the engine's memory is written, in seconds."),
-    number("retention_days", 90, 1, 3_650, "How long alerts that are over are kept, in days."),
+    number(
+        "retention_days",
+        90,
+        1,
+        3_650,
+        "How long alerts are kept after their last change, in days; what still fires and can end by itself is kept longer.",
+    ),
 ];
 
 const SHUTDOWN: &[Key] =

@@ -16,7 +16,7 @@ use super::{
 use crate::store::{
     AlertFilter, Change, Page, Recorded, Resolution, Revision, StoredAlert,
     digest::digest,
-    life::{Known, Next, Told, next},
+    life::{Known, Next, Told, never_resolves, next},
 };
 
 /// Revisions kept of an alert: the first, the last and what is more than an update first of all.
@@ -287,12 +287,15 @@ pub(super) fn revisions(
     Ok(revisions)
 }
 
-/// Forgets alerts that have been over for long, at most [`FORGET_MAX`]; returns how many.
+/// Forgets alerts that have been over for long, or fire for ever and have not changed for long, at most [`FORGET_MAX`];
+/// returns how many.
 pub(super) fn forget(connection: &Connection, before: Timestamp) -> Result<u64, Failure> {
     let mut over = connection.prepare_cached("SELECT id FROM alert WHERE status <> ?1 AND changed_at < ?2 LIMIT ?3")?;
     let limit = i64::try_from(FORGET_MAX).unwrap_or(i64::MAX);
-    let ids: Vec<String> =
+    let mut ids: Vec<String> =
         over.query_map(params![FIRING, nanos(before), limit], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let room = usize::try_from(FORGET_MAX).unwrap_or(usize::MAX).saturating_sub(ids.len());
+    ids.extend(unending(connection, before, room)?);
     for id in &ids {
         for sql in [
             "DELETE FROM delivery WHERE alert = ?1",
@@ -304,4 +307,24 @@ pub(super) fn forget(connection: &Connection, before: Timestamp) -> Result<u64, 
     }
     connection.prepare_cached("DELETE FROM silence WHERE ends_at < ?1")?.execute([nanos(before)])?;
     Ok(u64::try_from(ids.len()).unwrap_or(u64::MAX))
+}
+
+/// Alerts that fire, have not changed since `before`, and that nothing ever resolves; at most `limit`.
+fn unending(connection: &Connection, before: Timestamp, limit: usize) -> Result<Vec<String>, Failure> {
+    let mut firing = connection.prepare_cached(
+        "SELECT id, body FROM alert JOIN revision ON revision.alert = alert.id \
+         AND revision.revision = alert.revision WHERE status = ?1 AND changed_at < ?2",
+    )?;
+    let mut rows = firing.query(params![FIRING, nanos(before)])?;
+    let mut ids = Vec::new();
+    while ids.len() < limit
+        && let Some(row) = rows.next()?
+    {
+        let body: String = row.get(1)?;
+        let alert: Alert = serde_json::from_str(&body).map_err(|error| Failure::Damaged(error.to_string()))?;
+        if never_resolves(&alert) {
+            ids.push(row.get(0)?);
+        }
+    }
+    Ok(ids)
 }

@@ -20,7 +20,8 @@ const CHECKPOINT_PAGES: i64 = 4_000;
 /// One step for each version: what makes a file of version `index` one of version `index + 1`.
 ///
 /// A step is never changed once it was released; what changes is added as another.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE alert (
     id TEXT PRIMARY KEY NOT NULL,
     revision INTEGER NOT NULL,
@@ -101,7 +102,11 @@ CREATE TABLE silence (
     ends_at INTEGER NOT NULL,
     body TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+CREATE INDEX alert_firing ON alert (changed_at) WHERE status = 0;
+",
+];
 
 /// Settings of a connection, whatever it is used for.
 pub(super) fn prepare(connection: &Connection) -> Result<(), Failure> {

@@ -1,0 +1,243 @@
+//! The whole way: an event is put on EventBridge's bus, its rule puts it into a Kinesis stream, the daemon reads it and
+//! keeps what it must in DynamoDB and S3, and Slack and PagerDuty hear of it. EventBridge, Kinesis, DynamoDB, S3,
+//! Bedrock and EC2 are moto's; Slack and PagerDuty are receivers of our own.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "all of it is a test, its helpers too"
+)]
+
+use std::{collections::BTreeMap, time::Duration};
+
+use aws_sdk_eventbridge::types::{KinesisParameters, PutEventsRequestEntry, RuleState, Target};
+use bedrock_watch_aws::Aws;
+use bedrock_watch_engine::Second;
+use bedrock_watch_tests::{
+    emulators::{
+        self, ACCOUNT, Emulator, REGION,
+        faults::{Fault, Faults},
+    },
+    program::Daemon,
+    receivers::server::{Receiver, Request},
+};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
+const STREAM: &str = "bedrock-watch";
+const BUCKET: &str = "bedrock-watch-memory";
+/// Longer than anything takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Entries of one PutEvents call.
+const ENTRIES_MAX: usize = 10;
+const JOB: &str = include_str!("../../rules/events/bedrock/CreateModelCustomizationJob.json");
+const GROUP: &str = include_str!("../../rules/events/ec2/DeleteSecurityGroup.json");
+const LOGGING: &str = include_str!("../../rules/events/bedrock/DeleteModelInvocationLoggingConfiguration.json");
+const CALL: &str = include_str!("../../rules/events/bedrock/InvokeModel.json");
+
+/// What the daemon needs of AWS, as the Terraform modules set it up.
+async fn set_up(aws: &Aws) {
+    aws_sdk_kinesis::Client::new(aws.own()).create_stream().stream_name(STREAM).shard_count(1).send().await.unwrap();
+    let s3 = aws_sdk_s3::Client::new(aws.own());
+    let place = aws_sdk_s3::types::BucketLocationConstraint::from(REGION);
+    let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(place).build();
+    s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await.unwrap();
+    let events = aws_sdk_eventbridge::Client::new(aws.own());
+    let pattern = json!({ "detail-type": ["AWS API Call via CloudTrail"] }).to_string();
+    let rule = events.put_rule().name("bedrock-watch").event_pattern(pattern);
+    rule.state(RuleState::EnabledWithAllCloudtrailManagementEvents).send().await.unwrap();
+    let target = Target::builder()
+        .id("stream")
+        .arn(format!("arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{STREAM}"))
+        .kinesis_parameters(KinesisParameters::builder().partition_key_path("$.account").build().unwrap());
+    events.put_targets().rule("bedrock-watch").targets(target.build().unwrap()).send().await.unwrap();
+}
+
+/// The daemon's configuration, with AWS at `aws` and Slack and PagerDuty at `receiver`.
+fn config(aws: &str, receiver: &Receiver) -> String {
+    let (slack, pagerduty) = (receiver.url("/api/"), receiver.url("/v2/enqueue"));
+    format!(
+        r#"
+        [http]
+        listen = "127.0.0.1:0"
+        [aws]
+        region = "{REGION}"
+        endpoint_url = "{aws}"
+        [inventory]
+        mode = "off"
+        [store]
+        kind = "dynamodb"
+        table = "bedrock-watch"
+        snapshot_bucket = "{BUCKET}"
+        snapshot_interval_s = 1
+        [[source]]
+        kind = "kinesis"
+        stream = "{STREAM}"
+        poll_ms = 200
+        [[sink]]
+        kind = "slack"
+        token = "xoxb-0123456789"
+        channel = "C0123456789"
+        api_url = "{slack}"
+        per_minute = 60000
+        [[sink]]
+        kind = "pagerduty"
+        routing_key = "0123456789abcdef0123456789abcdef"
+        url = "{pagerduty}"
+        per_minute = 60000
+        [[route]]
+        sinks = ["slack", "pagerduty"]
+        learning = "told"
+        "#
+    )
+}
+
+/// What Slack and PagerDuty say.
+fn answer(request: &Request, number: usize) -> (u16, String) {
+    match request.path.as_str() {
+        "/v2/enqueue" => (202, json!({ "status": "success", "dedup_key": request.body["dedup_key"] }).to_string()),
+        _ => {
+            (200, json!({ "ok": true, "channel": "C0123456789", "ts": format!("1795000000.{number:06}") }).to_string())
+        }
+    }
+}
+
+/// An event of `seconds_ago`, in the account of the emulator.
+fn event(sample: &str, number: usize, seconds_ago: i64, change: impl FnOnce(&mut Value)) -> Value {
+    let mut event: Value = serde_json::from_str(&sample.replace("111122223333", ACCOUNT)).unwrap();
+    let time = Timestamp::now().as_second() - seconds_ago;
+    event["eventTime"] = Second(u32::try_from(time).unwrap()).to_rfc3339().into();
+    event["eventID"] = format!("00000000-0000-4000-8000-{number:012}").into();
+    change(&mut event);
+    event
+}
+
+/// Puts events on the bus, as CloudTrail does.
+async fn put(aws: &Aws, details: &[Value]) {
+    let events = aws_sdk_eventbridge::Client::new(aws.own());
+    for chunk in details.chunks(ENTRIES_MAX) {
+        let entries = chunk.iter().map(|detail| {
+            let service = detail["eventSource"].as_str().unwrap().split('.').next().unwrap();
+            PutEventsRequestEntry::builder()
+                .source(format!("aws.{service}"))
+                .detail_type("AWS API Call via CloudTrail")
+                .detail(detail.to_string())
+                .build()
+        });
+        let put = events.put_events().set_entries(Some(entries.collect())).send().await.unwrap();
+        assert_eq!(put.failed_entry_count(), 0, "{put:?}");
+    }
+}
+
+/// How often PagerDuty was triggered, by the rule that its payload names.
+fn triggered(requests: &[Request]) -> BTreeMap<String, usize> {
+    let mut found = BTreeMap::new();
+    let to_pagerduty = requests.iter().filter(|request| request.path == "/v2/enqueue" && request.taken);
+    for request in to_pagerduty.filter(|request| request.body["event_action"] == "trigger") {
+        *found.entry(request.body["payload"]["class"].as_str().unwrap_or_default().to_owned()).or_insert(0) += 1;
+    }
+    found
+}
+
+/// The rules that Slack has a message of its own about.
+fn posted(requests: &[Request]) -> usize {
+    let first = |request: &&Request| request.path == "/api/chat.postMessage" && request.body["thread_ts"].is_null();
+    requests.iter().filter(first).count()
+}
+
+const FIRST: [&str; 3] =
+    ["customization-job-security-group-deleted", "invocation-burst", "invocation-logging-disabled"];
+
+/// A job that loses its group, logging switched off, and a burst.
+fn attack() -> Vec<Value> {
+    let mut events = vec![
+        event(JOB, 1, 600, |event| event["requestParameters"]["vpcConfig"]["securityGroupIds"] = json!(["sg-0aa"])),
+        event(GROUP, 2, 300, |event| event["requestParameters"]["groupId"] = json!("sg-0aa")),
+        event(LOGGING, 3, 200, |_| {}),
+    ];
+    events.extend((0..120).map(|number| event(CALL, 100 + number, 100, |_| {})));
+    events
+}
+
+/// A second group is deleted.
+fn afterwards() -> Vec<Value> {
+    vec![
+        event(JOB, 501, 60, |event| {
+            event["requestParameters"]["vpcConfig"]["securityGroupIds"] = json!(["sg-0bb"]);
+            let job = event["responseElements"]["jobArn"].as_str().unwrap().to_owned();
+            event["responseElements"]["jobArn"] = format!("{job}2").into();
+        }),
+        event(GROUP, 502, 30, |event| event["requestParameters"]["groupId"] = json!("sg-0bb")),
+    ]
+}
+
+/// The attack is told; after a restart nothing is told twice, and what happens then is told.
+async fn check(emulator: &Emulator, daemon_sees: &str) -> Vec<Request> {
+    let aws = emulator.aws().await;
+    set_up(&aws).await;
+    let receiver = Receiver::start(answer).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (config, environment) = (config(daemon_sees, &receiver), emulator.environment());
+    let start = || Daemon::start_with(folder.path(), &config, &environment);
+    let daemon = start();
+    let _listening = daemon.address();
+    put(&aws, &attack()).await;
+    let all_told = |requests: &[Request]| {
+        let triggered = triggered(requests);
+        FIRST.iter().all(|rule| triggered.contains_key(*rule)) && posted(requests) >= FIRST.len()
+    };
+    let Some(_) = receiver.wait_until(PATIENCE, all_told).await else {
+        panic!(
+            "not everything was told: {:?}, {:?}",
+            triggered(&receiver.requests()),
+            daemon.stderr.try_iter().collect::<Vec<_>>()
+        )
+    };
+    let _lines = daemon.end();
+
+    let before = posted(&receiver.requests());
+    let daemon = start();
+    let _listening = daemon.address();
+    put(&aws, &afterwards()).await;
+    let another = |requests: &[Request]| posted(requests) > before;
+    receiver.wait_until(PATIENCE, another).await.expect("what happens after the restart is told");
+    let _lines = daemon.end();
+    let requests = receiver.requests();
+    assert_eq!(posted(&requests), before + 1, "nothing is told a second time");
+    let keys: BTreeMap<_, _> = requests
+        .iter()
+        .filter(|request| request.path == "/v2/enqueue" && request.body["event_action"] == "trigger")
+        .map(|request| (request.body["dedup_key"].clone().to_string(), request.body["payload"]["class"].clone()))
+        .collect();
+    assert_eq!(keys.len(), FIRST.len() + 1, "{keys:#?}");
+    requests
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_the_bus_to_slack_and_pagerduty() {
+    let emulator = emulators::aws(SCRATCH).await.unwrap();
+    check(&emulator, &emulator.url).await;
+}
+
+/// The same while AWS throttles, fails, cuts, delays and spoils a third of its answers: nothing is lost or doubled, and
+/// the daemon does not hammer.
+#[tokio::test(flavor = "multi_thread")]
+async fn through_answers_that_are_spoiled() {
+    /// Requests a second that a daemon may make on average, with everything it tries again.
+    const REQUESTS_PER_S_MAX: f64 = 60.0;
+    let seed = rand::random();
+    println!("seed {seed}");
+    let emulator = emulators::aws(SCRATCH).await.unwrap();
+    let faults = Faults::before(&emulator.url, seed, 33, &Fault::ALL).await.unwrap();
+    let began = std::time::Instant::now();
+    check(&emulator, &faults.url).await;
+    let passed = faults.passed();
+    let per_s = f64::from(u32::try_from(passed.len()).unwrap()) / began.elapsed().as_secs_f64();
+    assert!(per_s < REQUESTS_PER_S_MAX, "{per_s:.0} requests a second");
+    for fault in Fault::ALL {
+        assert!(passed.iter().any(|passed| passed.fault == Some(fault)), "no answer was {fault:?}");
+    }
+}
