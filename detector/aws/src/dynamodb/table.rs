@@ -36,7 +36,7 @@ const BATCH_WRITES_MAX: usize = 25;
 /// Items evaluated for one page of a query.
 const PAGE_ITEMS_MAX: usize = 1_000;
 /// Items evaluated for one page of a query with a filter, at least.
-const FILTERED_ITEMS_MIN: usize = 50;
+const FILTERED_ITEMS_MIN: usize = 20;
 /// How often one piece of work is tried, the SDK's own retries not counted.
 const TRIES_MAX: u32 = 5;
 /// How often work is tried against others that write the same items.
