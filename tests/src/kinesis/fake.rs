@@ -1,5 +1,5 @@
 //! A double of Kinesis on the wire, for what no emulator does: it throttles, expires iterators, forgets records, gives
-//! null iterators, answers garbage and breaks off. Only what a reader calls by polling is there.
+//! null iterators, answers garbage and breaks off. Only what a reader calls is there.
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -21,6 +21,7 @@ use bedrock_watch_service::config::aws::AwsConfig;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, task::JoinHandle};
 
+use super::push;
 use crate::emulators::{ACCESS_KEY, REGION};
 
 /// Records of one answer at most, so that few records need several.
@@ -54,8 +55,21 @@ struct Shard {
     trimmed: usize,
 }
 
+/// What a shard gives at once.
+#[derive(Debug)]
+pub(super) struct Given {
+    pub(super) records: Vec<Value>,
+    pub(super) next: usize,
+    pub(super) is_over: bool,
+    pub(super) children: Option<Vec<Value>>,
+    pub(super) behind_ms: u64,
+}
+
+/// Status and code of a refusal.
+pub(super) type Refusal = (u16, &'static str);
+
 #[derive(Debug, Default)]
-struct Stream {
+pub(super) struct Stream {
     shards: Vec<Shard>,
     faults: BTreeMap<&'static str, VecDeque<Fault>>,
     /// A fault of every call until it is taken away.
@@ -64,6 +78,8 @@ struct Stream {
     sequence: u64,
     tells_children: bool,
     behind_ms: u64,
+    /// How often the consumer of fan-out was asked for since it was registered.
+    consumer: Option<u32>,
 }
 
 /// A running double with one stream; it ends with this.
@@ -189,8 +205,11 @@ impl Stream {
         self.shards.iter_mut().find(|shard| shard.id == id).expect("the test has made the shard")
     }
 
-    fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, (u16, &'static str)> {
+    fn answer(&mut self, operation: &str, request: &Value) -> Result<Value, Refusal> {
         match operation {
+            "DescribeStreamSummary" => Ok(push::summary()),
+            "DescribeStreamConsumer" => push::consumer(&mut self.consumer),
+            "RegisterStreamConsumer" => Ok(push::registered(&mut self.consumer)),
             "ListShards" => Ok(self.list(request)),
             "GetShardIterator" => self.iterator(request),
             "GetRecords" => self.records(request),
@@ -217,30 +236,48 @@ impl Stream {
         json!({"Shards": page.collect::<Vec<_>>(), "NextToken": (next < listed.len()).then(|| next.to_string())})
     }
 
-    fn iterator(&mut self, request: &Value) -> Result<Value, (u16, &'static str)> {
-        let id = text(request, "ShardId").to_owned();
-        let shard = self.shards.iter().find(|shard| shard.id == id && shard.is_listed);
-        let shard = shard.ok_or((400, "ResourceNotFoundException"))?;
-        let number = |text: &str| text.get(text.len().saturating_sub(18)..).and_then(|text| text.parse::<u64>().ok());
-        let wanted = number(text(request, "StartingSequenceNumber"));
-        let index = match (text(request, "ShardIteratorType"), wanted) {
-            ("TRIM_HORIZON", _) => 0,
-            ("LATEST", _) => shard.records.len(),
-            // Of times there is only one here: before everything.
-            ("AT_TIMESTAMP", _) => 0,
-            ("AT_SEQUENCE_NUMBER", Some(wanted)) if wanted <= self.sequence => {
-                shard.records.partition_point(|(number, _)| *number < wanted)
-            }
-            _ => return Err((400, "InvalidArgumentException")),
-        };
+    fn iterator(&self, request: &Value) -> Result<Value, Refusal> {
+        let id = text(request, "ShardId");
+        let (kind, number) = (text(request, "ShardIteratorType"), text(request, "StartingSequenceNumber"));
+        let index = self.index(id, kind, number)?;
         Ok(json!({"ShardIterator": format!("{id} {index}")}))
     }
 
-    fn records(&mut self, request: &Value) -> Result<Value, (u16, &'static str)> {
+    /// Where a reader begins that asks like this.
+    pub(super) fn index(&self, id: &str, kind: &str, number: &str) -> Result<usize, Refusal> {
+        let shard = self.shards.iter().find(|shard| shard.id == id && shard.is_listed);
+        let shard = shard.ok_or((400, "ResourceNotFoundException"))?;
+        let wanted = number.get(number.len().saturating_sub(18)..).and_then(|digits| digits.parse::<u64>().ok());
+        match (kind, wanted) {
+            // Of times there is only one here: before everything.
+            ("TRIM_HORIZON" | "AT_TIMESTAMP", _) => Ok(0),
+            ("LATEST", _) => Ok(shard.records.len()),
+            ("AT_SEQUENCE_NUMBER", Some(wanted)) if wanted <= self.sequence => {
+                Ok(shard.records.partition_point(|(number, _)| *number < wanted))
+            }
+            ("AFTER_SEQUENCE_NUMBER", Some(wanted)) if wanted <= self.sequence => {
+                Ok(shard.records.partition_point(|(number, _)| *number <= wanted))
+            }
+            _ => Err((400, "InvalidArgumentException")),
+        }
+    }
+
+    fn records(&self, request: &Value) -> Result<Value, Refusal> {
         let (id, index) = text(request, "ShardIterator").split_once(' ').ok_or((400, "InvalidArgumentException"))?;
+        let given = self.given(id, index.parse().map_err(|_| (400, "InvalidArgumentException"))?)?;
+        Ok(json!({
+            "Records": given.records,
+            "NextShardIterator": (!given.is_over).then(|| format!("{id} {}", given.next)),
+            "MillisBehindLatest": given.behind_ms,
+            "ChildShards": given.children,
+        }))
+    }
+
+    /// What a shard gives from there on.
+    pub(super) fn given(&self, id: &str, index: usize) -> Result<Given, Refusal> {
         let shard = self.shards.iter().find(|shard| shard.id == id).ok_or((400, "ResourceNotFoundException"))?;
-        let index = index.parse::<usize>().map_err(|_| (400, "InvalidArgumentException"))?.max(shard.trimmed);
-        let given = shard.records.iter().skip(index).take(RECORDS_MAX).map(|(number, data)| {
+        let index = index.max(shard.trimmed);
+        let records = shard.records.iter().skip(index).take(RECORDS_MAX).map(|(number, data)| {
             json!({
                 "SequenceNumber": sequence(*number),
                 "ApproximateArrivalTimestamp": 1_795_318_114.5,
@@ -248,32 +285,37 @@ impl Stream {
                 "PartitionKey": "key",
             })
         });
-        let given: Vec<Value> = given.collect();
-        let next = index + given.len();
+        let records: Vec<Value> = records.collect();
+        let next = index + records.len();
         let is_over = shard.is_closed && next >= shard.records.len();
         let children = self.shards.iter().filter(|child| child.parents.iter().any(|parent| parent == id));
         let children = children
             .map(|child| json!({"ShardId": child.id, "ParentShards": child.parents, "HashKeyRange": keys(child)}));
         let children = (is_over && self.tells_children).then(|| children.collect::<Vec<_>>());
-        let left = shard.records.len() > next;
-        Ok(json!({
-            "Records": given,
-            "NextShardIterator": (!is_over).then(|| format!("{id} {next}")),
-            "MillisBehindLatest": if left { self.behind_ms.max(1) } else { self.behind_ms },
-            "ChildShards": children,
-        }))
+        let behind_ms = if shard.records.len() > next { self.behind_ms.max(1) } else { self.behind_ms };
+        Ok(Given { records, next, is_over, children, behind_ms })
+    }
+
+    /// What goes wrong with the next call of an operation, if anything does.
+    pub(super) fn fault(&mut self, operation: &str) -> Option<Fault> {
+        self.always.or_else(|| self.faults.get_mut(operation)?.pop_front())
     }
 }
 
-async fn answer(State(stream): State<Arc<Mutex<Stream>>>, headers: HeaderMap, body: Bytes) -> Response {
+async fn answer(State(shared): State<Arc<Mutex<Stream>>>, headers: HeaderMap, body: Bytes) -> Response {
     let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
     let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
     let request = serde_json::from_slice(&body).unwrap_or_default();
-    let mut stream = stream.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut stream = shared.lock().unwrap_or_else(PoisonError::into_inner);
     stream.calls.push(operation.clone());
-    let fault = stream.always.or_else(|| stream.faults.get_mut(operation.as_str())?.pop_front());
-    let answered = stream.answer(&operation, &request);
-    match (fault, answered) {
+    let fault = stream.fault(&operation);
+    if operation == "SubscribeToShard" && fault.is_none() {
+        return match push::begin(&stream, &request) {
+            Ok(subscription) => push::pushed(Arc::clone(&shared), subscription).into_response(),
+            Err((status, code)) => error(status, code),
+        };
+    }
+    match (fault, stream.answer(&operation, &request)) {
         (None, Ok(answer)) => body_of(answer.to_string().into()),
         (Some(Fault::NoIterator), Ok(mut answer)) => {
             answer["NextShardIterator"] = Value::Null;
@@ -304,6 +346,6 @@ fn keys(shard: &Shard) -> Value {
     json!({"StartingHashKey": shard.keys.0.to_string(), "EndingHashKey": shard.keys.1.to_string()})
 }
 
-fn text<'a>(request: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(request: &'a Value, key: &str) -> &'a str {
     request.get(key).and_then(Value::as_str).unwrap_or_default()
 }

@@ -2,4 +2,5 @@
 
 pub mod aggregate;
 pub mod fake;
+mod push;
 pub mod reading;
