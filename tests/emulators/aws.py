@@ -7,6 +7,7 @@ outlives the test that started it. What is put right, and why, stands at each fu
 """
 
 import base64
+import copy
 import json
 import sys
 import threading
@@ -15,6 +16,7 @@ from urllib.parse import unquote
 
 from moto.bedrock.models import ModelCustomizationJob
 from moto.bedrock.responses import BedrockResponse
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 from moto.ec2.exceptions import EC2ClientError
@@ -137,31 +139,49 @@ def mend_events():
 
 def mend_dynamodb():
     """One call after the other: moto's threads see each other's half-done writes, and a transaction that fails puts the
-    whole table back as it was before, with what others wrote meanwhile. And quicker queries: it sorts the whole table
-    for each, although it sorts what it found again."""
+    whole table back as it was before, with what others wrote meanwhile. And quicker: it sorts the whole table for each
+    query, not only the partition that is asked for, and copies it for each transaction."""
     lock = threading.RLock()
     call_action = DynamoHandler.call_action
     sorted_items = Table.all_items
     query = Table.query
+    transact_write_items = DynamoDBBackend.transact_write_items
 
     def call(handler):
         with lock:
             return call_action(handler)
 
-    def unsorted_items(table):
-        if table.range_key_attr:
-            return [item for items in table.items.values() for item in items.values()]
-        return list(table.items.values())
-
-    def query_unsorted(table, *arguments, **named):
-        Table.all_items = unsorted_items
+    def query_partition(table, hash_key, *arguments, **named):
+        index_name = arguments[6] if len(arguments) > 6 else named.get("index_name")
+        is_global = any(index.name == index_name for index in table.global_indexes or [])
+        if hash_key is None or is_global or not table.range_key_attr:
+            return query(table, hash_key, *arguments, **named)
+        Table.all_items = lambda table: list(table.items.get(hash_key, {}).values())
         try:
-            return query(table, *arguments, **named)
+            return query(table, hash_key, *arguments, **named)
         finally:
             Table.all_items = sorted_items
 
+    def snapshot(table, _memo):
+        twin = copy.copy(table)
+        nested = bool(table.range_key_attr)
+        twin.items = type(table.items)(table.items.default_factory)
+        twin.items.update({key: dict(value) if nested else value for key, value in table.items.items()})
+        return twin
+
+    def transact(backend, items):
+        # To be able to undo a transaction moto copies the whole table. Only updates change items in place.
+        if any("Update" in item for item in items):
+            return transact_write_items(backend, items)
+        Table.__deepcopy__ = snapshot
+        try:
+            return transact_write_items(backend, items)
+        finally:
+            del Table.__deepcopy__
+
     DynamoHandler.call_action = call
-    Table.query = query_unsorted
+    DynamoDBBackend.transact_write_items = transact
+    Table.query = query_partition
 
 
 def main():

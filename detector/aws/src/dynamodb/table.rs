@@ -35,6 +35,8 @@ const BATCH_READS_MAX: usize = 100;
 const BATCH_WRITES_MAX: usize = 25;
 /// Items evaluated for one page of a query.
 const PAGE_ITEMS_MAX: usize = 1_000;
+/// Items evaluated for one page of a query with a filter, at least.
+const FILTERED_ITEMS_MIN: usize = 20;
 /// How often one piece of work is tried, the SDK's own retries not counted.
 const TRIES_MAX: u32 = 5;
 /// How often work is tried against others that write the same items.
@@ -318,6 +320,9 @@ impl Table {
         if query.filter.parts.is_empty() {
             call.limit(i32::try_from(query.limit.min(PAGE_ITEMS_MAX)).unwrap_or(i32::MAX))
         } else {
+            // What the filter drops counts as well.
+            let page = query.limit.saturating_mul(2).clamp(FILTERED_ITEMS_MIN, PAGE_ITEMS_MAX);
+            call = call.limit(i32::try_from(page).unwrap_or(i32::MAX));
             let names = call.get_expression_attribute_names().clone().into_iter().flatten();
             let names = names.chain(query.filter.names.clone()).collect();
             let values = call.get_expression_attribute_values().clone().into_iter().flatten();

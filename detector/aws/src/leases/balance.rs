@@ -17,6 +17,9 @@ pub(super) enum Standing {
     Expired,
     /// The same, for so long that somebody must take it, whoever it is.
     Forsaken,
+    /// Its holder lives, and has not had it for long: it may not work on it yet, and moving it again would make it wait
+    /// again.
+    New,
     /// Its holder lives.
     Live,
     /// The table says that this worker holds it, but the worker knows of nothing: an answer was lost, or it paused.
@@ -51,7 +54,7 @@ pub(super) fn takes(
 ) -> Vec<(String, Why)> {
     let mut loads: BTreeMap<&str, usize> = BTreeMap::new();
     for (row, standing) in candidates {
-        if let (Standing::Live, Some(owner)) = (standing, &row.owner) {
+        if let (Standing::Live | Standing::New, Some(owner)) = (standing, &row.owner) {
             let load = loads.entry(owner).or_default();
             *load = load.saturating_add(1);
         }
@@ -96,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_worker_takes_its_share() {
-        use Standing::{Expired, Forsaken, Free, Live, Mine};
+        use Standing::{Expired, Forsaken, Free, Live, Mine, New};
         // The standing of each lease with its owner, how many this worker holds, and how many it takes for which reason.
         type Case = (&'static [(Standing, &'static str)], usize, (usize, usize));
         let cases: &[Case] = &[
@@ -110,6 +113,8 @@ mod tests {
             (&[(Live, "b"), (Live, "b")], 0, (0, 1)),
             (&[(Live, "b"), (Live, "b"), (Live, "b")], 1, (0, 1)),
             (&[(Live, "b"), (Live, "b")], 1, (0, 0)),
+            (&[(New, "b"), (New, "b")], 0, (0, 0)),
+            (&[(New, "b"), (Live, "b")], 0, (0, 1)),
             (&[(Live, "b"), (Live, "b"), (Live, "b"), (Free, "")], 0, (1, 0)),
             (&[(Live, "b")], 0, (0, 0)),
             (&[(Mine, "a"), (Live, "b"), (Live, "b"), (Live, "b")], 0, (0, 1)),

@@ -8,7 +8,7 @@
 //! worker that lives waits a failover time before it is used. Every write is conditional on the counter, which grows
 //! with each; so of all who want to write one row one does, and a write that arrives late does nothing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
     balance::{Standing, Why, takes, workable},
@@ -27,6 +27,8 @@ const RENEWALS: u64 = 3;
 const FORSAKEN: u64 = 3;
 /// Failover times between two leases taken from workers that live.
 const STEAL_EVERY: u64 = 2;
+/// Failover times for which a worker has a lease before it is taken from it.
+const SETTLED: u64 = 3;
 /// Failover times between two looks at the stream's shards.
 const SHARDS_EVERY: u64 = 6;
 /// Failover times for which an ended shard's row stays after its children have begun.
@@ -172,10 +174,15 @@ struct Held {
     is_released: bool,
 }
 
+/// A shard that was read to its end.
 #[derive(Debug, Clone)]
 struct Ending {
     children: Vec<ShardInfo>,
     made: usize,
+    /// The other parents of its children. Each must have a row before the children get theirs, or these would not wait
+    /// for it; unless the stream no longer has it, which a list of shards asked for since then says.
+    parents: Vec<String>,
+    since: Millis,
 }
 
 /// When a row of somebody else was last seen to change.
@@ -183,6 +190,8 @@ struct Ending {
 struct Seen {
     counter: u64,
     changed_at: Millis,
+    owner: Option<String>,
+    owned_since: Millis,
     /// Since when it could be removed.
     removable_since: Option<Millis>,
 }
@@ -202,6 +211,7 @@ enum About {
 #[derive(Debug, Clone)]
 enum Step {
     Confirm,
+    SeeParent(String),
     MakeChild,
     Write(Change),
 }
@@ -219,6 +229,9 @@ pub struct Worker {
     random: fastrand::Rng,
     held: BTreeMap<String, Held>,
     seen: BTreeMap<String, Seen>,
+    /// Leases that were worked on until they expired. As long as the table says that they are this worker's, nobody else
+    /// has had them since.
+    expired: BTreeSet<String>,
     /// The table as last seen; `None` before the first look.
     rows: Option<Vec<Row>>,
     pending: BTreeMap<u64, Pending>,
@@ -233,6 +246,8 @@ pub struct Worker {
     shards_at: Option<Millis>,
     steal_at: Millis,
     holes: Holes,
+    /// The shards as last listed, and when that list was asked for.
+    listed: (Vec<String>, Option<Millis>),
     is_draining: bool,
     events: Vec<Event>,
 }
@@ -246,6 +261,7 @@ impl Worker {
             random: fastrand::Rng::with_seed(seed),
             held: BTreeMap::new(),
             seen: BTreeMap::new(),
+            expired: BTreeSet::new(),
             rows: None,
             pending: BTreeMap::new(),
             next_id: 0,
@@ -258,6 +274,7 @@ impl Worker {
             shards_at: Some(now),
             steal_at: now,
             holes: Holes::default(),
+            listed: (Vec::new(), None),
             is_draining: false,
             events: Vec::new(),
         }
@@ -309,8 +326,14 @@ impl Worker {
         if !self.is_held(shard, epoch, now) {
             return false;
         }
-        if let Some(held) = self.held.get_mut(shard) {
-            held.ending = Some(Ending { children, made: 0 });
+        let parents = children.iter().flat_map(|child| child.parents.iter().filter(|parent| *parent != shard));
+        let parents: BTreeSet<String> = parents.cloned().collect();
+        if let Some(held) = self.held.get_mut(shard).filter(|held| held.ending.is_none()) {
+            let parents: Vec<String> = parents.into_iter().collect();
+            if !parents.is_empty() {
+                self.shards_at = self.shards_at.map(|_| now);
+            }
+            held.ending = Some(Ending { children, made: 0, parents, since: now });
         }
         true
     }
@@ -345,7 +368,9 @@ impl Worker {
     }
 
     fn next_step_at(&self, held: &Held) -> Millis {
-        let step = if held.is_released || held.ending.is_some() {
+        let waits_for_list = held.ending.as_ref().is_some_and(|ending| !ending.knows_parents(self.listed.1));
+        let is_waiting = matches!(held.stage, Stage::Waiting { .. });
+        let step = if !is_waiting && (held.is_released || (held.ending.is_some() && !waits_for_list)) {
             0
         } else {
             match held.stage {
@@ -409,6 +434,7 @@ impl Worker {
             let (step, not_after) = (held.step(now), held.valid_until);
             let (epoch, counter) = (held.epoch, held.counter);
             let ask = match (&step, &held.ending) {
+                (Step::SeeParent(parent), _) => Ask::Read(parent.clone()),
                 (Step::MakeChild, Some(ending)) => match ending.children.get(ending.made) {
                     Some(child) => Ask::Create(Row::new(child, Checkpoint::TrimHorizon, counter)),
                     None => Ask::Read(shard.clone()),
@@ -426,7 +452,7 @@ impl Worker {
         let Some(Pending { sent, about }) = self.pending.remove(&id) else { return };
         match about {
             About::Scan => self.scanned(answer, now),
-            About::Shards => self.listed(answer, now),
+            About::Shards => self.took_list(answer, (sent, now)),
             About::Take { row, why } => self.took(row, why, &answer, (sent, now)),
             About::Held { shard, epoch, step } => {
                 if self.held.get(&shard).is_some_and(|held| held.epoch == epoch) {
@@ -490,11 +516,22 @@ impl Worker {
                 self.written(shard, change);
             }
             (Step::Write(_), Answer::Refused(row)) => self.refused(shard, row),
+            (Step::SeeParent(parent), Answer::Row(row)) => {
+                if row.is_some() || !self.listed.0.contains(parent) {
+                    let ending = held.ending.as_mut();
+                    ending.into_iter().for_each(|ending| ending.parents.retain(|known| known != parent));
+                } else {
+                    // Somebody makes its row.
+                    held.not_before = now.saturating_add(settings.renew_every()).min(held.renew_at);
+                }
+            }
             (Step::MakeChild, Answer::Done | Answer::Refused(_)) => {
                 if let Some(ending) = &mut held.ending {
                     ending.made = ending.made.saturating_add(1);
                 }
             }
+            // It is about to be given back.
+            (Step::Confirm, _) if held.is_released => {}
             (Step::Confirm, Answer::Row(Some(row))) if row.owner.as_deref() == Some(settings.worker.as_str()) => {
                 held.counter = row.counter;
                 held.checkpoint = row.checkpoint.clone();
@@ -560,9 +597,13 @@ impl Worker {
 
     fn expire(&mut self, now: Millis) {
         let expired = self.held.iter().filter(|(_, held)| held.valid_until <= now);
-        let expired: Vec<String> = expired.map(|(shard, _)| shard.clone()).collect();
-        for shard in expired {
+        let expired: Vec<(String, bool)> =
+            expired.map(|(shard, held)| (shard.clone(), held.stage == Stage::Working)).collect();
+        for (shard, was_working) in expired {
             self.lose(&shard);
+            if was_working {
+                self.expired.insert(shard);
+            }
         }
     }
 
@@ -574,10 +615,18 @@ impl Worker {
         let Answer::Rows(rows) = answer else { return };
         self.seen.retain(|shard, _| rows.iter().any(|row| row.shard == *shard));
         for row in &rows {
-            let new = Seen { counter: row.counter, changed_at: now, removable_since: None };
-            let seen = self.seen.entry(row.shard.clone()).or_insert_with(|| new.clone());
+            let seen = self.seen.entry(row.shard.clone()).or_insert_with(|| Seen {
+                counter: row.counter,
+                changed_at: now,
+                owner: row.owner.clone(),
+                owned_since: now,
+                removable_since: None,
+            });
             if seen.counter != row.counter {
-                *seen = new;
+                (seen.counter, seen.changed_at, seen.removable_since) = (row.counter, now, None);
+            }
+            if seen.owner != row.owner {
+                (seen.owner, seen.owned_since) = (row.owner.clone(), now);
             }
         }
         self.clean(&rows, now);
@@ -597,12 +646,15 @@ impl Worker {
         let unknown = workable(rows).filter(|row| !self.held.contains_key(&row.shard) && !is_taken(row));
         let candidates: Vec<(&Row, Standing)> = unknown
             .map(|row| {
-                let silent = self.seen.get(&row.shard).map_or(0, |seen| now.saturating_sub(seen.changed_at));
+                let seen = self.seen.get(&row.shard);
+                let silent = seen.map_or(0, |seen| now.saturating_sub(seen.changed_at));
+                let owned = seen.map_or(0, |seen| now.saturating_sub(seen.owned_since));
                 let standing = match &row.owner {
                     None => Standing::Free,
                     Some(owner) if *owner == self.settings.worker => Standing::Mine,
                     Some(_) if silent >= failover.saturating_mul(FORSAKEN) => Standing::Forsaken,
                     Some(_) if silent >= failover => Standing::Expired,
+                    Some(_) if owned < failover.saturating_mul(SETTLED) => Standing::New,
                     Some(_) => Standing::Live,
                 };
                 (row, standing)
@@ -614,6 +666,9 @@ impl Worker {
         let takes = takes(&candidates, kept.saturating_add(taking), may_steal, &mut self.random);
         for (shard, why) in takes {
             let Some((row, standing)) = candidates.iter().find(|(row, _)| row.shard == shard) else { continue };
+            // After one try it is not known any more who wrote last.
+            let was_mine = self.expired.remove(&shard) && *standing == Standing::Mine;
+            let why = if was_mine { Why::Idle } else { why };
             if *standing == Standing::Live {
                 self.steal_at = now.saturating_add(failover.saturating_mul(STEAL_EVERY));
             }
@@ -641,13 +696,18 @@ impl Worker {
         }
     }
 
-    fn listed(&mut self, answer: Answer, now: Millis) {
+    fn took_list(&mut self, answer: Answer, (sent, now): (Millis, Millis)) {
         let failover = self.settings.failover();
         self.shards_at = Some(now.saturating_add(failover.saturating_mul(SHARDS_EVERY)));
         let (Answer::Shards(shards), Some(rows)) = (answer, &self.rows) else {
-            self.shards_at = Some(now.saturating_add(failover));
+            self.shards_at = Some(now.saturating_add(self.settings.renew_every()));
             return;
         };
+        self.listed = (shards.iter().map(|shard| shard.id.clone()).collect(), Some(sent));
+        let mut endings = self.held.values().filter_map(|held| held.ending.as_ref());
+        if endings.any(|ending| !ending.knows_parents(Some(sent))) {
+            self.shards_at = Some(now);
+        }
         let missing = self.holes.missing(&shards, rows, &self.settings.first);
         if self.creations.is_empty() {
             self.creations.extend(missing);
@@ -655,13 +715,22 @@ impl Worker {
     }
 }
 
+impl Ending {
+    /// Whether a list of shards asked for at this time says which other parents there are.
+    fn knows_parents(&self, listed: Option<Millis>) -> bool {
+        self.parents.is_empty() || listed.is_some_and(|listed| listed >= self.since)
+    }
+}
+
 impl Held {
     /// What is to be done about it now.
     fn step(&self, now: Millis) -> Step {
-        if self.is_released {
+        // A lease whose former holder may still believe to hold it is not given back before: it would be taken at once.
+        let is_waiting = matches!(self.stage, Stage::Waiting { until } if now < until);
+        if self.is_released && !is_waiting {
             return Step::Write(Change::Release);
         }
-        if now >= self.renew_at && self.wanted.is_none() {
+        if is_waiting || (now >= self.renew_at && self.wanted.is_none()) {
             return Step::Write(Change::Renew);
         }
         if let Stage::Waiting { .. } = self.stage {
@@ -670,10 +739,11 @@ impl Held {
         if let Some(wanted) = &self.wanted {
             return Step::Write(Change::Checkpoint(wanted.clone()));
         }
-        match &self.ending {
-            Some(ending) if ending.made < ending.children.len() => Step::MakeChild,
-            Some(ending) => Step::Write(Change::End(ending.children.iter().map(|child| child.id.clone()).collect())),
-            None => Step::Write(Change::Renew),
+        let Some(ending) = &self.ending else { return Step::Write(Change::Renew) };
+        match ending.parents.first() {
+            Some(parent) => Step::SeeParent(parent.clone()),
+            None if ending.made < ending.children.len() => Step::MakeChild,
+            None => Step::Write(Change::End(ending.children.iter().map(|child| child.id.clone()).collect())),
         }
     }
 }

@@ -163,6 +163,7 @@ impl Change {
             Self::End(children) => {
                 row.checkpoint = Checkpoint::ShardEnd;
                 row.children.clone_from(children);
+                row.switches = 0;
                 row.owner = None;
             }
             Self::Release => row.owner = None,
