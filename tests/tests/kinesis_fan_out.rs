@@ -3,6 +3,8 @@
 //!
 //! Against kinesis-local, which never ends the subscription to a closed shard, and against the double, which does.
 
+#![expect(clippy::unwrap_used, reason = "all of it is a test")]
+
 use aws_sdk_kinesis::{Client, primitives::Blob};
 use bedrock_watch_service::config::aws::{KinesisMode, KinesisSource};
 use bedrock_watch_tests::{

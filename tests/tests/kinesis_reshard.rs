@@ -1,6 +1,8 @@
 //! Splits and merges while records flow, against kinesalite: every record is read once, and those of a partition key in
 //! the order in which they were written.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is a test")]
+
 use std::collections::BTreeMap;
 
 use aws_sdk_kinesis::{

@@ -318,7 +318,9 @@ async fn answer(State(shared): State<Arc<Mutex<Stream>>>, headers: HeaderMap, bo
     match (fault, stream.answer(&operation, &request)) {
         (None, Ok(answer)) => body_of(answer.to_string().into()),
         (Some(Fault::NoIterator), Ok(mut answer)) => {
-            answer["NextShardIterator"] = Value::Null;
+            if let Some(next) = answer.get_mut("NextShardIterator") {
+                *next = Value::Null;
+            }
             body_of(answer.to_string().into())
         }
         (Some(Fault::Garbage), _) => body_of("<html>Bad Gateway</html>".into()),

@@ -44,9 +44,7 @@ pub(super) fn summary() -> Value {
 pub(super) fn consumer(asked: &mut Option<u32>) -> Result<Value, Refusal> {
     let count = asked.as_mut().ok_or((400, "ResourceNotFoundException"))?;
     *count += 1;
-    let mut consumer = described(if *count > 1 { "ACTIVE" } else { "CREATING" });
-    consumer["StreamARN"] = STREAM_ARN.into();
-    Ok(json!({"ConsumerDescription": consumer}))
+    Ok(json!({"ConsumerDescription": described(if *count > 1 { "ACTIVE" } else { "CREATING" })}))
 }
 
 /// The consumer, new.
@@ -58,7 +56,7 @@ pub(super) fn registered(asked: &mut Option<u32>) -> Value {
 fn described(status: &str) -> Value {
     json!({
         "ConsumerName": "w", "ConsumerARN": format!("{STREAM_ARN}/consumer/w:1"), "ConsumerStatus": status,
-        "ConsumerCreationTimestamp": 1_795_318_114.0,
+        "ConsumerCreationTimestamp": 1_795_318_114.0, "StreamARN": STREAM_ARN,
     })
 }
 

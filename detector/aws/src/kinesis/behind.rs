@@ -72,7 +72,7 @@ impl Behind {
 
 fn is_growing(spans: &VecDeque<(Instant, Duration)>) -> bool {
     let lags = || spans.iter().map(|(_, lag)| *lag);
-    let (Some(first), Some(last)) = (lags().next(), lags().last()) else { return false };
+    let (Some(first), Some(last)) = (lags().next(), lags().next_back()) else { return false };
     spans.len() > SPANS && lags().is_sorted_by(|one, next| one < next) && last >= first.saturating_add(GROWTH_MIN)
 }
 
