@@ -1,4 +1,4 @@
-//! Two and three workers, real programs over kinesalite and moto, one of which is killed, frozen beyond its lease or
+//! Two and three workers, real programs over kinesalite, dynalite and moto (S3), one of which is killed, frozen beyond its lease or
 //! told to end, in the middle of bursts: every alert is told, none as new twice, and the shards end up spread evenly.
 //!
 //! `BEDROCK_WATCH_SEED` repeats one run, `BEDROCK_WATCH_ROUNDS` sets how often each thing happens (20).
@@ -152,12 +152,16 @@ struct Place {
     engine: Engine,
     made: u32,
     hired: u32,
-    _emulators: [Emulator; 2],
+    _emulators: [Emulator; 3],
 }
 
 impl Place {
     async fn new() -> Self {
-        let (store, streams) = (emulators::aws(SCRATCH).await.unwrap(), emulators::kinesalite(SCRATCH).await.unwrap());
+        let (memory, table, streams) = (
+            emulators::aws(SCRATCH).await.unwrap(),
+            emulators::dynalite(SCRATCH).await.unwrap(),
+            emulators::kinesalite(SCRATCH).await.unwrap(),
+        );
         let kinesis = aws_sdk_kinesis::Client::new(streams.aws().await.own());
         for (stream, shards) in [(ACTIVITY, SHARDS), (STATE, 1)] {
             kinesis.create_stream().stream_name(stream).shard_count(shards).send().await.unwrap();
@@ -170,7 +174,7 @@ impl Place {
                 every.tick().await;
             }
         }
-        let aws = store.aws().await;
+        let (aws, tables) = (memory.aws().await, table.aws().await);
         let s3 = aws_sdk_s3::config::Builder::from(aws.own()).force_path_style(true).build();
         let region = aws_sdk_s3::types::BucketLocationConstraint::from(REGION);
         let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(region).build();
@@ -181,20 +185,21 @@ impl Place {
             snapshot_bucket: BUCKET.to_owned(),
             snapshot_prefix: String::new(),
         };
-        let mut environment = store.environment().to_vec();
+        let mut environment = memory.environment().to_vec();
         environment.push(("AWS_ENDPOINT_URL_KINESIS", streams.url.clone()));
+        environment.push(("AWS_ENDPOINT_URL_DYNAMODB", table.url.clone()));
         let rules = compiled(&rule_pack().unwrap()).unwrap();
         Self {
             receiver: Receiver::start(answer).await.unwrap(),
             kinesis,
-            dynamodb: aws_sdk_dynamodb::Client::new(aws.own()),
+            dynamodb: aws_sdk_dynamodb::Client::new(tables.own()),
             environment,
-            store: DynamoStore::open(aws.own(), &shared).await.unwrap(),
+            store: DynamoStore::open(tables.own(), &shared).await.unwrap(),
             folder: tempfile::tempdir().unwrap(),
             engine: Engine::new(Arc::clone(&rules), Settings::standard()),
             made: 0,
             hired: 0,
-            _emulators: [store, streams],
+            _emulators: [memory, table, streams],
         }
     }
 
