@@ -1,4 +1,4 @@
-//! Two and three workers, real programs over kinesalite and moto, one of which is killed, frozen beyond its lease or
+//! Two and three workers, real programs over kinesalite, dynalite and moto (S3), one of which is killed, frozen beyond its lease or
 //! told to end, in the middle of bursts: every alert is told, none as new twice, and the shards end up spread evenly.
 //!
 //! `BEDROCK_WATCH_SEED` repeats one run, `BEDROCK_WATCH_ROUNDS` sets how often each thing happens (20).
@@ -18,7 +18,9 @@ use std::{
 };
 
 use aws_sdk_kinesis::{primitives::Blob, types::PutRecordsRequestEntry};
+use bedrock_watch_aws::dynamodb::DynamoStore;
 use bedrock_watch_engine::{Engine, Second, Settings};
+use bedrock_watch_service::{config::aws::DynamoDbStore, store::Store as _};
 use bedrock_watch_tests::{
     emulators::{self, Emulator, REGION},
     program::{DEADLINE, Daemon},
@@ -37,6 +39,7 @@ const CALL: &str = include_str!("../../rules/events/bedrock/InvokeModel.json");
 const ACTIVITY: &str = "activity";
 const STATE: &str = "state";
 const LEASES: &str = "leases";
+const TABLE: &str = "watch";
 const BUCKET: &str = "memory";
 const SHARDS: i32 = 4;
 /// Accounts in which there is a burst in every round; their shards are all of them.
@@ -67,7 +70,7 @@ fn config(receiver: &Receiver) -> String {
         mode = "off"
         [store]
         kind = "dynamodb"
-        table = "watch"
+        table = "{TABLE}"
         snapshot_bucket = "{BUCKET}"
         snapshot_interval_s = 1
         [leases]
@@ -144,16 +147,21 @@ struct Place {
     dynamodb: aws_sdk_dynamodb::Client,
     environment: Vec<(&'static str, String)>,
     folder: tempfile::TempDir,
+    store: DynamoStore,
     /// What one engine says that hears everything.
     engine: Engine,
     made: u32,
     hired: u32,
-    _emulators: [Emulator; 2],
+    _emulators: [Emulator; 3],
 }
 
 impl Place {
     async fn new() -> Self {
-        let (store, streams) = (emulators::aws(SCRATCH).await.unwrap(), emulators::kinesalite(SCRATCH).await.unwrap());
+        let (memory, table, streams) = (
+            emulators::aws(SCRATCH).await.unwrap(),
+            emulators::dynalite(SCRATCH).await.unwrap(),
+            emulators::kinesalite(SCRATCH).await.unwrap(),
+        );
         let kinesis = aws_sdk_kinesis::Client::new(streams.aws().await.own());
         for (stream, shards) in [(ACTIVITY, SHARDS), (STATE, 1)] {
             kinesis.create_stream().stream_name(stream).shard_count(shards).send().await.unwrap();
@@ -166,25 +174,32 @@ impl Place {
                 every.tick().await;
             }
         }
-        let aws = store.aws().await;
+        let (aws, tables) = (memory.aws().await, table.aws().await);
         let s3 = aws_sdk_s3::config::Builder::from(aws.own()).force_path_style(true).build();
         let region = aws_sdk_s3::types::BucketLocationConstraint::from(REGION);
         let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(region).build();
         let s3 = aws_sdk_s3::Client::from_conf(s3);
         s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await.unwrap();
-        let mut environment = store.environment().to_vec();
+        let shared = DynamoDbStore {
+            table: TABLE.to_owned(),
+            snapshot_bucket: BUCKET.to_owned(),
+            snapshot_prefix: String::new(),
+        };
+        let mut environment = memory.environment().to_vec();
         environment.push(("AWS_ENDPOINT_URL_KINESIS", streams.url.clone()));
+        environment.push(("AWS_ENDPOINT_URL_DYNAMODB", table.url.clone()));
         let rules = compiled(&rule_pack().unwrap()).unwrap();
         Self {
             receiver: Receiver::start(answer).await.unwrap(),
             kinesis,
-            dynamodb: aws_sdk_dynamodb::Client::new(aws.own()),
+            dynamodb: aws_sdk_dynamodb::Client::new(tables.own()),
             environment,
+            store: DynamoStore::open(tables.own(), &shared).await.unwrap(),
             folder: tempfile::tempdir().unwrap(),
             engine: Engine::new(Arc::clone(&rules), Settings::standard()),
             made: 0,
             hired: 0,
-            _emulators: [store, streams],
+            _emulators: [memory, table, streams],
         }
     }
 
@@ -256,6 +271,20 @@ impl Place {
         self.engine.alerts().into_iter().map(|alert| alert.id).collect()
     }
 
+    /// Waits until every alert is in the store, which is where a worker's work ends and its sinks' begins.
+    async fn wait_until_stored(&self) {
+        let mut missing = self.expected();
+        let (began, mut every) = (Instant::now(), tokio::time::interval(Duration::from_millis(50)));
+        while let Some(id) = missing.first() {
+            assert!(began.elapsed() < DEADLINE, "not stored after {DEADLINE:?}: {missing:?}");
+            if self.store.alert(id).await.unwrap().is_some() {
+                missing.pop_first();
+            } else {
+                every.tick().await;
+            }
+        }
+    }
+
     /// Waits until everybody has heard of every alert.
     async fn wait_until_told(&self) {
         let expected = self.expected();
@@ -324,14 +353,15 @@ enum Blow {
     Drained,
 }
 
-/// One round: a part of everything, the blow, the rest. Returns how long it took until all of it was told.
+/// One round: a part of everything, the blow, the rest. Returns how long it took until all of it was found, and until
+/// all of it was told.
 async fn round(
     place: &mut Place,
     workers: &mut Vec<Worker>,
     number: usize,
     blow: Blow,
     random: &mut StdRng,
-) -> Duration {
+) -> (Duration, Duration) {
     let owners = place.owners().await;
     let busy: Vec<usize> = (0..workers.len()).filter(|place| owners.contains_key(&workers[*place].name)).collect();
     let victim = busy.choose(random).copied().unwrap_or(0);
@@ -349,8 +379,11 @@ async fn round(
     for part in rest {
         place.happen(number, part).await;
     }
+    let put = began.elapsed();
+    place.wait_until_stored().await;
+    let stored = began.elapsed();
     place.wait_until_told().await;
-    let took = began.elapsed();
+    let told = began.elapsed();
     if blow == Blow::Frozen {
         workers[victim].daemon.thaw();
     } else {
@@ -359,8 +392,9 @@ async fn round(
         assert_eq!(status.code(), (blow == Blow::Drained).then_some(0), "{} {blow:?}", gone.name);
         workers.push(place.hire());
     }
-    println!("  round {number}: {blow:?}, told after {} ms", took.as_millis());
-    took
+    let millis = [put, stored, told].map(|time| time.as_millis());
+    println!("  round {number}: {blow:?}; ms until put, stored, told: {millis:?}");
+    (stored, told)
 }
 
 fn figures(times: &mut [Duration]) -> String {
@@ -394,7 +428,7 @@ async fn whatever_becomes_of_a_worker_every_alert_is_told_once() {
     println!("seed {seed}; repeat with BEDROCK_WATCH_SEED={seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let mut place = Place::new().await;
-    let mut times: BTreeMap<(usize, Blow), Vec<Duration>> = BTreeMap::new();
+    let mut times: BTreeMap<(usize, Blow), (Vec<Duration>, Vec<Duration>)> = BTreeMap::new();
     let mut workers = vec![place.hire(), place.hire()];
     let mut made = 0;
     for (count, rounds) in [(2, rounds / 2), (3, rounds - rounds / 2)] {
@@ -406,8 +440,10 @@ async fn whatever_becomes_of_a_worker_every_alert_is_told_once() {
         for _ in 0..rounds {
             for blow in [Blow::Killed, Blow::Frozen, Blow::Drained] {
                 made += 1;
-                let took = round(&mut place, &mut workers, made, blow, &mut random).await;
-                times.entry((count, blow)).or_default().push(took);
+                let (stored, told) = round(&mut place, &mut workers, made, blow, &mut random).await;
+                let (found, heard) = times.entry((count, blow)).or_default();
+                found.push(stored);
+                heard.push(told);
             }
         }
         place.wait_until_even(&workers).await;
@@ -420,7 +456,7 @@ async fn whatever_becomes_of_a_worker_every_alert_is_told_once() {
     assert_eq!(expected.len(), made * (ACCOUNTS.len() + 1), "every burst and every lost group is an alert");
     let repeats = check_told_once(&place.receiver.requests(), &expected);
     println!("{} alerts, {repeats} possible repeats marked as such", expected.len());
-    for ((count, blow), times) in &mut times {
-        println!("{count} workers, one {blow:?}: {}", figures(times));
+    for ((count, blow), (found, told)) in &mut times {
+        println!("{count} workers, one {blow:?}: found after {}; told after {}", figures(found), figures(told));
     }
 }

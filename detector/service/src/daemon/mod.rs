@@ -141,14 +141,7 @@ impl Daemon {
     /// When the store, the memory or the address cannot be used.
     pub async fn start(config: &Config, rules: Arc<RuleSet>, surroundings: Surroundings) -> Result<Self, StartError> {
         let cloud = surroundings.cloud.clone();
-        let needs = config.needs_aws();
-        if cloud.is_none() && !needs.is_empty() {
-            return Err(StartError::NoCloud(needs.join(", ")));
-        }
-        let store: Arc<dyn Store> = match (&config.store.dynamodb, &cloud) {
-            (Some(dynamodb), Some(cloud)) => cloud.store(dynamodb).await?,
-            _ => Arc::new(SqliteStore::open(&config.store.path)?),
-        };
+        let store = open_store(config, cloud.as_deref()).await?;
         let (status, canaries) = (Status::default(), Canaries::default());
         let remembered = loops::remember(config, &store, &rules).await?;
         let sources = TaskTracker::new();
@@ -212,12 +205,9 @@ impl Daemon {
         let looping = shell.start(config, remembered).await?;
         sources.close();
         chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
-        if let Some(cloud) = &cloud {
-            let (status, tracker) = (status.clone(), chores.clone());
-            let (intake, stop) = (intake.named("inventory"), stop_chores.clone());
-            let beside = Beside { intake, canaries, status, tracker, stop };
-            cloud.start_beside(config, beside)?;
-        }
+        let (tracker, stop) = (chores.clone(), stop_chores.clone());
+        let beside = Beside { intake: intake.named("inventory"), canaries, status: status.clone(), tracker, stop };
+        cloud.map_or(Ok(()), |cloud| cloud.start_beside(config, beside))?;
         if let Some(tls) = tls {
             chores.spawn(tls.keep_fresh(CERTIFICATE_EVERY, stop_chores.clone()));
         }
@@ -275,6 +265,18 @@ impl Daemon {
         self.chores.close();
         judged?
     }
+}
+
+/// Opens the store that is configured; says so where this build lacks what the configuration asks for.
+async fn open_store(config: &Config, cloud: Option<&dyn Cloud>) -> Result<Arc<dyn Store>, StartError> {
+    let needs = config.needs_aws();
+    if cloud.is_none() && !needs.is_empty() {
+        return Err(StartError::NoCloud(needs.join(", ")));
+    }
+    Ok(match (&config.store.dynamodb, cloud) {
+        (Some(dynamodb), Some(cloud)) => cloud.store(dynamodb).await?,
+        _ => Arc::new(SqliteStore::open(&config.store.path)?),
+    })
 }
 
 /// How long sources may take to end.
