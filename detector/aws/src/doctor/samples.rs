@@ -8,7 +8,7 @@ pub struct Sample {
     /// How it is called here.
     pub name: &'static str,
     /// `source`.
-    source: &'static str,
+    pub(super) source: &'static str,
     /// `detail-type`.
     detail_type: &'static str,
     /// Whether CloudTrail marks it as reading, which a rule in the state `ENABLED` never sees.

@@ -71,5 +71,5 @@ fn rule(place: &Covered) -> Finding {
         Level::High,
         format!("no rule of {} in {} forwards Bedrock's events, reading ones included", place.name, place.region),
     )
-    .mended_by("Roll the forwarding rule out to the account: infra/, member account", "")
+    .mended_by("Roll the forwarding rule out to the account and region", "")
 }

@@ -1,6 +1,8 @@
 //! What the rules match: every kind of event that the service lives on must be matched by one of them.
 
-use super::{Facts, Finding, account};
+use std::collections::BTreeSet;
+
+use super::{Facts, Finding, account, aws};
 use crate::doctor::{
     finding::Level,
     samples::{SAMPLES, Sample},
@@ -30,8 +32,8 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     if !missed.is_empty() {
         let what = format!("no rule matches {}: these never arrive", names(&missed));
         findings.push(Finding::broken(LINK, "", Level::High, what).mended_by(
-            "Add their sources to the pattern of a rule; the whole pattern stands in infra/terraform",
-            format!("aws events describe-rule --region {} --name bedrock-watch-state", facts.region),
+            "Forward their sources by a rule of its own, and give it the target of the others",
+            forward(facts, &missed),
         ));
     }
     if !unknown.is_empty() {
@@ -47,6 +49,15 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-pub(super) fn names(samples: &[&Sample]) -> String {
+/// A rule that forwards what changes something in the services of `missed`, and what reads only where that is needed.
+fn forward(facts: &Facts, missed: &[&Sample]) -> String {
+    let sources: BTreeSet<&str> = missed.iter().map(|sample| sample.source).collect();
+    let state = if missed.iter().any(|sample| sample.read_only) { super::rule::ALL } else { "ENABLED" };
+    let pattern = serde_json::json!({ "source": sources }).to_string();
+    let options = [("--name", "bedrock-watch-state"), ("--event-pattern", pattern.as_str()), ("--state", state)];
+    aws("events put-rule", &facts.region, &options)
+}
+
+fn names(samples: &[&Sample]) -> String {
     samples.iter().map(|sample| sample.name).collect::<Vec<_>>().join(", ")
 }

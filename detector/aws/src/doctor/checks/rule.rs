@@ -35,7 +35,7 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
         let Some(arn) = arn else { continue };
         findings.push(match leading(arn) {
             0 => Finding::broken(LINK, name, Level::High, "no rule on the default event bus leads here").mended_by(
-                "Make the rules and their target: see infra/terraform",
+                "Make the rule, then its target with events put-targets",
                 put_rule(facts, "bedrock-watch-activity"),
             ),
             count => Finding::fine(LINK, name, format!("{count} rule(s) of the default event bus lead here")),
