@@ -14,7 +14,7 @@ use bedrock_watch_engine::{
 use bedrock_watch_service::{
     canary::Canaries,
     config::RoutingConfig,
-    pipeline::{self, Clock, Ownership, Parts, Pipeline, PipelineError, Report, Told},
+    pipeline::{self, Clock, Ended, Ownership, Parts, Pipeline, PipelineError, Report, Told},
     routing::{ActiveSilences, Router},
     source::{Batch, Kept, Outcome, Records, Repeat},
     status::Status,
@@ -49,7 +49,7 @@ struct Running {
     batches: mpsc::Sender<Batch>,
     reports: watch::Receiver<Report>,
     stop: CancellationToken,
-    ended: JoinHandle<Result<(), PipelineError>>,
+    ended: JoinHandle<Result<Ended, PipelineError>>,
     _pings: mpsc::Sender<oneshot::Sender<()>>,
 }
 
@@ -78,7 +78,6 @@ impl Running {
             canaries: Canaries::default(),
             router: Router::new(&RoutingConfig::default(), &[]),
             silences: ActiveSilences::default(),
-            canaries: bedrock_watch_service::canary::Canaries::default(),
             nudge: Box::new(|| {}),
             told,
             reports: reports_in,
