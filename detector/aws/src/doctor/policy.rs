@@ -10,10 +10,13 @@ use serde_json::Value;
 #[must_use]
 pub(super) fn allows(policy: &str, principal: &str, action: &str) -> bool {
     let Ok(policy) = serde_json::from_str::<Value>(policy) else { return false };
-    each(&policy["Statement"]).any(|statement| {
-        statement["Effect"] == "Allow"
-            && each(&statement["Action"]).filter_map(Value::as_str).any(|known| covers(known, action))
-            && names(&statement["Principal"], principal)
+    let statements = policy.get("Statement").map(each).into_iter().flatten();
+    statements.into_iter().any(|statement| {
+        let (effect, actions, wanted) = (statement.get("Effect"), statement.get("Action"), statement.get("Principal"));
+        let mut actions = actions.map(each).into_iter().flatten().filter_map(Value::as_str);
+        effect.and_then(Value::as_str) == Some("Allow")
+            && actions.any(|known| covers(known, action))
+            && wanted.is_some_and(|wanted| names(wanted, principal))
     })
 }
 

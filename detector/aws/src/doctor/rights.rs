@@ -29,10 +29,14 @@ pub(super) struct Known<'a> {
 #[must_use]
 pub(super) fn needed(known: &Known<'_>) -> Vec<(Vec<String>, Vec<String>)> {
     let policy: Value = serde_json::from_str(DAEMON_POLICY).unwrap_or_default();
-    let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+    let statements = policy.get("Statement").and_then(Value::as_array).cloned().unwrap_or_default();
     let of = |statement: &Value| {
-        let resources = resources(statement["Sid"].as_str().unwrap_or_default(), known)?;
-        let actions = statement["Action"].as_array()?.iter().filter_map(|action| Some(action.as_str()?.to_owned()));
+        let resources = resources(statement.get("Sid").and_then(Value::as_str).unwrap_or_default(), known)?;
+        let actions = statement
+            .get("Action")
+            .and_then(Value::as_array)?
+            .iter()
+            .filter_map(|action| Some(action.as_str()?.to_owned()));
         Some((actions.collect(), resources))
     };
     statements.iter().filter_map(of).collect()

@@ -52,7 +52,7 @@ impl Inventory {
         let stop: CancellationToken = self.beside.stop.clone();
         let mut first = true;
         loop {
-            let pause = match stop.run_until_cancelled(self.sweep(first)).await {
+            let pause = match Box::pin(stop.run_until_cancelled(self.sweep(first))).await {
                 Some(Ok(0)) => self.pause().min(AGAIN),
                 Some(Ok(_)) => {
                     first = false;

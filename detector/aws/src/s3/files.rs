@@ -52,7 +52,7 @@ impl Judge for Files {
         };
         for object in objects.iter().filter(|object| may_hold_events(&object.key)) {
             // What was handed over of it already is judged again later, which changes nothing.
-            let judged = self.stop.run_until_cancelled(self.judge_object(object)).await;
+            let judged = Box::pin(self.stop.run_until_cancelled(self.judge_object(object))).await;
             match judged {
                 Some(Verdict::Stored) => {}
                 Some(other) => return other,

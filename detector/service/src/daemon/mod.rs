@@ -204,14 +204,10 @@ impl Daemon {
         };
         let looping = shell.start(config, remembered).await?;
         sources.close();
-        chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
         let (tracker, stop) = (chores.clone(), stop_chores.clone());
         let beside = Beside { intake: intake.named("inventory"), canaries, status: status.clone(), tracker, stop };
         cloud.map_or(Ok(()), |cloud| cloud.start_beside(config, beside))?;
-        if let Some(tls) = tls {
-            chores.spawn(tls.keep_fresh(CERTIFICATE_EVERY, stop_chores.clone()));
-        }
-        chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));
+        keep_house(config, &store, (silences, tls), (&chores, &stop_chores));
         status.clear(STARTING);
         let grace = Duration::from_secs(config.shutdown_grace_s);
         Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
@@ -282,6 +278,20 @@ async fn open_store(config: &Config, cloud: Option<&dyn Cloud>) -> Result<Arc<dy
 /// How long sources may take to end.
 const fn sources_grace(grace: Duration) -> Duration {
     Duration::from_millis(grace.as_secs().saturating_mul(SOURCES_GRACE_PERCENT * 10))
+}
+
+/// Starts what keeps the house: silences and certificates stay fresh, what is over for long is forgotten.
+fn keep_house(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    (silences, tls): (ActiveSilences, Option<Tls>),
+    (chores, stop): (&TaskTracker, &CancellationToken),
+) {
+    chores.spawn(silences.keep_fresh(Arc::clone(store), SILENCES_EVERY, stop.clone()));
+    if let Some(tls) = tls {
+        chores.spawn(tls.keep_fresh(CERTIFICATE_EVERY, stop.clone()));
+    }
+    chores.spawn(forget(Arc::clone(store), config.store.retention_days, stop.clone()));
 }
 
 /// What asks AWS before the first word about a job, where that is wanted.

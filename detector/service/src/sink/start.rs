@@ -207,7 +207,7 @@ pub fn check_all(configs: &[SinkConfig], routing: &RoutingConfig, cloud: Option<
     let context = Arc::new(Context::new(routing));
     let mut others = configs.iter().filter(|config| !matches!(config.kind, SinkKind::Stdout { .. }));
     others.try_for_each(|config| match (&config.kind, cloud) {
-        (SinkKind::Aws(_), Some(cloud)) => Ok(drop(cloud.sink(config, &context)?)),
+        (SinkKind::Aws(_), Some(cloud)) => cloud.sink(config, &context).map(drop).map_err(StartError::from),
         _ => make(config, &context).map(drop),
     })
 }

@@ -39,7 +39,7 @@ pub async fn organization(aws: &Aws) -> Asked<Vec<Covered>> {
             let (account, name) = (account.clone(), name.clone());
             let here = Covered { account, name, region, trails: Ok(Vec::new()), rules: Ok(Vec::new()) };
             let aws = aws.clone();
-            asking.spawn(async move { watched(&aws, here, is_own).await });
+            asking.spawn(async move { Box::pin(watched(&aws, here, is_own)).await });
             if asking.len() >= AT_ONCE_MAX {
                 covered.extend(asking.join_next().await.and_then(Result::ok));
             }

@@ -18,7 +18,7 @@ pub(super) async fn ask(config: &SdkConfig) -> Asked<Vec<Trail>> {
     let described = described.map_err(|error| refused("cloudtrail:DescribeTrails", &error))?;
     let mut trails = Vec::new();
     for trail in described.trail_list() {
-        let arn = trail.trail_arn().or(trail.name()).unwrap_or_default().to_owned();
+        let arn = trail.trail_arn().or_else(|| trail.name()).unwrap_or_default().to_owned();
         let (logging, selectors) = tokio::join!(logging(&client, &arn), selectors(&client, &arn));
         trails.push(Trail {
             multi_region: trail.is_multi_region_trail().unwrap_or_default(),
