@@ -59,7 +59,7 @@ async fn pass(mut client: TcpStream, behind: &str, scope: &str) -> io::Result<()
     }
     let mut server = TcpStream::connect(behind).await?;
     server.write_all(&request).await?;
-    let mut answer = [0; 16_384];
+    let mut answer = vec![0; 16_384];
     loop {
         let read = server.read(&mut answer).await?;
         let Some(part) = answer.get(..read).filter(|part| !part.is_empty()) else { return Ok(()) };
@@ -70,7 +70,7 @@ async fn pass(mut client: TcpStream, behind: &str, scope: &str) -> io::Result<()
 /// A whole request, which then asks for the connection to be closed.
 async fn read(client: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut request = Vec::new();
-    let mut part = [0; 16_384];
+    let mut part = vec![0; 16_384];
     loop {
         let read = client.read(&mut part).await?;
         request.extend_from_slice(part.get(..read).unwrap_or_default());
