@@ -1,7 +1,13 @@
 //! Alerts told through EventBridge, SNS and Security Hub: against moto, and against a receiver that answers as only the
 //! real services do.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of it is a test, its helpers too")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "all of it is a test, its helpers too"
+)]
 
 use std::{sync::Arc, time::Duration};
 

@@ -4,7 +4,7 @@
 //! A call is found in the source by its name: `.get_records()` in a file that names `aws_sdk_kinesis` is
 //! `kinesis:GetRecords`, because the SDK has an operation of that name. So a new call without a permission fails here.
 
-#![expect(clippy::unwrap_used, reason = "all of it is a test, its helpers too")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "all of it is a test, its helpers too")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -1,6 +1,13 @@
 //! The loop with a store that fails for a while: meanwhile nothing is answered and the status says why; afterwards
 //! everything is stored once and in order. Time is tokio's, so the test waits for nothing.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "all of it is a test, its helpers too"
+)]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -121,7 +128,7 @@ fn account(number: usize) -> String {
 fn batch(number: usize) -> (Batch, oneshot::Receiver<Outcome>) {
     let mut records = Records::default();
     records.push(record(number).as_bytes());
-    let is_file = number % 3 == 0;
+    let is_file = number.is_multiple_of(3);
     let (reply, outcome) = oneshot::channel();
     let (source, kept) = if is_file { ("file", Kept::At(number.to_string())) } else { ("http", Kept::Journal) };
     (Batch { source: source.into(), records, kept, repeat: Repeat::New, reply: Some(reply) }, outcome)

@@ -1,7 +1,13 @@
 //! CloudTrail's files in S3, against moto: a replay prints what a replay of a local copy prints, whatever part of the
 //! time is wanted, and the live source stores what notifications name.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "all of it is a test, its helpers too")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::string_slice,
+    clippy::unwrap_used,
+    reason = "all of it is a test, its helpers too"
+)]
 
 use std::{
     collections::BTreeMap,

@@ -1,7 +1,12 @@
 //! SQS as a source, against moto: a message is deleted when what it holds is stored and not before, comes again after a
 //! crash, and is left for the dead-letter queue when it is of no use.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "all of it is a test, its helpers too")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "all of it is a test, its helpers too"
+)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
