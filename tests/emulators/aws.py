@@ -12,17 +12,24 @@ import json
 import sys
 import threading
 import time
+from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
+from moto.account.responses import AccountResponse
+from moto.account.urls import url_paths as account_paths
 from moto.bedrock.models import ModelCustomizationJob
 from moto.bedrock.responses import BedrockResponse
+from moto.bedrockagent import models as agents
+from moto.core.responses import ActionResult
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.events.models import Rule
+from moto.iam.responses import IamResponse
 from moto.kinesis import kinesis_backends
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
 
@@ -39,7 +46,7 @@ def identifier(path_part):
 
 
 def mend_bedrock():
-    """Times, ARNs in paths, and a job that still runs having ended."""
+    """Times, ARNs in paths, a job that still runs having ended, and one that is stopped having ended when it began."""
     plain = ModelCustomizationJob.to_dict
 
     def to_dict(job):
@@ -63,6 +70,8 @@ def mend_bedrock():
     def stop(response):
         name = identifier(unquote(response.path).rsplit("/", 1)[0])
         response.bedrock_backend.stop_model_customization_job(job_identifier=name)
+        job = response.bedrock_backend.get_model_customization_job(job_identifier=name)
+        job.end_time = job.last_modified_time = time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime())
         return "{}"
 
     ModelCustomizationJob.to_dict = to_dict
@@ -115,10 +124,12 @@ def put_into_stream(target, event):
 
 
 def mend_events():
-    """Targets that are Kinesis streams; moto fails on them."""
+    """Targets that are Kinesis streams, on which moto fails, and rules that are disabled, which it heeds all the same."""
     plain = Rule.send_to_targets
 
     def send(rule, event, transform_input=True):
+        if rule.state == "DISABLED":
+            return
         streams = [target for target in rule.targets if ":kinesis:" in target["Arn"]]
         if streams and rule.event_pattern.matches_event(event):
             envelope = dict(event)
@@ -184,8 +195,82 @@ def mend_dynamodb():
     Table.query = query_partition
 
 
+def statements(backend, arn):
+    """The statements of a role's or user's own policies, and whether moto knows it at all."""
+    kind, _, name = arn.split(":")[-1].rpartition("/")
+    try:
+        known = backend.get_role(name) if kind.startswith("role") else backend.get_user(name)
+    except Exception:
+        return [], False
+    documents = list(known.policies.values())
+    documents += [policy.document for policy in known.managed_policies.values()]
+    found = []
+    for document in documents:
+        document = json.loads(document) if isinstance(document, str) else document
+        of_document = document["Statement"]
+        found += of_document if isinstance(of_document, list) else [of_document]
+    return found, True
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
+
+
+def applies(statement, effect, action, resource):
+    """Whether a statement has this effect on an action and resource; conditions are not looked at."""
+    actions = any(fnmatchcase(action.lower(), one.lower()) for one in listed(statement.get("Action", [])))
+    resources = any(fnmatchcase(resource, one) for one in listed(statement.get("Resource", [])))
+    return statement["Effect"] == effect and actions and resources
+
+
+def simulate(response):
+    """SimulatePrincipalPolicy, which moto lacks. The credentials of tests, which moto has no user for, may everything."""
+    found, known = statements(response.backend, response._get_param("PolicySourceArn"))
+    results = []
+    for action in response._get_param("ActionNames"):
+        resources = response._get_param("ResourceArns") or ["*"]
+        allowed = not known or all(
+            any(applies(one, "Allow", action, resource) for one in found)
+            and not any(applies(one, "Deny", action, resource) for one in found)
+            for resource in resources
+        )
+        decision = "allowed" if allowed else "implicitDeny"
+        results.append({"EvalActionName": action, "EvalDecision": decision, "EvalResourceName": "*"})
+    return ActionResult({"EvaluationResults": results, "IsTruncated": False})
+
+
+def mend_iam():
+    """The simulation of policies."""
+    IamResponse.simulate_principal_policy = simulate
+
+
+def list_regions(response):
+    """Two regions are enough for everything that tests do with regions."""
+    regions = [{"RegionName": name, "RegionOptStatus": "ENABLED_BY_DEFAULT"} for name in ("eu-central-1", "us-east-1")]
+    return ActionResult({"Regions": regions})
+
+
+def mend_account():
+    """The regions of an account, which moto does not list."""
+    AccountResponse.list_regions = list_regions
+    account_paths["{0}/listRegions$"] = AccountResponse.dispatch
+
+
+def mend_agents():
+    """The Rust SDK asks for /agents, others for /agents/, which is all that moto knows. Times are RFC 3339."""
+    agents.unix_time = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    plain = DomainDispatcherApplication.__call__
+
+    def call(application, environ, start_response):
+        if environ.get("PATH_INFO") in ("/agents", "/knowledgebases"):
+            environ["PATH_INFO"] += "/"
+        return plain(application, environ, start_response)
+
+    DomainDispatcherApplication.__call__ = call
+
+
 def main():
-    for mend in (mend_bedrock, mend_security_groups, mend_events, mend_dynamodb):
+    for mend in (mend_bedrock, mend_security_groups, mend_events, mend_dynamodb, mend_iam, mend_account, mend_agents):
         mend()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()

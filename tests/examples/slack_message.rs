@@ -47,6 +47,7 @@ fn message(rule: &str) -> Result<String, String> {
         name: Some("ml-production".to_owned()),
         owner: Some("team-ml@example.com".to_owned()),
         group: Some("production".to_owned()),
+        access: None,
     };
     let routing = RoutingConfig {
         accounts: BTreeMap::from([(found.account.clone(), account)]),

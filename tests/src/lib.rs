@@ -10,4 +10,5 @@ pub mod receivers;
 pub mod repository;
 pub mod server;
 pub mod store_conformance;
+pub mod training;
 pub mod units;

@@ -1,5 +1,7 @@
 //! Every emulator starts, is reached through the way that the code under test has, and answers.
 
+#![expect(clippy::unwrap_used, reason = "all of it is a test, its helpers too")]
+
 use bedrock_watch_tests::emulators::{self, Emulator};
 
 const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");

@@ -3,10 +3,11 @@
 //! Bedrock and EC2 are moto's; Slack and PagerDuty are receivers of our own.
 
 #![expect(
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stdout,
+    clippy::unwrap_used,
     reason = "all of it is a test, its helpers too"
 )]
 

@@ -1,17 +1,29 @@
 //! The loop with a store that fails for a while: meanwhile nothing is answered and the status says why; afterwards
 //! everything is stored once and in order. Time is tokio's, so the test waits for nothing.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "all of it is a test, its helpers too"
+)]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bedrock_watch_engine::{
     Second, Settings,
     alert::{ChangeKind, Status as AlertStatus},
 };
 use bedrock_watch_service::{
+    canary::Canaries,
     config::RoutingConfig,
-    pipeline::{self, Clock, Parts, Pipeline, PipelineError, Report, Told},
+    pipeline::{self, Clock, Ended, Ownership, Parts, Pipeline, PipelineError, Report, Told},
     routing::{ActiveSilences, Router},
-    source::{Batch, Outcome, Records, Repeat},
+    source::{Batch, Kept, Outcome, Records, Repeat},
     status::Status,
     store::Store,
 };
@@ -44,7 +56,7 @@ struct Running {
     batches: mpsc::Sender<Batch>,
     reports: watch::Receiver<Report>,
     stop: CancellationToken,
-    ended: JoinHandle<Result<(), PipelineError>>,
+    ended: JoinHandle<Result<Ended, PipelineError>>,
     _pings: mpsc::Sender<oneshot::Sender<()>>,
 }
 
@@ -67,6 +79,10 @@ impl Running {
             repeating: BTreeSet::new(),
             pings,
             store: Arc::clone(&store) as Arc<dyn Store>,
+            owns: Ownership::All,
+            holds: Arc::new(|| true),
+            committed: watch::Sender::new(BTreeMap::new()),
+            canaries: Canaries::default(),
             router: Router::new(&RoutingConfig::default(), &[]),
             silences: ActiveSilences::default(),
             nudge: Box::new(|| {}),
@@ -112,10 +128,10 @@ fn account(number: usize) -> String {
 fn batch(number: usize) -> (Batch, oneshot::Receiver<Outcome>) {
     let mut records = Records::default();
     records.push(record(number).as_bytes());
-    let is_file = number % 3 == 0;
+    let is_file = number.is_multiple_of(3);
     let (reply, outcome) = oneshot::channel();
-    let (source, position) = if is_file { ("file", Some(number.to_string())) } else { ("http", None) };
-    (Batch { source: source.into(), records, position, repeat: Repeat::New, reply: Some(reply) }, outcome)
+    let (source, kept) = if is_file { ("file", Kept::At(number.to_string())) } else { ("http", Kept::Journal) };
+    (Batch { source: source.into(), records, kept, repeat: Repeat::New, reply: Some(reply) }, outcome)
 }
 
 async fn answered(replies: Vec<oneshot::Receiver<Outcome>>) {

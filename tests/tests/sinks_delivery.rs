@@ -49,7 +49,11 @@ impl Bench {
     fn start(&mut self, sink: &Arc<Fake>, pace: Pace) {
         let (store, now) = (Arc::clone(&self.shared), Arc::clone(&self.now));
         let (status, silences) = (self.status.clone(), self.silences.clone());
-        self.workers.push(work(Arc::clone(sink) as _, pace, &Shared { store, now, status, silences }));
+        self.workers.push(work(
+            Arc::clone(sink) as _,
+            pace,
+            &Shared { store, now, status, silences, confirmations: None },
+        ));
     }
 
     async fn commit(&self, changes: Vec<Change>) {

@@ -32,6 +32,7 @@ fn context(account: &str, name: &str, owner: &str) -> Context {
         name: Some(name.to_owned()),
         owner: Some(owner.to_owned()),
         group: Some("production".to_owned()),
+        access: None,
     };
     Context::new(&RoutingConfig {
         accounts: BTreeMap::from([(account.to_owned(), config)]),

@@ -3,7 +3,7 @@
 //!
 //! `BEDROCK_WATCH_SEED` repeats one run.
 
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "all of it is a test, its helpers too")]
+#![expect(clippy::panic, clippy::print_stdout, clippy::unwrap_used, reason = "all of it is a test, its helpers too")]
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 

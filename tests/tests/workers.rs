@@ -5,10 +5,9 @@
 //! `BEDROCK_WATCH_SEED` repeats one run, `BEDROCK_WATCH_ROUNDS` sets how often each thing happens (20).
 
 #![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
+    clippy::unwrap_used,
     reason = "all of it is a test, its helpers too"
 )]
 
@@ -467,7 +466,7 @@ async fn whatever_becomes_of_a_worker_every_alert_is_told_once() {
         let (mut left, mut alerts, mut repeats) = (rounds, 0, 0);
         while left > 0 {
             let some = left.min(ROUNDS_AT_ONE_PLACE);
-            let (here, repeated) = some_rounds(count, some, &mut random, &mut times).await;
+            let (here, repeated) = Box::pin(some_rounds(count, some, &mut random, &mut times)).await;
             (left, alerts, repeats) = (left - some, alerts + here, repeats + repeated);
         }
         println!("{count} workers: {alerts} alerts, {repeats} possible repeats marked as such");

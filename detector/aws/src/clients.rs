@@ -10,7 +10,8 @@ use std::{
 };
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, retry::RetryConfig, sts::AssumeRoleProvider, timeout::TimeoutConfig,
+    BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, sts::AssumeRoleProvider,
+    timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bedrock_watch_service::{
@@ -21,7 +22,7 @@ use bedrock_watch_service::{
     },
 };
 
-use crate::kinesis::Lags;
+use crate::{calls::Calls, kinesis::Lags};
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,6 +49,7 @@ pub struct Aws {
     /// Configurations made so far; they share credentials, so that a role is assumed once and not for every call.
     made: Arc<Mutex<BTreeMap<Place, SdkConfig>>>,
     lags: Lags,
+    calls: Calls,
 }
 
 impl Aws {
@@ -102,9 +104,12 @@ impl Aws {
                 "no AWS region is known: set `region` in [aws], or AWS_REGION in the environment".to_owned(),
             ));
         }
+        let calls = Calls::default();
+        let cache = own.identity_cache().unwrap_or_else(|| IdentityCache::lazy().build());
+        let own = own.to_builder().identity_cache(calls.around(cache)).build();
         let access = accounts.iter().filter_map(|(id, account)| Some((id.clone(), account.access.clone()?)));
         let (accounts, config) = (Arc::new(access.collect()), Arc::new(config.clone()));
-        Ok(Self { own, accounts, config, made: Arc::default(), lags: Lags::default() })
+        Ok(Self { own, accounts, config, made: Arc::default(), lags: Lags::default(), calls })
     }
 
     /// The daemon's own account and region.
@@ -117,6 +122,12 @@ impl Aws {
     #[must_use]
     pub fn region(&self) -> &str {
         self.own.region().map_or("", |region| region.as_ref())
+    }
+
+    /// What was called so far, by every client made from this.
+    #[must_use]
+    pub const fn calls(&self) -> &Calls {
+        &self.calls
     }
 
     /// The configured limits.

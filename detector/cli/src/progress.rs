@@ -12,17 +12,19 @@ const RECORDS_BETWEEN: u64 = 4_096;
 pub(crate) struct Progress {
     bar: ProgressBar,
     alerts: u64,
+    /// How far reading from elsewhere has come.
+    reached: Option<Box<dyn Fn() -> String>>,
 }
 
 impl Progress {
     /// Begins to draw, if standard error is a terminal.
-    pub(crate) fn start() -> Self {
+    pub(crate) fn start(reached: Option<Box<dyn Fn() -> String>>) -> Self {
         let target =
             if terminal::stderr_is_watched() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
         let style = ProgressStyle::with_template("{spinner} {elapsed} {human_pos} records, {per_sec}, {msg}");
         let bar = ProgressBar::with_draw_target(None, target);
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        Self { bar, alerts: 0 }
+        Self { bar, alerts: 0, reached }
     }
 
     /// An alert changed.
@@ -34,7 +36,9 @@ impl Progress {
     pub(crate) fn advance(&self, summary: &Summary) {
         if summary.records.is_multiple_of(RECORDS_BETWEEN) {
             self.bar.set_position(summary.records);
-            self.bar.set_message(format!("at {}, {} changes of alerts", summary.now.to_rfc3339(), self.alerts));
+            let reached = self.reached.as_ref().map_or_else(String::new, |reached| format!("{}, ", reached()));
+            let now = summary.now.to_rfc3339();
+            self.bar.set_message(format!("{reached}at {now}, {} changes of alerts", self.alerts));
         }
     }
 

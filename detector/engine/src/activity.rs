@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::{bedrock::Credential, observation::Observation, time::Second};
+use crate::{bedrock::Credential, detector_observation::DetectorObservation, observation::Observation, time::Second};
 
 /// A decoded record.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub enum Activity<'a> {
     JobState(Box<JobStateChange<'a>>),
     /// What AWS answered when asked about its resources.
     Inventory(Box<Observation>),
+    /// What the daemon noticed about its own protection.
+    Detector(Box<DetectorObservation>),
     /// A well-formed event that this product has no use for, such as a batch inference state change.
     Other(OtherEvent<'a>),
 }
@@ -150,6 +152,7 @@ impl Activity<'_> {
             Self::Call(call) => call.time,
             Self::JobState(change) => change.time,
             Self::Inventory(observation) => observation.at,
+            Self::Detector(observation) => observation.at,
             Self::Other(other) => other.time,
         }
     }
@@ -161,6 +164,7 @@ impl Activity<'_> {
             Self::Call(call) => &call.account,
             Self::JobState(change) => &change.account,
             Self::Inventory(observation) => &observation.account,
+            Self::Detector(observation) => &observation.account,
             Self::Other(other) => &other.account,
         }
     }

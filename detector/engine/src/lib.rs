@@ -17,6 +17,7 @@ mod activity;
 pub mod alert;
 pub mod bedrock;
 pub mod decode;
+mod detector_observation;
 mod engine;
 mod hashing;
 mod observation;
@@ -34,8 +35,10 @@ mod time;
 mod world;
 
 pub use activity::{Activity, ApiCall, Identity, JobStateChange, OtherEvent};
+pub use detector_observation::{DetectorObservation, DetectorState};
 pub use engine::{Engine, SnapshotError};
 pub use observation::{Observation, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule};
+pub use remedy::{put_in_vpc, replace_group};
 pub use settings::{Limits, Settings};
 pub use stats::Stats;
 pub use summary::{AccountSummary, JobSummary, Summary};

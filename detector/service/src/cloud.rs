@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
+    canary::Canaries,
     config::{Config, SinkConfig, SourceConfig, aws::DynamoDbStore},
-    sink::{Sink, payload::Context},
+    sink::{Confirm, Sink, payload::Context},
     source::Intake,
     status::Status,
     store::Store,
@@ -46,6 +47,8 @@ pub struct Attached {
 pub struct Beside {
     /// Where observations go (`Intake::ask` with `Kept::Nowhere`).
     pub intake: Intake,
+    /// Canaries that come back.
+    pub canaries: Canaries,
     /// What does not work.
     pub status: Status,
     /// Where tasks run.
@@ -79,6 +82,11 @@ pub trait Cloud: fmt::Debug + Send + Sync + 'static {
 
     /// Joins the workers that share streams, as `[leases]` says.
     async fn cluster(&self, config: &Config, joining: Joining) -> Result<Cluster, CloudError>;
+
+    /// What asks AWS about jobs, and puts the answers into `intake`, before an alert about them is first told.
+    fn confirm(&self, _intake: Intake) -> Option<Arc<dyn Confirm>> {
+        None
+    }
 
     /// Starts what the configuration asks for beside sources: inventory, the canary.
     fn start_beside(&self, config: &Config, beside: Beside) -> Result<(), CloudError>;

@@ -10,6 +10,7 @@
 //! both find records in bytes, `format` how alerts are written, `config` what a user can choose, `cases` how rules are
 //! tested.
 
+pub mod canary;
 pub mod cases;
 pub mod cloud;
 pub mod config;

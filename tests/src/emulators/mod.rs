@@ -10,6 +10,7 @@
 //! | [`kinesis_local`] | enhanced fan-out, `ChildShards`, paging of shards |
 //! | [`dynalite`] | a second opinion about DynamoDB |
 
+pub mod denying;
 pub mod faults;
 
 use std::{io, path::Path, process::Stdio, time::Duration};
@@ -127,6 +128,8 @@ pub async fn aws(scratch: &str) -> Result<Emulator, String> {
     let mut command = Command::new(venv(scratch)?.program("python"));
     let (id, secret) = ACCESS_KEY;
     command.arg(folder().join("aws.py")).env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret);
+    // It takes the local time for that of UTC.
+    command.env("TZ", "UTC");
     Emulator::start("moto", command, "listening on ", None).await
 }
 

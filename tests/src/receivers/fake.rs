@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use bedrock_watch_service::{
     config::delivery::Pace,
     routing::ActiveSilences,
-    sink::{Now, Parts, Sink, SinkError, Telling, Told, Workers, start_sinks},
+    sink::{Confirmations, Now, Parts, Sink, SinkError, Telling, Told, Workers, start_sinks},
     status::Status,
     store::Store,
 };
@@ -151,12 +151,15 @@ pub struct Shared {
     pub status: Status,
     /// What nobody is reminded of.
     pub silences: ActiveSilences,
+    /// Asks AWS before the first word about a job.
+    pub confirmations: Option<Confirmations>,
 }
 
 /// Starts a worker for a sink.
 pub fn work(sink: Arc<dyn Sink>, pace: Pace, shared: &Shared) -> Workers {
-    let Shared { store, now, status, silences } = shared.clone();
-    start_sinks(vec![Parts { sink, pace, store, owner: format!("test-{}", fastrand::u64(..)), now, status, silences }])
+    let Shared { store, now, status, silences, confirmations } = shared.clone();
+    let owner = format!("test-{}", fastrand::u64(..));
+    start_sinks(vec![Parts { sink, pace, store, owner, now, status, silences, confirmations }])
 }
 
 /// A pace that hinders nothing.

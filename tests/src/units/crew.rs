@@ -13,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use bedrock_watch_engine::{Settings, rule::RuleSet};
 use bedrock_watch_service::{
+    canary::Canaries,
     config::RoutingConfig,
     pipeline::{Clock, Report},
     routing::{ActiveSilences, Router},
@@ -128,6 +129,7 @@ impl Crew {
             nudge: Arc::new(|| {}),
             told: broadcast::channel(1).0,
             snapshot_every: Duration::from_millis(80),
+            canaries: Canaries::default(),
             sources_grace: Duration::from_secs(10),
             status: Status::default(),
         };

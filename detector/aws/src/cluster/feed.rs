@@ -75,7 +75,7 @@ impl Feed for ShardFeed {
             Reading { aws: self.aws.clone(), source: self.activity.clone(), shard, sink, attached: attached.clone() };
         attached.tracker.spawn(async move {
             let has_ended = match start {
-                Some(start) => reading.to_the_end(start).await,
+                Some(start) => reading.run_to_its_end(start).await,
                 None => true,
             };
             if has_ended {
@@ -104,7 +104,7 @@ struct Reading {
 
 impl Reading {
     /// Reads until the shard ends; false if it was stopped before.
-    async fn to_the_end(mut self, start: Start) -> bool {
+    async fn run_to_its_end(mut self, start: Start) -> bool {
         let stream = Stream::new(self.aws.own(), &self.source.stream);
         let how = match &self.source.mode {
             KinesisMode::Polling => Some(How::Polling(Duration::from_millis(self.source.poll_ms))),

@@ -10,7 +10,10 @@ use std::{
 };
 
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
-use bedrock_watch_service::store::{DIGEST_BYTES, Resolution, Revision, StoredAlert, digest, life::Known};
+use bedrock_watch_service::store::{
+    DIGEST_BYTES, Resolution, Revision, StoredAlert, digest,
+    life::{Known, never_resolves},
+};
 use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
 use jiff::Timestamp;
 use serde_json::json;
@@ -52,6 +55,8 @@ pub(super) struct Head {
     pub(super) account: String,
     pub(super) principal: Option<String>,
     pub(super) first: u32,
+    /// Nothing ever resolves it, so it is forgotten though it fires.
+    pub(super) is_unending: bool,
     /// The sinks with a delivery of it.
     pub(super) sinks: BTreeSet<String>,
     /// The revisions kept, and what happened with each.
@@ -105,10 +110,16 @@ impl Head {
             account: alert.account.clone(),
             principal: alert.principal.clone(),
             first: alert.first_event_time.0,
+            is_unending: never_resolves(alert),
             sinks: BTreeSet::new(),
             kept: BTreeMap::new(),
             version: 0,
         }
+    }
+
+    /// Whether it is forgotten when it has not changed for long.
+    pub(super) const fn is_forgettable(&self) -> bool {
+        self.is_unending || !matches!(self.status, Status::Firing)
     }
 
     /// What decides what a change becomes.
@@ -145,7 +156,7 @@ impl Head {
         let kept: Vec<String> =
             self.kept.iter().map(|(number, kind)| format!("{number}{}", kind_letter(*kind))).collect();
         let sinks: Vec<&String> = self.sinks.iter().collect();
-        let over = (self.status != Status::Firing).then(|| sortable(self.changed_at));
+        let over = self.is_forgettable().then(|| sortable(self.changed_at));
         let item = Item::at(&key(&self.id))
             .number(VERSION, self.version.saturating_add(1))
             .text(ORDER, &order(self.first, &self.id))
@@ -165,6 +176,7 @@ impl Head {
             .text("account", &self.account)
             .maybe_text("principal", self.principal.as_deref())
             .number("first", self.first)
+            .flag("unending", self.is_unending)
             .text("sinks", &json!(sinks).to_string())
             .text("kept", &kept.join(" "));
         Write::Put(item, If::read(self.version))
@@ -197,6 +209,7 @@ impl Head {
             account: item.get_text("account")?.to_owned(),
             principal: item.get_owned("principal")?,
             first: item.get_number("first")?,
+            is_unending: item.get_flag("unending"),
             sinks: serde_json::from_str(item.get_text("sinks")?).map_err(|_| damaged("list of sinks"))?,
             kept: kept.collect::<Result<_, Failure>>()?,
             version: item.version()?,

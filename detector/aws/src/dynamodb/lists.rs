@@ -127,7 +127,7 @@ fn conditions(filter: &AlertFilter) -> Filter {
     conditions
 }
 
-/// Forgets alerts that have been over since before `before`, and silences that ended before it; returns how many alerts.
+/// Forgets alerts that are over, or that nothing ever resolves, and were last changed before `before`, and silences that ended before it; returns how many alerts.
 pub(super) async fn forget(table: &Table, before: Timestamp) -> Result<u64, Failure> {
     let mut forgotten: u64 = 0;
     for number in 0..PARTITIONS {
@@ -137,7 +137,7 @@ pub(super) async fn forget(table: &Table, before: Timestamp) -> Result<u64, Fail
             let keys: Vec<Key> = table.query(&query).await?.iter().map(Item::key).collect::<Result<_, _>>()?;
             let found = table.batch_get(&keys).await?;
             let heads: Vec<Head> = found.values().map(Head::read).collect::<Result<_, _>>()?;
-            let is_over = |head: &Head| head.status != Status::Firing && head.changed_at < before;
+            let is_over = |head: &Head| head.is_forgettable() && head.changed_at < before;
             let heads: Vec<Head> = heads.into_iter().filter(is_over).collect();
             let some = forget_all(table, heads).await?;
             forgotten = forgotten.saturating_add(some);

@@ -10,7 +10,7 @@
 //!
 //! | partition | items |
 //! |---|---|
-//! | `alerts#N` | the head of each alert; `by_order` lists them, `by_due` those that are over by when they changed |
+//! | `alerts#N` | the head of each alert; `by_order` lists them, `by_due` those to be forgotten by when they changed |
 //! | `alert#ID` | the revisions of an alert |
 //! | `sink#NAME` | the sink's deliveries; `by_order` those that wait, were told or are dead, `by_due` those that wait |
 //! | `sinks`, `silences`, `meta` | the names of sinks; silences; the table's format |

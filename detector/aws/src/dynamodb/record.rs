@@ -13,7 +13,7 @@ use std::{
 use bedrock_watch_engine::alert::{ChangeKind, Status};
 use bedrock_watch_service::store::{
     Change, Recorded, Resolution, StoredAlert, digest,
-    life::{Told, next},
+    life::{Told, never_resolves, next},
 };
 use jiff::Timestamp;
 
@@ -149,6 +149,7 @@ impl Plan {
             account: alert.account.clone(),
             principal: alert.principal.clone(),
             first: alert.first_event_time.0,
+            is_unending: never_resolves(&alert),
             ..before
         };
         let silence = change.silence.as_deref();

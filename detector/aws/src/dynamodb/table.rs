@@ -115,15 +115,13 @@ impl Write {
     /// What it weighs, roughly.
     pub(super) fn bytes(&self) -> usize {
         let Self::Put(item, _) = self else { return ITEM_BYTES };
-        #[expect(clippy::iter_over_hash_type, reason = "a sum does not depend on the order")]
-        let bytes = item.0.values().fold(ITEM_BYTES, |bytes: usize, value| {
+        item.0.values().fold(ITEM_BYTES, |bytes: usize, value| {
             bytes.saturating_add(match value {
                 AttributeValue::S(text) => text.len(),
                 AttributeValue::B(blob) => blob.as_ref().len(),
                 _ => 0,
             })
-        });
-        bytes
+        })
     }
 
     fn build(&self, table: &str) -> Result<TransactWriteItem, Failure> {

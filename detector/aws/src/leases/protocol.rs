@@ -398,11 +398,12 @@ impl Worker {
         for (shard, counter) in std::mem::take(&mut self.removals) {
             requests.push(self.ask(now, far, Ask::Remove(shard, counter), About::Remove));
         }
-        if !self.is_creating && now >= self.create_at {
-            if let Some(row) = self.creations.pop_front() {
-                self.is_creating = true;
-                requests.push(self.ask(now, far, Ask::Create(row.clone()), About::Create(row)));
-            }
+        if !self.is_creating
+            && now >= self.create_at
+            && let Some(row) = self.creations.pop_front()
+        {
+            self.is_creating = true;
+            requests.push(self.ask(now, far, Ask::Create(row.clone()), About::Create(row)));
         }
         if self.scan_at.is_some_and(|at| at <= now) {
             self.scan_at = None;

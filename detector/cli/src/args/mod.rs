@@ -2,6 +2,8 @@
 //!
 //! Deliberately no logic: this is the text people read, and the types the commands get.
 
+mod audit;
+mod doctor;
 mod stored;
 
 use std::path::PathBuf;
@@ -10,6 +12,11 @@ use bedrock_watch_engine::{Second, alert::Severity};
 use bedrock_watch_service::format::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum, builder::styling::Styles};
 
+#[cfg_attr(not(feature = "aws"), expect(unused_imports, reason = "what only the build with AWS reads"))]
+pub(crate) use audit::{AuditArguments, AuditFormat};
+pub(crate) use doctor::DoctorArguments;
+#[cfg(feature = "aws")]
+pub(crate) use doctor::DoctorFormat;
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,
@@ -43,12 +50,16 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Judge recorded events
     Replay(ReplayArguments),
+    /// Check now that every customization job has the security groups it names
+    Audit(AuditArguments),
     /// List, show, check, test and make rules
     Rules(RulesArguments),
     /// List, show and resolve alerts, and deliver again what was given up
     Alerts(AlertsArguments),
     /// List, make and end silences
     Silences(SilencesArguments),
+    /// Prove that events really reach this service, link by link
+    Doctor(DoctorArguments),
     /// Check a configuration, or describe one
     Config(ConfigArguments),
     /// Ask the running daemon whether it is alive
@@ -126,12 +137,13 @@ on the records, never on when this is run.
 Examples:
   bedrock-watch replay AWSLogs/                       a folder, in name order, merged by event time
   zcat trail.gz | bedrock-watch replay -              standard input
+  bedrock-watch replay --since 2026-08-01 s3://my-trail/AWSLogs/
   bedrock-watch replay --final --format json trail/   the last state of each alert
   bedrock-watch replay --fail-on high trail/          exit code 3 if anything high or critical is found
   bedrock-watch replay --teach --state memory last-month/
   bedrock-watch replay --state memory today/          judge with what was taught")]
 pub(crate) struct ReplayArguments {
-    /// Files and folders; `-` is standard input
+    /// Files and folders, s3://BUCKET/PREFIX; `-` is standard input
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
     /// How alerts are printed [default: human on a terminal, json otherwise]

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use bedrock_watch_service::config::{self, Config};
+use bedrock_watch_service::config::{self, Config, SecretNames, Secrets};
 
-use super::{Failure, Outcome, print};
+use super::{Failure, Outcome, print, secrets};
 use crate::{args::ConfigCommand, builtin, terminal};
 
 /// Runs the command.
@@ -36,11 +36,25 @@ fn check(file: &Path) -> Result<Outcome, Failure> {
 
 /// Reads the configuration, or takes what holds without one.
 pub(super) fn load(file: Option<&Path>) -> Result<Config, Failure> {
+    read(file, secrets::fetch)
+}
+
+/// The same for commands that use nothing that is secret in it, so that none is fetched for them.
+pub(super) fn load_without_secrets(file: Option<&Path>) -> Result<Config, Failure> {
+    read(file, |_| Ok(Secrets::Unneeded))
+}
+
+fn read(
+    file: Option<&Path>,
+    secrets: impl FnOnce(&SecretNames) -> Result<Secrets, Failure>,
+) -> Result<Config, Failure> {
     let Some(file) = file else { return Ok(Config::standard()) };
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::Configuration(vec![format!("{name}: cannot read it: {error}")]))?;
-    Config::load(&name, &text, &|variable| std::env::var(variable).ok())
+    let environment = |variable: &str| std::env::var(variable).ok();
+    let secrets = secrets(&SecretNames::of(&name, &text, &environment))?;
+    Config::load_with(&name, &text, &environment, &secrets)
         .map_err(|problems| Failure::Configuration(problems.iter().map(ToString::to_string).collect()))
 }
 

@@ -21,7 +21,7 @@ pub(super) fn run(arguments: &HealthArguments) -> Result<Outcome, Failure> {
     let (address, tls) = match arguments.address {
         Some(address) => (address, false),
         None => {
-            let config = config::load(arguments.config.as_deref())?;
+            let config = config::load_without_secrets(arguments.config.as_deref())?;
             let http = config.http.context("the configuration switches the HTTP server off, so nobody can be asked")?;
             (reachable(http.listen), http.tls.is_some())
         }

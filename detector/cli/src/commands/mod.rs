@@ -1,15 +1,20 @@
 //! One module for each command. A command returns what came of it; `main` turns that into an exit code.
 
 mod alerts;
+#[cfg(feature = "aws")]
+mod audit;
 mod cloud;
 mod config;
 mod demo;
+mod doctor;
 mod health;
+mod inputs;
 mod notify;
 mod place;
 mod replay;
 mod rules;
 mod run;
+mod secrets;
 mod silences;
 mod table;
 
@@ -61,9 +66,14 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Replay(arguments) => replay::run(&arguments),
+        #[cfg(feature = "aws")]
+        Command::Audit(arguments) => audit::run(&arguments),
+        #[cfg(not(feature = "aws"))]
+        Command::Audit(_) => Err(anyhow::anyhow!("this build has no AWS; use the standard build").into()),
         Command::Rules(arguments) => rules::run(arguments.command),
         Command::Alerts(arguments) => alerts::run(arguments),
         Command::Silences(arguments) => silences::run(arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config(arguments) => config::run(arguments.command),
         Command::Health(arguments) => health::run(&arguments),
         Command::Version => {

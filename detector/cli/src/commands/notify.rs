@@ -8,6 +8,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 use anyhow::Context;
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Status};
 use bedrock_watch_service::{
+    cloud::Cloud,
     config::{Config, delivery::SinkKind},
     format::{Colour, Format},
     routing::Router,
@@ -17,8 +18,9 @@ use bedrock_watch_service::{
 };
 use jiff::Timestamp;
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 
-use super::{Failure, config, run::runtime};
+use super::{Failure, cloud, config, run::runtime};
 use crate::terminal;
 
 /// How long sinks may take.
@@ -30,6 +32,9 @@ pub(super) struct Notifier {
     config: Config,
     /// For the store.
     folder: TempDir,
+    /// Where connections live.
+    runtime: Runtime,
+    cloud: Option<Arc<dyn Cloud>>,
 }
 
 impl Notifier {
@@ -41,22 +46,25 @@ impl Notifier {
             let message = format!("{}: --notify needs a [[sink]] other than standard output", file.display());
             return Err(Failure::Configuration(vec![message]));
         }
-        check_all(&config.sinks, &config.routing)
+        let runtime = runtime()?;
+        let cloud = runtime.block_on(cloud::connect(&config))?;
+        check_all(&config.sinks, &config.routing, cloud.as_deref())
             .map_err(|error| Failure::Configuration(vec![format!("{}: {error}", file.display())]))?;
         let folder = tempfile::Builder::new().prefix("bedrock-watch-notify-").tempdir();
-        Ok(Self { config, folder: folder.context("no temporary folder")? })
+        Ok(Self { config, folder: folder.context("no temporary folder")?, runtime, cloud })
     }
 
     /// Tells `alerts`; an error when some sink did not hear of some.
     pub(super) fn tell(self, alerts: Vec<Alert>) -> Result<(), Failure> {
-        let Self { config, folder } = self;
+        let Self { config, folder, runtime, cloud } = self;
         let changes = routed(alerts, &config);
         terminal::say(&format!("telling {} alerts to {} sinks", changes.len(), config.sinks.len()));
-        let delivered = runtime()?.block_on(async {
+        let delivered = runtime.block_on(async {
             let store = SqliteStore::open(&folder.path().join("notify.db"))?;
             let store: Arc<dyn Store> = Arc::new(store);
             let surroundings =
                 Surroundings::wall(Box::new(std::io::sink()), Format::Json, Colour::Never, status::Status::default());
+            let surroundings = Surroundings { cloud, ..surroundings };
             let sinks = (config.sinks.as_slice(), &config.routing);
             deliver_all(changes, sinks, &store, surroundings, PATIENCE).await.context("cannot notify")
         })?;

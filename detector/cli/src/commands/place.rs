@@ -45,7 +45,7 @@ impl Target {
 
 /// Opens the store of a configuration beside the daemon that may run.
 fn open(file: Option<&Path>) -> Result<Arc<dyn Store>, Failure> {
-    let config = config::load(file)?;
+    let config = config::load_without_secrets(file)?;
     let store = SqliteStore::open_beside(&config.store.path);
     Ok(Arc::new(store.context("is this where the daemon runs? give its --config, or its --url")?))
 }

@@ -15,13 +15,13 @@ use bedrock_watch_engine::{
 use bedrock_watch_service::{
     config::Config,
     format::{Colour, Format},
-    input::{Merge, Records, Sorted, walk},
+    input::{Merge, Records, Sorted},
     replay::{Span, Summary, Watcher, replay},
     state_file::StateFile,
     store::Snapshot,
 };
 
-use super::{Failure, Outcome, notify::Notifier};
+use super::{Failure, Outcome, inputs, notify::Notifier};
 use crate::{args::ReplayArguments, builtin, logging, progress::Progress, terminal};
 
 /// Runs the command.
@@ -33,7 +33,9 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
     let rules = builtin::compile(&builtin::pack_with(arguments.rules.as_deref())?, &[])?;
     let (mut engine, memory) = restore(arguments, rules)?;
     engine.set_teaching(arguments.teach);
-    let (inputs, notes) = walk(&arguments.paths);
+    let span = Span { since: arguments.since, until: arguments.until };
+    let mut found = inputs::find(&arguments.paths, span)?;
+    let (inputs, notes) = (std::mem::take(&mut found.inputs), std::mem::take(&mut found.notes));
     let nothing_to_read = inputs.is_empty() && notes.iter().any(|note| note.is_failure);
     let merged = Merge::new(inputs, notes);
     let mut records: Box<dyn Records> = if arguments.sort { Box::new(Sorted::new(merged)) } else { Box::new(merged) };
@@ -44,9 +46,8 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
         format: arguments.format.map_or_else(terminal::default_format, Format::from),
         colour: terminal::stdout_colour(),
         quiet: arguments.final_only,
-        progress: Progress::start(),
+        progress: Progress::start(found.reached.take()),
     };
-    let span = Span { since: arguments.since, until: arguments.until };
     let summary = replay(&mut engine, records.as_mut(), span, &mut printer)?;
     printer.progress.end();
     if arguments.final_only {

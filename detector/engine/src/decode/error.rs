@@ -63,8 +63,8 @@ pub enum DecodeError {
         /// What was there, shortened.
         value: String,
     },
-    /// An inventory observation that is not one.
-    #[error("not an inventory observation: {what}")]
+    /// An observation of this product's own that is not one.
+    #[error("not an observation of bedrock-watch: {what}")]
     Observation {
         /// What the parser says.
         what: String,

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     activity::{Activity, JobStateChange, OtherEvent},
+    detector_observation::DetectorObservation,
     observation::Observation,
     time::Second,
 };
@@ -20,6 +21,8 @@ const JOB_STATE_CHANGE: &str = "Model Customization Job State Change";
 const OWN_SOURCE: &str = "bedrock-watch";
 /// `detail-type` of an inventory observation.
 const OBSERVATION: &str = "Inventory Observation";
+/// `detail-type` of what the daemon noticed about its own protection.
+const DETECTOR: &str = "Detector Observation";
 
 /// Decodes an envelope whose `detail` is no CloudTrail record.
 pub(super) fn event<'a, P: Json>(
@@ -42,6 +45,7 @@ pub(super) fn event<'a, P: Json>(
     match (source.as_ref(), detail_type.as_ref()) {
         ("aws.bedrock", JOB_STATE_CHANGE) => job_state::<P>(head, envelope.resources.map(Raw::into_text), detail),
         (OWN_SOURCE, OBSERVATION) => observation(&head, detail),
+        (OWN_SOURCE, DETECTOR) => detector(&head, detail),
         _ => Ok(Activity::Other(OtherEvent { time, account: head.account, detail_type })),
     }
 }
@@ -98,6 +102,23 @@ fn observation(head: &Head<'_>, detail: &str) -> Result<Activity<'static>, Decod
         observation.region = head.region.to_string();
     }
     Ok(Activity::Inventory(Box::new(observation)))
+}
+
+fn detector(head: &Head<'_>, detail: &str) -> Result<Activity<'static>, DecodeError> {
+    let mut seen: DetectorObservation =
+        serde_json::from_str(detail).map_err(|error| DecodeError::Observation { what: error.to_string() })?;
+    let default = |field: &mut String, value: &str| {
+        if field.is_empty() {
+            value.clone_into(field);
+        }
+    };
+    default(&mut seen.id, &head.id);
+    default(&mut seen.account, &head.account);
+    default(&mut seen.region, &head.region);
+    if seen.at == Second::default() {
+        seen.at = head.time;
+    }
+    Ok(Activity::Detector(Box::new(seen)))
 }
 
 /// A moment in a job's life: a time in any form, or seconds since 1970. What cannot be read is unknown, because the

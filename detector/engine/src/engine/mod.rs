@@ -22,6 +22,7 @@ use crate::{
     },
     bedrock::{BEDROCK, ENABLING_OPERATIONS, is_inference},
     decode::{self, DecodeError},
+    detector_observation::DetectorObservation,
     observation::Observation,
     prefilter::{Interest, peek},
     rule::{Correlator, RuleSet},
@@ -173,6 +174,7 @@ impl Engine {
             Activity::Call(call) => self.handle_call(call, &mut changes),
             Activity::JobState(change) => self.handle_job_state(change, &mut changes),
             Activity::Inventory(observation) => self.handle_observation(observation, &mut changes),
+            Activity::Detector(observation) => self.handle_detector(observation, &mut changes),
             Activity::Other(other) => {
                 self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
                 self.note_time(&other.account, other.time);
@@ -270,6 +272,11 @@ impl Engine {
         self.memory.clock
     }
 
+    /// Where inventory contradicted the stream since this was last asked, in words: an event was lost, or is on its way.
+    pub fn take_corrections(&mut self) -> Vec<String> {
+        self.memory.world.take_corrections()
+    }
+
     /// The greatest event time seen of an account.
     #[must_use]
     pub fn watermark(&self, account: &str) -> Option<Second> {
@@ -292,6 +299,12 @@ impl Engine {
     fn handle_observation(&mut self, observation: &Observation, changes: &mut Vec<AlertChange>) {
         self.memory.stats.judged = self.memory.stats.judged.saturating_add(1);
         let touched = self.memory.world.apply_observation(observation, &self.settings);
+        self.derive(touched, changes);
+    }
+
+    fn handle_detector(&mut self, observation: &DetectorObservation, changes: &mut Vec<AlertChange>) {
+        self.memory.stats.judged = self.memory.stats.judged.saturating_add(1);
+        let touched = self.memory.world.apply_detector(observation);
         self.derive(touched, changes);
     }
 

@@ -19,6 +19,7 @@ impl Engine {
                 let calls = self.region_calls(account, region);
                 self.with_names(account, |names| self.memory.world.derive_logging(account, region, calls, names))
             }
+            Origin::Detector { part, episode } => self.memory.world.derive_detector(part, episode),
         };
         let mut matched = Vec::new();
         for event in events {

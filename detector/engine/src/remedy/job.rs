@@ -36,8 +36,8 @@ pub(super) struct Replaced<'a> {
 
 /// Starts up to [`JOBS_MAX`] jobs again.
 pub(super) fn start_again(alert: &Alert, jobs: &[&Job], replaced: Option<Replaced<'_>>) -> Vec<Remediation> {
-    let mut remediation: Vec<Remediation> =
-        jobs.iter().take(JOBS_MAX).map(|job| start_one(alert, job, replaced)).collect();
+    let start = |job: &&Job| start_one(alert, job, vpc_config(job, replaced));
+    let mut remediation: Vec<Remediation> = jobs.iter().take(JOBS_MAX).map(start).collect();
     let more = jobs.len().saturating_sub(JOBS_MAX);
     if more > 0 {
         let mut script = Script::default();
@@ -49,7 +49,13 @@ pub(super) fn start_again(alert: &Alert, jobs: &[&Job], replaced: Option<Replace
     remediation
 }
 
-fn start_one(alert: &Alert, job: &Job, replaced: Option<Replaced<'_>>) -> Remediation {
+/// Starts a job that had no VPC configuration again, with one.
+pub(super) fn start_in_vpc(alert: &Alert, job: &Job) -> Remediation {
+    let mixed = Mixed::default().text("{\"subnetIds\":[").variable(SUBNETS).text("],\"securityGroupIds\":[");
+    start_one(alert, job, Some(mixed.variable(GROUPS).text("]}").word()))
+}
+
+fn start_one(alert: &Alert, job: &Job, vpc_config: Option<Word>) -> Remediation {
     let mut script = Script::default();
     let region = Some(&*job.region).filter(|region| !region.is_empty());
     script.note(&format!(
@@ -81,7 +87,7 @@ fn start_one(alert: &Alert, job: &Job, replaced: Option<Replaced<'_>>) -> Remedi
         .maybe("--custom-model-kms-key-id", job.kms_key.as_deref().map(Word::quoted).as_ref())
         .maybe("--job-tags", tags(&job.job_tags).as_ref())
         .maybe("--custom-model-tags", tags(&job.model_tags).as_ref())
-        .maybe("--vpc-config", vpc_config(job, replaced).as_ref());
+        .maybe("--vpc-config", vpc_config.as_ref());
     script.run(create);
     let title = format!("Start the job again: {}", plain(job.name.as_deref().unwrap_or_else(|| job.label())));
     Remediation { title, command: script.finish() }

@@ -7,8 +7,10 @@
 //! are what an alert is derived anew from: the same history gives the same commands, whatever its order of arrival.
 
 mod dependency;
+mod detector;
 mod job;
 mod logging;
+mod observed;
 mod principal;
 mod queries;
 mod role;
@@ -19,6 +21,8 @@ mod sql;
 mod tests;
 mod text;
 mod who;
+
+pub use observed::{put_in_vpc, replace_group};
 
 use std::collections::BTreeSet;
 
@@ -38,6 +42,7 @@ pub(crate) fn of_state(alert: &Alert, repair: &Repair, world: &World) -> Vec<Rem
             of_dependency(alert, resource, &jobs, world)
         }
         Repair::Logging { configuration } => logging::restore(alert, configuration.as_deref()),
+        Repair::Detector => return detector::find(alert),
     };
     remediation.extend(principal::contain(alert));
     remediation

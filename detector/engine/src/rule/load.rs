@@ -205,12 +205,17 @@ fn windows_of(rule: &Rule) -> Vec<(Metric, u32)> {
 pub(super) fn state_subject(rule: &Rule) -> Result<SubjectKind, String> {
     let bound = state_bound(rule);
     let matched = || STATE_EVENTS.iter().filter(|event| bound.admits("", event));
-    let jobs = matched().filter(|event| event.starts_with("JobDependency")).count();
-    match (jobs, matched().count()) {
-        (_, 0) => Err(format!("no state event matches; watch.event is {}", listed(STATE_EVENTS.iter().copied()))),
-        (0, _) => Ok(SubjectKind::InvocationLogging),
-        (jobs, all) if jobs == all => Ok(SubjectKind::CustomizationJobDependency),
-        _ => Err("a state rule is either about jobs or about logging; test watch.event for one kind".to_owned()),
+    let count = |beginning: &str| matched().filter(|event| event.starts_with(beginning)).count();
+    let (jobs, logging, all) = (count("JobDependency"), count("InvocationLogging"), matched().count());
+    match all {
+        0 => Err(format!("no state event matches; watch.event is {}", listed(STATE_EVENTS.iter().copied()))),
+        all if all == jobs => Ok(SubjectKind::CustomizationJobDependency),
+        all if all == logging => Ok(SubjectKind::InvocationLogging),
+        _ if jobs == 0 && logging == 0 => Ok(SubjectKind::Event),
+        _ => {
+            Err("a state rule is about jobs, about logging or about the service itself; test watch.event for one kind"
+                .to_owned())
+        }
     }
 }
 

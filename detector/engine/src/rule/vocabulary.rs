@@ -11,8 +11,8 @@ pub enum Domain {
     /// `product: bedrock-watch, service: principal`: every second in which a principal did something with Bedrock,
     /// judged again whenever a late record changes what is known about it.
     Principal,
-    /// `product: bedrock-watch, service: state`: every change of what is known about jobs, their dependencies and
-    /// logging.
+    /// `product: bedrock-watch, service: state`: every change of what is known about jobs, their dependencies,
+    /// logging and the service itself.
     State,
 }
 
@@ -35,6 +35,8 @@ pub const STATE_EVENTS: &[&str] = &[
     "JobDependencyMissing",
     "InvocationLoggingChanged",
     "InvocationLoggingDestinationLost",
+    "DetectorBlind",
+    "CoverageGap",
 ];
 
 const EVERYWHERE: &[Domain] = &[Domain::CloudTrail, Domain::Principal, Domain::State];
@@ -71,7 +73,7 @@ pub const FIELDS: &[WatchField] = &[
         "event",
         STATE,
         "JobDependencyLost, JobDependencyDeleteRefused, JobDependencyEmptied, JobDependencyMissing, \
-         InvocationLoggingChanged or InvocationLoggingDestinationLost",
+         InvocationLoggingChanged, InvocationLoggingDestinationLost, DetectorBlind or CoverageGap",
     ),
     field("dependency.kind", STATE, "security_group, subnet, vpc_endpoint, role, kms_key or bucket"),
     field("dependency.id", STATE, "group id, subnet id, endpoint id, role ARN, key ARN or bucket name"),
@@ -89,6 +91,7 @@ pub const FIELDS: &[WatchField] = &[
     field("logging.reduced", STATE, "true when a data type or destination delivered before is delivered no longer"),
     field("logging.moved", STATE, "true when a destination is another bucket, log group or account than before"),
     field("logging.destination.kind", STATE, "log_group, bucket or role"),
+    field("detector.part", STATE, "canary, trail or rule: which part of the service's own protection is missing"),
 ];
 
 /// A window count: `watch.principal.<name>_<duration>`, the duration as `60s`, `10m` or `1h`, at most 60 minutes.

@@ -1,4 +1,6 @@
 //! Applies what AWS answered when it was asked. Inventory adds facts with their time; it never overrules an event.
+//!
+//! Where it contradicts what events said, that is noted in words: an event was lost, or is still on its way.
 
 use crate::{
     alert::Actor,
@@ -38,6 +40,7 @@ impl World {
         for job in &seen.jobs {
             let (account, region) = owner_of_arn(&job.job_arn).unwrap_or((&seen.account, &seen.region));
             let wanted = JobRef { account, region, arn: Some(&job.job_arn), name: job.job_name.as_deref() };
+            self.note_job(wanted, job);
             touched.extend(self.update_job(wanted, settings, |known| read_observed(known, job, seen.at)));
         }
         for observed in &seen.security_groups {
@@ -57,11 +60,7 @@ impl World {
         }
         for id in &seen.missing_security_groups {
             let group = self.group_mut(id, settings);
-            if let Err(place) = group.missing.binary_search_by(|known| known.moment.cmp(&evidence.moment)) {
-                group.missing.insert(place, evidence.clone());
-                // The earliest sayings decide; later ones only repeat them.
-                group.missing.truncate(max);
-            }
+            group.note_missing(evidence.clone(), max);
             touched.insert(Origin::Resource(ResourceKey::SecurityGroup(id.as_str().into())));
         }
         for endpoint in &seen.vpc_endpoints {
@@ -71,12 +70,42 @@ impl World {
         }
         if let Some(logging) = &seen.invocation_logging {
             let after = logging.logging_config.as_ref().map_or(Posture::Off, Posture::of);
+            self.note_logging(&seen.account, &seen.region, &after);
             let change = LoggingChange { evidence, after, made: false };
             touched.extend(self.enter_logging(&seen.account, &seen.region, change, settings));
         }
         touched
     }
+
+    fn note_job(&mut self, wanted: JobRef<'_>, seen: &ObservedJob) {
+        let known = self.jobs.find(wanted).and_then(|number| self.jobs.get(number));
+        let (job, status) = (&seen.job_arn, &seen.status);
+        match known {
+            None if !is_terminal(status) => self.note(|| format!("job {job} is live, and no event said that it began")),
+            Some(known) if is_terminal(status) && !known.has_ended() => {
+                self.note(|| format!("job {job} has ended ({status}), and no event said so"));
+            }
+            _ => {}
+        }
+    }
+
+    fn note_logging(&mut self, account: &str, region: &str, seen: &Posture) {
+        let history = self.logging.get(&(Box::from(account), Box::from(region)));
+        let Some(known) = history.map(|history| history.now()).filter(|known| *known != seen) else { return };
+        let (known, now) = (known.as_str(), seen.as_str());
+        let what = if known == now { "has another configuration".to_owned() } else { format!("is {now}, was {known}") };
+        self.note(|| format!("invocation logging of account {account}, region {region} {what}, and no event said so"));
+    }
+
+    fn note(&mut self, text: impl FnOnce() -> String) {
+        if self.corrections.len() < CORRECTIONS_MAX {
+            self.corrections.push(text());
+        }
+    }
 }
+
+/// Contradictions noted until somebody asks; the rest is not.
+const CORRECTIONS_MAX: usize = 100;
 
 fn read_observed(known: &mut Job, seen: &ObservedJob, at: Second) {
     let time = |text: &Option<String>| text.as_deref().and_then(Second::parse);

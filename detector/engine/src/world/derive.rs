@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{order::Evidence, settings::Settings, time::Second};
+use crate::{order::Evidence, settings::Settings};
 
 use super::{
     World,
@@ -159,16 +159,15 @@ impl About<'_> {
         if deleted {
             return;
         }
-        let live_at = |at: Second| self.users_where(|job| job.is_live_at(at));
-        let sayings = group.missing.iter().map(|evidence| (evidence, live_at(evidence.moment.at)));
+        let is_live = |job: &Job, said: &Evidence| job.is_live_at(said.moment.at);
+        let live = self.users_where(|job| group.missing.iter().any(|said| is_live(job, said)));
         // The earliest saying that concerns a live job; if none does, the earliest of all.
-        let all: Vec<_> = sayings.collect();
-        let chosen = all.iter().find(|(_, live)| !live.is_empty()).or_else(|| all.first());
-        let Some((evidence, live)) = chosen else { return };
-        let mut event = self.event("JobDependencyMissing", std::slice::from_ref(evidence), live);
+        let concerns = |said: &&Evidence| self.users.iter().any(|(_, job)| is_live(job, said));
+        let Some(evidence) = group.missing.iter().find(concerns).or_else(|| group.missing.first()) else { return };
+        let mut event = self.event("JobDependencyMissing", std::slice::from_ref(evidence), &live);
         event.fields.push(("jobs.live", count(live.len())));
         event.facts.insert("missing_since".to_owned(), json!(evidence.moment.at.to_rfc3339()));
-        event.over = all_ended(live);
+        event.over = group.is_back() || all_ended(&live);
         events.push(event);
     }
 

@@ -179,6 +179,10 @@ pub(crate) struct LoggingChange {
     pub(crate) made: bool,
 }
 
+/// Inventories in a row that saw the same; of more, only the first and the last ones are kept, so that asking every few
+/// minutes does not push out what was done before. It spans more than the allowed lateness.
+const REPEATS_MAX: usize = 8;
+
 impl LoggingHistory {
     /// Enters a change. Returns false when it was known.
     pub(crate) fn enter(&mut self, change: LoggingChange, max: usize) -> bool {
@@ -186,11 +190,23 @@ impl LoggingHistory {
             Ok(_) => false,
             Err(place) => {
                 self.changes.insert(place, change);
+                self.drop_repeats(place);
                 if self.changes.len() > max.max(2) {
                     self.changes.remove(0);
                 }
                 true
             }
+        }
+    }
+
+    /// Of a run of equal inventories around `place` that is too long, drops the second one.
+    fn drop_repeats(&mut self, place: usize) {
+        let Some(entered) = self.changes.get(place).filter(|change| !change.made) else { return };
+        let is_same = |change: &&LoggingChange| !change.made && change.after == entered.after;
+        let before = self.changes.iter().take(place).rev().take_while(is_same).count();
+        let from = self.changes.iter().skip(place).take_while(is_same).count();
+        if before.saturating_add(from) > REPEATS_MAX {
+            self.changes.remove(place.saturating_sub(before).saturating_add(1));
         }
     }
 

@@ -8,6 +8,7 @@ mod apply_inventory;
 mod blindness;
 mod derive;
 mod derive_logging;
+mod detector;
 mod group_rules;
 mod interests;
 mod job;
@@ -31,9 +32,10 @@ pub(crate) use security_group::SecurityGroup;
 use serde::{Deserialize, Serialize};
 pub(crate) use state_event::{Repair, StateEvent};
 
-use crate::{settings::Settings, time::Second};
+use crate::{detector_observation::DetectorObservation, settings::Settings, time::Second};
 
 use self::{
+    detector::{Part, Protection},
     logging::LoggingHistory,
     network::Network,
     resource::{Effect, Entered, Ledger},
@@ -54,10 +56,15 @@ pub(crate) struct World {
     logging_users: BTreeMap<ResourceKey, BTreeSet<Place>>,
     /// When a group will have been empty for long enough to say so.
     emptied_due: BTreeMap<Second, BTreeSet<Box<str>>>,
+    /// What was noticed about the service's own protection.
+    protection: Protection,
     /// How far time has come.
     clock: Second,
     /// How often a limit made it forget or ignore something.
     limits_reached: Reached,
+    /// Where inventory contradicted the stream since somebody last asked.
+    #[serde(skip)]
+    corrections: Vec<String>,
 }
 
 /// How often a limit was reached, by what it limits.
@@ -75,6 +82,8 @@ pub(crate) enum Origin {
     Resource(ResourceKey),
     /// Logging of an account and region.
     Logging { account: Box<str>, region: Box<str> },
+    /// A stretch in which a part of the service's own protection was missing.
+    Detector { part: Part, episode: Box<str> },
 }
 
 /// The origins that a change touched.
@@ -91,6 +100,18 @@ impl World {
             touched.extend(due.remove().into_iter().map(|group| Origin::Resource(ResourceKey::SecurityGroup(group))));
         }
         touched
+    }
+
+    /// Takes in what the daemon noticed about its own protection.
+    pub(crate) fn apply_detector(&mut self, seen: &DetectorObservation) -> Touched {
+        let (touched, forgotten) = self.protection.enter(seen);
+        self.limits_reached.other = self.limits_reached.other.saturating_add(forgotten);
+        touched
+    }
+
+    /// The state event of a stretch in which a part of the protection was missing.
+    pub(crate) fn derive_detector(&self, part: &Part, episode: &str) -> Vec<StateEvent> {
+        self.protection.derive(part, episode).into_iter().collect()
     }
 
     /// Notes how far time has come.
@@ -119,6 +140,11 @@ impl World {
         let open = ledger.losses().filter(|interval| interval.back.is_none());
         let open: BTreeSet<Loss> = open.map(|interval| interval.loss.clone()).collect();
         if open.is_empty() { ledger.losses().map(|interval| interval.loss.clone()).collect() } else { open }
+    }
+
+    /// Where inventory contradicted the stream since this was last asked.
+    pub(crate) fn take_corrections(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.corrections)
     }
 
     /// How often limits were reached.

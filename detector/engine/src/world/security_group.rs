@@ -20,9 +20,13 @@ pub(crate) struct SecurityGroup {
     pub(crate) vpc: Option<Box<str>>,
     /// In judging order.
     changes: Vec<(Evidence, RuleChange)>,
-    /// Inventories that said the group does not exist.
+    /// Inventories that said the group does not exist: the earliest ones, and the last.
     pub(crate) missing: Vec<Evidence>,
 }
+
+/// Inventories in a row that list the same rules; of more, only the first and the last ones are kept, so that asking
+/// every few minutes does not push out what happened before. It spans more than the allowed lateness.
+const REPEATS_MAX: usize = 8;
 
 /// What happened to a group's rules.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -73,12 +77,43 @@ impl SecurityGroup {
             Ok(_) => false,
             Err(place) => {
                 self.changes.insert(place, (evidence, change));
+                self.drop_repeats(place);
                 if self.changes.len() > max.max(1) {
                     self.fold_oldest();
                 }
                 true
             }
         }
+    }
+
+    /// Of a run of equal inventories around `place` that is too long, drops the second one.
+    fn drop_repeats(&mut self, place: usize) {
+        let Some((_, RuleChange::Observed(rules))) = self.changes.get(place) else { return };
+        let is_same =
+            |(_, change): &&(Evidence, RuleChange)| matches!(change, RuleChange::Observed(seen) if seen == rules);
+        let before = self.changes.iter().take(place).rev().take_while(is_same).count();
+        let from = self.changes.iter().skip(place).take_while(is_same).count();
+        if before.saturating_add(from) > REPEATS_MAX {
+            self.changes.remove(place.saturating_sub(before).saturating_add(1));
+        }
+    }
+
+    /// Notes that an inventory said the group does not exist.
+    pub(crate) fn note_missing(&mut self, evidence: Evidence, max: usize) {
+        if let Err(place) = self.missing.binary_search_by(|known| known.moment.cmp(&evidence.moment)) {
+            self.missing.insert(place, evidence);
+            if self.missing.len() > max.max(2) {
+                // The earliest say since when, the last one that it is still so.
+                self.missing.remove(self.missing.len().saturating_sub(2));
+            }
+        }
+    }
+
+    /// Whether the group is known to exist, after every inventory that said it does not.
+    pub(crate) fn is_back(&self) -> bool {
+        let Some(missing) = self.missing.last() else { return false };
+        let exists = |change: &RuleChange| matches!(change, RuleChange::Created | RuleChange::Observed(_));
+        self.changes.iter().any(|(evidence, change)| exists(change) && evidence.moment > missing.moment)
     }
 
     /// When something was last entered.

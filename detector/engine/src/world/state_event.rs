@@ -14,7 +14,7 @@ use crate::{
 
 use super::resource::ResourceKey;
 
-/// Something about jobs, their dependencies or logging that somebody may care about.
+/// Something about jobs, their dependencies, logging or the service itself that somebody may care about.
 #[derive(Debug, Clone)]
 pub(crate) struct StateEvent {
     /// `watch.event`.
@@ -43,6 +43,8 @@ pub(crate) enum Repair {
     Dependency { resource: ResourceKey, jobs: Vec<u32> },
     /// The last configuration that delivered.
     Logging { configuration: Option<Box<str>> },
+    /// The service's own way to its events.
+    Detector,
 }
 
 impl Fields for StateEvent {

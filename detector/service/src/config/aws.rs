@@ -29,6 +29,8 @@ pub struct InventoryConfig {
     pub interval_s: u64,
     /// How long a first alert about a job waits for AWS's word on the job, in milliseconds; 0 asks nothing.
     pub confirm_ms: u64,
+    /// Whether every account and region of the organization is looked at, for some that nothing watches.
+    pub organization: bool,
 }
 
 /// The daemon's own event, sent to see it come back.

@@ -7,7 +7,8 @@ use super::keys::{Form, Key, Kind, SECTIONS, Section};
 pub fn example() -> String {
     let mut text = String::from(
         "# bedrock-watch: every key of the configuration, with its default.\n\
-         # Unknown keys are errors. ${NAME} in a value stands for an environment variable, $$ for a dollar sign.\n",
+         # Unknown keys are errors. ${NAME} in a value stands for an environment variable, $$ for a dollar sign.\n\
+         # In a secret, ${secretsmanager:NAME} and ${secretsmanager:NAME#KEY} stand for one of AWS Secrets Manager.\n",
     );
     for section in SECTIONS {
         text.push_str(&format_section(section));

@@ -14,6 +14,7 @@ mod problem;
 mod read;
 mod schema;
 mod secret;
+mod secrets;
 
 use std::{net::SocketAddr, path::PathBuf};
 
@@ -26,6 +27,7 @@ pub use example::example;
 pub use problem::Problem;
 pub use schema::schema;
 pub use secret::Secret;
+pub use secrets::{SecretNames, Secrets};
 
 use crate::routing::glob;
 
@@ -222,7 +224,7 @@ impl Config {
             ("a [[source]] of AWS", self.sources.iter().any(SourceConfig::is_aws)),
             ("a [[sink]] of AWS", self.sinks.iter().any(sink)),
             ("the DynamoDB store", self.store.dynamodb.is_some()),
-            ("[inventory]", self.inventory.enabled),
+            ("[inventory]", self.inventory.enabled || self.inventory.organization),
             ("[canary]", self.canary.enabled),
         ];
         needs.into_iter().filter(|(_, needed)| *needed).map(|(what, _)| what).collect()
@@ -231,7 +233,7 @@ impl Config {
     /// What holds without a file: HTTP on 127.0.0.1:8787, alerts to standard output, SQLite in `./bedrock-watch.db`.
     #[must_use]
     pub fn standard() -> Self {
-        let document = read::read("defaults", "", &|_| None).0;
+        let document = read::read("defaults", "", &|_| Ok(String::new())).0;
         build::build(&document, &mut build::Findings::default())
     }
 
@@ -240,7 +242,20 @@ impl Config {
     /// # Errors
     /// With every problem of the text, in the order of the text.
     pub fn load(file: &str, text: &str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<Problem>> {
-        let (document, mut problems) = read::read(file, text, environment);
+        Self::load_with(file, text, environment, &Secrets::default())
+    }
+
+    /// The same; `secrets` answers `${secretsmanager:...}`, with everything that [`SecretNames`] found.
+    ///
+    /// # Errors
+    /// With every problem of the text, in the order of the text.
+    pub fn load_with(
+        file: &str,
+        text: &str,
+        environment: &dyn Fn(&str) -> Option<String>,
+        secrets: &Secrets,
+    ) -> Result<Self, Vec<Problem>> {
+        let (document, mut problems) = read::read(file, text, &secrets.beside(environment));
         let mut found = build::Findings::default();
         let config = build::build(&document, &mut found);
         problems.append(&mut found.problems);

@@ -10,11 +10,14 @@ use toml::{
 };
 
 use super::{
-    environment::expand,
+    environment::{Names, expand, names},
     keys::{Form, Key, Kind, SECTIONS, Section},
     problem::{Problem, listed, position, suggestion},
     secret::Secret,
 };
+
+/// How the names of secrets in Secrets Manager begin.
+pub(super) const SECRETS_MANAGER: &str = "secretsmanager:";
 
 /// A value that was given.
 #[derive(Debug)]
@@ -182,9 +185,9 @@ impl Table {
 }
 
 /// Reads the text; the second part is everything that is wrong with it.
-pub(super) fn read(file: &str, text: &str, environment: &dyn Fn(&str) -> Option<String>) -> (Document, Vec<Problem>) {
+pub(super) fn read(file: &str, text: &str, names: &Names<'_>) -> (Document, Vec<Problem>) {
     let (root, errors) = DeTable::parse_recoverable(text);
-    let mut reader = Reader { file, text, environment, problems: Vec::new() };
+    let mut reader = Reader { file, text, names, problems: Vec::new() };
     for error in errors {
         let offset = error.span().map_or(0, |span| span.start);
         reader.problem(offset, error.message().trim().replace('\n', ", "));
@@ -205,7 +208,7 @@ pub(super) fn read(file: &str, text: &str, environment: &dyn Fn(&str) -> Option<
 struct Reader<'a> {
     file: &'a str,
     text: &'a str,
-    environment: &'a dyn Fn(&str) -> Option<String>,
+    names: &'a Names<'a>,
     problems: Vec<Problem>,
 }
 
@@ -289,7 +292,7 @@ impl Reader<'_> {
             }
             (Kind::Flag { .. }, DeValue::Boolean(flag)) => Some(Given::Flag(*flag)),
             (Kind::Text { .. }, DeValue::String(_)) => self.expanded(value).map(Given::Text),
-            (Kind::Secret, DeValue::String(_)) => self.expanded(value).map(|text| Given::Secret(Secret::new(text))),
+            (Kind::Secret, DeValue::String(_)) => self.secret(value).map(Given::Secret),
             (Kind::Choice { choices, .. }, DeValue::String(_)) => self.choice(key, value, choices).map(Given::Text),
             (Kind::Signed { min, max, .. }, DeValue::Integer(integer)) => {
                 let number = i64::from_str_radix(integer.as_str(), integer.radix()).ok();
@@ -317,8 +320,8 @@ impl Reader<'_> {
                 for (name, item) in table {
                     if item.get_ref().as_str().is_none() {
                         self.problem(item.span().start, format!("a value in `{}` is a text in quotes", key.name));
-                    } else if let Some(text) = self.expanded(item) {
-                        secrets.insert(name.get_ref().to_string(), Secret::new(text));
+                    } else if let Some(secret) = self.secret(item) {
+                        secrets.insert(name.get_ref().to_string(), secret);
                     }
                 }
                 Some(Given::Secrets(secrets))
@@ -366,8 +369,24 @@ impl Reader<'_> {
         None
     }
 
+    /// A value that is never shown, and so may come from Secrets Manager.
+    fn secret(&mut self, value: &Spanned<DeValue<'_>>) -> Option<Secret> {
+        self.resolved(value).map(Secret::new)
+    }
+
+    /// A value that may be shown: in logs, in problems and by `config check`.
     fn expanded(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
-        match expand(value.get_ref().as_str()?, self.environment) {
+        let secrets = names(value.get_ref().as_str()?).into_iter().filter(|name| name.starts_with(SECRETS_MANAGER));
+        let secrets: Vec<String> = secrets.collect();
+        for name in &secrets {
+            let message = format!("`${{{name}}}` stands where a value is no secret and may be shown; write the value");
+            self.problem(value.span().start, message);
+        }
+        if secrets.is_empty() { self.resolved(value) } else { None }
+    }
+
+    fn resolved(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
+        match expand(value.get_ref().as_str()?, self.names) {
             Ok(text) => Some(text),
             Err(messages) => {
                 for message in messages {

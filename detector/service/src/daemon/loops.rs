@@ -13,6 +13,7 @@ use super::{
     sources_grace,
 };
 use crate::{
+    canary::Canaries,
     cloud::{Cloud, Joining},
     config::Config,
     pipeline::{self, Clock, Ownership, Parts, Pipeline, Report, Restored, Told},
@@ -51,6 +52,7 @@ pub(super) struct Shell {
     pub(super) silences: ActiveSilences,
     pub(super) nudge: Arc<dyn Fn() + Send + Sync>,
     pub(super) told: broadcast::Sender<Arc<Told>>,
+    pub(super) canaries: Canaries,
     pub(super) status: Status,
     pub(super) cloud: Option<Arc<dyn Cloud>>,
     /// Where what is not of a shard comes in.
@@ -121,6 +123,7 @@ impl Shell {
             told: self.told,
             reports: self.reports,
             snapshot_every: Duration::from_secs(config.store.snapshot_interval_s),
+            canaries: self.canaries,
             status: self.status,
             stop: self.stop_loop,
         };
@@ -142,6 +145,7 @@ impl Shell {
             nudge: self.nudge,
             told: self.told,
             snapshot_every: Duration::from_secs(config.store.snapshot_interval_s),
+            canaries: self.canaries,
             sources_grace: sources_grace(Duration::from_secs(config.shutdown_grace_s)),
             status: self.status,
         };

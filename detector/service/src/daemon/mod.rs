@@ -19,13 +19,14 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use self::loops::{Loop, Shell};
 use crate::{
+    canary::Canaries,
     cloud::{Beside, Cloud, CloudError},
     config::{Config, SourceConfig},
     format::{Colour, Format},
     http::{self, Tls},
     pipeline::{Clock, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
-    sink::{self, Workers},
+    sink::{self, Confirmations, Workers},
     source::Intake,
     status::Status,
     store::{Store, StoreError, sqlite::SqliteStore},
@@ -44,6 +45,9 @@ const CERTIFICATE_EVERY: Duration = Duration::from_secs(60);
 const SILENCES_EVERY: Duration = Duration::from_secs(2);
 /// How often alerts that nothing has changed for long are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+
+/// The name under which starting appears in `/readyz`.
+const STARTING: &str = "starting";
 
 /// What the daemon needs of its surroundings.
 pub struct Surroundings {
@@ -138,7 +142,7 @@ impl Daemon {
     pub async fn start(config: &Config, rules: Arc<RuleSet>, surroundings: Surroundings) -> Result<Self, StartError> {
         let cloud = surroundings.cloud.clone();
         let store = open_store(config, cloud.as_deref()).await?;
-        let status = Status::default();
+        let (status, canaries) = (Status::default(), Canaries::default());
         let remembered = loops::remember(config, &store, &rules).await?;
         let sources = TaskTracker::new();
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
@@ -155,7 +159,8 @@ impl Daemon {
         let clock = surroundings.clock;
         let Surroundings { stdout, format, colour, .. } = surroundings;
         let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
-        let told_to = sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), ..told_to };
+        let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, &intake));
+        let told_to = sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), confirmations, ..told_to };
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
@@ -172,6 +177,8 @@ impl Daemon {
             sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
             sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
+        // From here on `/readyz` is answered, and not everything that has a say in it is there.
+        status.set(STARTING, "not everything is set up yet");
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
         let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
@@ -183,6 +190,7 @@ impl Daemon {
             silences: silences.clone(),
             nudge: Arc::new(move || nudged.nudge()),
             told,
+            canaries: canaries.clone(),
             status: status.clone(),
             cloud: cloud.clone(),
             intake: intake.clone(),
@@ -196,14 +204,11 @@ impl Daemon {
         };
         let looping = shell.start(config, remembered).await?;
         sources.close();
-        chores.spawn(silences.keep_fresh(Arc::clone(&store), SILENCES_EVERY, stop_chores.clone()));
         let (tracker, stop) = (chores.clone(), stop_chores.clone());
-        let beside = Beside { intake: intake.named("inventory"), status, tracker, stop };
+        let beside = Beside { intake: intake.named("inventory"), canaries, status: status.clone(), tracker, stop };
         cloud.map_or(Ok(()), |cloud| cloud.start_beside(config, beside))?;
-        if let Some(tls) = tls {
-            chores.spawn(tls.keep_fresh(CERTIFICATE_EVERY, stop_chores.clone()));
-        }
-        chores.spawn(forget(Arc::clone(&store), config.store.retention_days, stop_chores.clone()));
+        keep_house(config, &store, (silences, tls), (&chores, &stop_chores));
+        status.clear(STARTING);
         let grace = Duration::from_secs(config.shutdown_grace_s);
         Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
     }
@@ -273,6 +278,29 @@ async fn open_store(config: &Config, cloud: Option<&dyn Cloud>) -> Result<Arc<dy
 /// How long sources may take to end.
 const fn sources_grace(grace: Duration) -> Duration {
     Duration::from_millis(grace.as_secs().saturating_mul(SOURCES_GRACE_PERCENT * 10))
+}
+
+/// Starts what keeps the house: silences and certificates stay fresh, what is over for long is forgotten.
+fn keep_house(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    (silences, tls): (ActiveSilences, Option<Tls>),
+    (chores, stop): (&TaskTracker, &CancellationToken),
+) {
+    chores.spawn(silences.keep_fresh(Arc::clone(store), SILENCES_EVERY, stop.clone()));
+    if let Some(tls) = tls {
+        chores.spawn(tls.keep_fresh(CERTIFICATE_EVERY, stop.clone()));
+    }
+    chores.spawn(forget(Arc::clone(store), config.store.retention_days, stop.clone()));
+}
+
+/// What asks AWS before the first word about a job, where that is wanted.
+fn confirmations(config: &Config, cloud: &dyn Cloud, intake: &Intake) -> Option<Confirmations> {
+    let limit = Duration::from_millis(config.inventory.confirm_ms);
+    if !config.inventory.enabled || limit.is_zero() {
+        return None;
+    }
+    Some(Confirmations::new(cloud.confirm(intake.named("confirmation"))?, limit))
 }
 
 /// Forgets alerts that have been over, or of which nothing was heard, for `days`, now and every so often.

@@ -1,10 +1,12 @@
-//! How alerts look outside: the product's JSON, a block for people, and OCSF.
+//! How alerts look outside: the product's JSON, a block for people, OCSF and ASFF.
 //!
 //! Deliberately no I/O here: a format turns a change of an alert into text, a sink decides where it goes.
 
+pub mod asff;
 mod human;
 pub mod json;
 mod ocsf;
+pub mod ocsf_compliance;
 #[cfg(test)]
 pub(crate) mod sample;
 mod visible;

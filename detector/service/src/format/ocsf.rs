@@ -71,7 +71,7 @@ const fn status(kind: ChangeKind) -> (u32, &'static str) {
     }
 }
 
-const fn severity(severity: Severity) -> (u32, &'static str) {
+pub(super) const fn severity(severity: Severity) -> (u32, &'static str) {
     match severity {
         Severity::Informational => (1, "Informational"),
         Severity::Low => (2, "Low"),
@@ -81,7 +81,7 @@ const fn severity(severity: Severity) -> (u32, &'static str) {
     }
 }
 
-fn milliseconds(second: Second) -> i64 {
+pub(super) fn milliseconds(second: Second) -> i64 {
     i64::from(second.0).saturating_mul(1000)
 }
 
@@ -183,7 +183,7 @@ fn queries(alert: &Alert) -> Vec<Value> {
 }
 
 /// OCSF leaves absent attributes out. Facts keep their nulls: there null means "not known yet".
-fn without_nulls(value: Value) -> Value {
+pub(super) fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(fields) => {
             let kept = fields.into_iter().filter(|(_, value)| !value.is_null());

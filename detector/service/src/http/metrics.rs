@@ -31,6 +31,7 @@ const COUNTERS: &[Counter] = &[
     ("records_copies_differ_total", "Copies that differ from the event judged before.", |r| r.stats.copies_differ),
     ("records_late_total", "Records older than the allowed lateness.", |r| r.stats.late),
     ("records_future_total", "Records put aside because they lie in the future.", |r| r.service.future),
+    ("canaries_total", "Canaries that came back, own ones and those of other workers.", |r| r.service.canaries),
     ("input_unreadable_total", "Pieces of input without a record.", |r| r.service.unreadable),
     ("input_bytes_total", "Bytes of records.", |r| r.service.bytes),
     ("batches_total", "Batches of records judged.", |r| r.service.batches),

@@ -2,7 +2,7 @@
 //!
 //! Each input keeps its own order; of their next records the earliest comes first, and of equals the one whose input
 //! was named first. An input is opened when the merge reaches its first record, so a folder with a year of logs needs
-//! few open files.
+//! few open files. What is fetched from elsewhere says itself before when it cannot begin, and is opened early enough.
 
 use std::{
     cmp::Reverse,
@@ -18,6 +18,8 @@ use super::{Input, Item, Note, Reader, Records, reader::Head, walk::Kind};
 /// How many inputs are open at once. Where more than this overlap in time, the order between them is lost, which is
 /// noted.
 pub const OPEN_INPUTS_MAX: usize = 256;
+/// The same where every input is fetched from elsewhere: they are small, many, and open earlier than they must be.
+pub const OPEN_REMOTE_MAX: usize = 1_024;
 /// How much is read at a time from each of several inputs, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 /// How much is read to find out when an input begins, in bytes.
@@ -39,6 +41,7 @@ pub struct Merge {
     /// The input whose item was given last.
     lent: Option<usize>,
     open_count: usize,
+    open_max: usize,
     is_single: bool,
     has_told_limit: bool,
 }
@@ -91,6 +94,7 @@ impl Merge {
     #[must_use]
     pub fn new(inputs: Vec<Input>, notes: Vec<Note>) -> Self {
         let is_single = inputs.len() == 1;
+        let all_remote = inputs.iter().all(|input| matches!(input.kind, Kind::Remote(_)));
         let mut merge = Self {
             notes: notes.into(),
             waiting: VecDeque::new(),
@@ -98,6 +102,7 @@ impl Merge {
             heads: BinaryHeap::new(),
             lent: None,
             open_count: 0,
+            open_max: if all_remote { OPEN_REMOTE_MAX } else { OPEN_INPUTS_MAX },
             is_single,
             has_told_limit: false,
         };
@@ -116,7 +121,13 @@ impl Merge {
         if self.is_single {
             return Some(waiting);
         }
-        if !matches!(waiting.input.kind, Kind::File(_)) {
+        if let Kind::Remote(remote) = &waiting.input.kind
+            && let Some(at) = remote.not_before()
+        {
+            waiting.at = at;
+            return Some(waiting);
+        }
+        if matches!(waiting.input.kind, Kind::Stream(_) | Kind::Stdin) {
             let mut open = self.open_input(&waiting)?;
             open.advance(true);
             waiting.at = open.at;
@@ -166,7 +177,7 @@ impl Merge {
             if !is_reached {
                 return;
             }
-            if self.open_count >= OPEN_INPUTS_MAX {
+            if self.open_count >= self.open_max {
                 self.tell_limit();
                 return;
             }
@@ -189,7 +200,8 @@ impl Merge {
         if !self.has_told_limit {
             self.has_told_limit = true;
             let text = format!(
-                "more than {OPEN_INPUTS_MAX} inputs overlap in time: from here on records may come late; use --sort to put them in order"
+                "more than {} inputs overlap in time: from here on records may come late; use --sort to put them in order",
+                self.open_max
             );
             self.notes.push_back(Note { input: "merge".into(), is_failure: false, text });
         }

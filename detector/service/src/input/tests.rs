@@ -1,7 +1,16 @@
 //! Whole inputs: files, folders, bodies, merging and sorting.
 
-use std::{fs, io::Write, path::Path};
+use std::{
+    fs,
+    io::{self, Read, Write},
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
+use bedrock_watch_engine::Second;
 use flate2::{Compression, write::GzEncoder};
 
 use super::*;
@@ -183,11 +192,11 @@ fn sorting_is_by_judging_order() {
 struct LongLine {
     record: Vec<u8>,
     left: u32,
-    pending: std::io::Cursor<Vec<u8>>,
+    pending: io::Cursor<Vec<u8>>,
 }
 
-impl std::io::Read for LongLine {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+impl Read for LongLine {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             let read = self.pending.read(buffer)?;
             if read > 0 || self.left == 0 {
@@ -196,7 +205,7 @@ impl std::io::Read for LongLine {
             self.left -= 1;
             let mut next = self.record.clone();
             next.extend_from_slice(if self.left == 0 { b"]}" } else { b"," });
-            self.pending = std::io::Cursor::new(next);
+            self.pending = io::Cursor::new(next);
         }
     }
 }
@@ -205,7 +214,7 @@ impl std::io::Read for LongLine {
 fn a_line_of_100_megabytes_takes_little_memory() {
     let record = record(1, &"x".repeat(100_000));
     let count = 2 + u32::try_from(100 * 1024 * 1024 / record.len()).unwrap();
-    let pending = std::io::Cursor::new(b"{\"Records\": [".to_vec());
+    let pending = io::Cursor::new(b"{\"Records\": [".to_vec());
     let source = LongLine { record: record.into_bytes(), left: count, pending };
     let mut reader = Reader::new("long", source);
     let (mut records, mut offset_last) = (0, 0);
@@ -218,4 +227,54 @@ fn a_line_of_100_megabytes_takes_little_memory() {
     assert_eq!(records, count);
     assert!(offset_last > 100 * 1024 * 1024);
     assert!(reader.buffered_bytes_max() < 2 * 1024 * 1024, "{} bytes", reader.buffered_bytes_max());
+}
+
+/// Bytes that are fetched, and how often they were opened.
+#[derive(Debug)]
+struct Fetched {
+    bytes: Vec<u8>,
+    not_before: Option<Second>,
+    opened: AtomicUsize,
+}
+
+impl Remote for Fetched {
+    fn not_before(&self) -> Option<Second> {
+        self.not_before
+    }
+
+    fn size(&self) -> Option<u64> {
+        None
+    }
+
+    fn open(&self) -> io::Result<Box<dyn Read + Send>> {
+        self.opened.fetch_add(1, Ordering::Relaxed);
+        Ok(Box::new(io::Cursor::new(self.bytes.clone())))
+    }
+}
+
+#[test]
+fn what_is_fetched_is_merged_like_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = Second::parse("2026-11-22T05:00:00Z").unwrap();
+    fastrand::seed(7);
+    let (mut remotes, mut fetched) = (Vec::new(), Vec::new());
+    for number in 0..60_u32 {
+        // In no order within a file, as CloudTrail delivers.
+        let first = fastrand::u32(0..3_000);
+        let seconds: Vec<u32> = (0..20).map(|_| first + fastrand::u32(0..300)).collect();
+        let lines = seconds.iter().enumerate().map(|(line, second)| record(*second, &format!("{number}-{line}")));
+        let bytes = gzip(lines.collect::<Vec<_>>().join("\n").as_bytes());
+        let name = format!("{number:02}.json.gz");
+        fs::write(folder.path().join(&name), &bytes).unwrap();
+        // Some do not say when they begin, the others say something earlier.
+        let not_before = (number % 5 > 0).then(|| start.plus(first).minus(fastrand::u32(0..900)));
+        let remote = Arc::new(Fetched { bytes, not_before, opened: 0.into() });
+        fetched.push(Arc::clone(&remote));
+        remotes.push(Input::remote(&name, remote));
+    }
+    assert_eq!(drain(Merge::new(remotes, Vec::new())), merged(&[folder.path()]));
+    for one in fetched {
+        let expected = if one.not_before.is_some() { 1 } else { 2 };
+        assert_eq!(one.opened.load(Ordering::Relaxed), expected);
+    }
 }

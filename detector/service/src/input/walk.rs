@@ -1,11 +1,14 @@
-//! From the paths on a command line to the inputs they stand for.
+//! From the paths on a command line to the inputs they stand for; and inputs that somebody else brings.
 
 use std::{
+    fmt,
     fs::{self, File},
     io::{self, Read},
     path::{Path, PathBuf},
     sync::Arc,
 };
+
+use bedrock_watch_engine::Second;
 
 use super::Note;
 
@@ -19,6 +22,21 @@ pub struct Input {
     pub(super) kind: Kind,
 }
 
+/// Something that is fetched when it is opened, such as an object in S3.
+pub trait Remote: fmt::Debug + Send + Sync {
+    /// No record in it is earlier; `None` where only its records can tell.
+    fn not_before(&self) -> Option<Second>;
+
+    /// How many bytes are fetched, where that is known.
+    fn size(&self) -> Option<u64>;
+
+    /// Fetches it, waiting until it is there. It may be opened again.
+    ///
+    /// # Errors
+    /// When it cannot be fetched; the message says why and what to do.
+    fn open(&self) -> io::Result<Box<dyn Read + Send>>;
+}
+
 #[derive(Debug)]
 pub(super) enum Kind {
     /// A regular file: it can be opened again.
@@ -27,6 +45,8 @@ pub(super) enum Kind {
     Stream(PathBuf),
     /// Standard input.
     Stdin,
+    /// It is somewhere else.
+    Remote(Arc<dyn Remote>),
 }
 
 impl Input {
@@ -34,6 +54,12 @@ impl Input {
     #[must_use]
     pub fn stdin() -> Self {
         Self { name: "-".into(), kind: Kind::Stdin }
+    }
+
+    /// Something that is fetched when a replay reaches it.
+    #[must_use]
+    pub fn remote(name: &str, remote: Arc<dyn Remote>) -> Self {
+        Self { name: name.into(), kind: Kind::Remote(remote) }
     }
 
     /// What it is called in messages.
@@ -48,6 +74,7 @@ impl Input {
         match &self.kind {
             Kind::File(path) => fs::metadata(path).ok().map(|about| about.len()),
             Kind::Stream(_) | Kind::Stdin => None,
+            Kind::Remote(remote) => remote.size(),
         }
     }
 
@@ -55,6 +82,7 @@ impl Input {
         match &self.kind {
             Kind::File(path) | Kind::Stream(path) => Ok(Box::new(File::open(path)?)),
             Kind::Stdin => Ok(Box::new(io::stdin())),
+            Kind::Remote(remote) => remote.open(),
         }
     }
 }

@@ -69,7 +69,7 @@ pub async fn inherit(
 /// The memories of all parents as one, with the alerts that it knows and one of them has not said.
 fn merged(mut all: Vec<Kept>) -> Option<(Kept, Vec<AlertChange>)> {
     // The one that has read furthest knows most of what all have read.
-    all.sort_by(|left, right| progress(left, right));
+    all.sort_by(progress);
     let mut furthest = all.pop()?;
     let mut unsaid = Vec::new();
     for Kept { engine, positions, owns } in all {

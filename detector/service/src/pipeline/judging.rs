@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     event_time::event_time,
+    format::visible,
     source::{Batch, Kept, Outcome, Records, Repeat},
     store::{Change, JournalEntry},
 };
@@ -38,6 +39,11 @@ impl Pipeline {
             self.log_rejected(&batch.source, reason);
         }
         for record in batch.records.iter() {
+            if self.canaries.take(record) {
+                outcome.accepted = outcome.accepted.saturating_add(1);
+                self.counters.canaries = self.counters.canaries.saturating_add(1);
+                continue;
+            }
             let time = event_time(record);
             if self.clock.see(time, self.future_s).is_err() {
                 outcome.rejected = outcome.rejected.saturating_add(1);
@@ -58,6 +64,9 @@ impl Pipeline {
                     self.log_rejected(&batch.source, &error.to_string());
                 }
             }
+        }
+        for correction in self.engine.take_corrections() {
+            tracing::info!(correction = %visible(&correction), "AWS, when asked, knows what the stream has not told");
         }
         self.counters.batches = self.counters.batches.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(batch.records.bytes().try_into().unwrap_or(u64::MAX));
@@ -228,7 +237,7 @@ impl Pipeline {
         let rejected = self.engine.stats().rejected;
         let total = rejected.saturating_add(self.counters.unreadable).saturating_add(self.counters.future);
         if total <= REJECTED_LOGGED_MAX || total.is_power_of_two() {
-            tracing::warn!(source, reason = %crate::format::visible(reason), total, "record rejected");
+            tracing::warn!(source, reason = %visible(reason), total, "record rejected");
         }
     }
 }

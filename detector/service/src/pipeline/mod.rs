@@ -42,6 +42,7 @@ pub use report::{Report, ServiceCounters};
 pub use writer::Told;
 
 use crate::{
+    canary::Canaries,
     routing::{ActiveSilences, Router},
     source::Batch,
     status::Status,
@@ -79,6 +80,8 @@ pub struct Parts {
     pub router: Router,
     /// What sinks do not hear of for now.
     pub silences: ActiveSilences,
+    /// Canaries that come back.
+    pub canaries: Canaries,
     /// Says that sinks have something to do.
     pub nudge: Box<dyn Fn() + Send + Sync>,
     /// Where stored changes are told.
@@ -140,6 +143,7 @@ pub struct Pipeline {
     router: Router,
     owns: Ownership,
     silences: ActiveSilences,
+    canaries: Canaries,
     silenced: Silenced,
     reports: watch::Sender<Report>,
     status: Status,
@@ -192,6 +196,7 @@ impl Pipeline {
             router: parts.router,
             owns: parts.owns,
             silences: parts.silences,
+            canaries: parts.canaries,
             silenced,
             reports: parts.reports,
             status: parts.status,

@@ -38,6 +38,8 @@ pub struct ServiceCounters {
     pub unreadable: u64,
     /// Records put aside because they lie in the future.
     pub future: u64,
+    /// Canaries that came back, own ones and those of other workers.
+    pub canaries: u64,
     /// Changes of alerts.
     pub changes: u64,
     /// Bytes in the journal that no snapshot contains yet.
@@ -52,7 +54,18 @@ pub struct ServiceCounters {
 
 impl ServiceCounters {
     fn add(&mut self, other: &Self) {
-        let Self { batches, bytes, unreadable, future, changes, journal_bytes, of_others, misplaced, routing } = self;
+        let Self {
+            batches,
+            bytes,
+            unreadable,
+            future,
+            changes,
+            journal_bytes,
+            of_others,
+            misplaced,
+            canaries,
+            routing,
+        } = self;
         let pairs = [
             (batches, other.batches),
             (bytes, other.bytes),
@@ -62,6 +75,7 @@ impl ServiceCounters {
             (journal_bytes, other.journal_bytes),
             (of_others, other.of_others),
             (misplaced, other.misplaced),
+            (canaries, other.canaries),
         ];
         for (sum, other) in pairs {
             *sum = sum.saturating_add(other);

@@ -2,12 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
+use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Fault, Scope, Sink, SinkError, Telling, Told,
+    Confirmations, Fault, Scope, Sink, SinkError, Telling, Told,
     counters::Counters,
     health::{Health, Seen},
     pace::Backoff,
@@ -30,6 +31,7 @@ const SETTLE_AGAIN: Duration = Duration::from_millis(500);
 pub(super) struct Attempt {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) store: Arc<dyn Store>,
+    pub(super) confirmations: Option<Confirmations>,
     pub(super) silences: ActiveSilences,
     pub(super) health: Arc<Health>,
     pub(super) counters: Arc<Counters>,
@@ -54,7 +56,7 @@ impl Attempt {
     /// Tells all of it, one after the other.
     pub(super) async fn run(self, tellings: Vec<Telling>, reserved: u32) -> Done {
         let mut requests = 0_u32;
-        for telling in tellings {
+        for telling in self.confirmed(tellings).await {
             let left_alone = self.health.paused_until().is_some_and(|until| until > Instant::now());
             if self.cut.is_cancelled() || left_alone {
                 for claim in &telling.claims {
@@ -77,6 +79,49 @@ impl Attempt {
     /// Whether it is a mere reminder of what somebody has silenced since.
     fn is_unwanted(&self, claim: &Claim) -> bool {
         claim.reminder && claim.pending.is_empty() && self.silences.cover(&claim.alert.alert, (self.now)())
+    }
+
+    /// Has what is to be told for the first time confirmed, all at once. What turns out to be otherwise is given back,
+    /// to be claimed again as it is then.
+    async fn confirmed(&self, tellings: Vec<Telling>) -> Vec<Telling> {
+        let Some(confirmations) = &self.confirmations else { return tellings };
+        let doubtful: Vec<&Claim> = tellings
+            .iter()
+            .flat_map(|telling| &telling.claims)
+            .filter(|claim| Confirmations::concerns(claim))
+            .collect();
+        if doubtful.is_empty() {
+            return tellings;
+        }
+        let answers = join_all(doubtful.into_iter().map(|claim| confirmations.wait(&claim.alert.alert)));
+        tokio::select! {
+            _ = answers => {}
+            () = self.cut.cancelled() => return tellings,
+        }
+        let mut confirmed = Vec::new();
+        for mut telling in tellings {
+            let mut claims = Vec::new();
+            for claim in telling.claims {
+                if Confirmations::concerns(&claim) && self.has_changed(&claim).await {
+                    self.release(&claim).await;
+                } else {
+                    claims.push(claim);
+                }
+            }
+            telling.claims = claims;
+            if !telling.claims.is_empty() {
+                confirmed.push(telling);
+            }
+        }
+        confirmed
+    }
+
+    /// Whether an alert is no longer as it was claimed. If the store does not say, it counts as unchanged.
+    async fn has_changed(&self, claim: &Claim) -> bool {
+        match self.store.alert(&claim.alert.alert.id).await {
+            Ok(Some(now)) => now.revision != claim.alert.revision,
+            Ok(None) | Err(_) => false,
+        }
     }
 
     async fn tell(&self, telling: &Telling) -> u32 {

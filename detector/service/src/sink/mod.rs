@@ -10,6 +10,7 @@
 //! and no routing here: the store keeps what waits, and `routing` says who should hear.
 
 mod attempt;
+mod confirm;
 mod counters;
 mod health;
 mod http;
@@ -17,14 +18,17 @@ mod lines;
 mod once;
 mod pace;
 mod pagerduty;
+mod probe;
 mod slack;
 mod start;
 mod telling;
 mod webhook;
 mod worker;
 
+pub use confirm::{Confirm, Confirmations};
 pub use counters::Counted;
 pub use once::{Delivered, OnceError, deliver_all};
+pub use probe::probe;
 pub use start::{SinkReport, StartError, Surroundings, Workers, check_all, start_all, start_sinks};
 pub use telling::{Fault, Heard, Scope, Sink, SinkError, Telling, Told};
 pub use worker::{Now, Parts};

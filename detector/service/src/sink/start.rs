@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use super::{
-    Counted, Now, Parts, Sink,
+    Confirmations, Counted, Now, Parts, Sink,
     lines::Lines,
     pagerduty::PagerDuty,
     payload::Context,
@@ -39,6 +39,8 @@ pub struct Surroundings {
     pub cloud: Option<Arc<dyn Cloud>>,
     /// What nobody is reminded of for now.
     pub silences: ActiveSilences,
+    /// Asks AWS before the first word about a job; `None` asks nothing.
+    pub confirmations: Option<Confirmations>,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -59,6 +61,7 @@ impl Surroundings {
             status,
             cloud: None,
             silences: ActiveSilences::default(),
+            confirmations: None,
         }
     }
 }
@@ -172,7 +175,7 @@ pub fn start_all(
     store: &Arc<dyn Store>,
     surroundings: Surroundings,
 ) -> Result<Workers, StartError> {
-    let Surroundings { stdout, format, colour, now, status, cloud, silences } = surroundings;
+    let Surroundings { stdout, format, colour, now, status, cloud, silences, confirmations } = surroundings;
     let context = Arc::new(Context::new(routing));
     let owner = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
     let mut stream = Some(stdout);
@@ -190,8 +193,8 @@ pub fn start_all(
             _ => make(config, &context)?,
         };
         let (store, owner, now) = (Arc::clone(store), owner.clone(), Arc::clone(&now));
-        let (status, silences) = (status.clone(), silences.clone());
-        parts.push(Parts { sink, pace: config.pace, store, owner, now, status, silences });
+        let (status, silences, confirmations) = (status.clone(), silences.clone(), confirmations.clone());
+        parts.push(Parts { sink, pace: config.pace, store, owner, now, status, silences, confirmations });
     }
     Ok(start_sinks(parts))
 }
@@ -200,10 +203,13 @@ pub fn start_all(
 ///
 /// # Errors
 /// When a sink cannot be made from its configuration.
-pub fn check_all(configs: &[SinkConfig], routing: &RoutingConfig) -> Result<(), StartError> {
+pub fn check_all(configs: &[SinkConfig], routing: &RoutingConfig, cloud: Option<&dyn Cloud>) -> Result<(), StartError> {
     let context = Arc::new(Context::new(routing));
     let mut others = configs.iter().filter(|config| !matches!(config.kind, SinkKind::Stdout { .. }));
-    others.try_for_each(|config| make(config, &context).map(drop))
+    others.try_for_each(|config| match (&config.kind, cloud) {
+        (SinkKind::Aws(_), Some(cloud)) => cloud.sink(config, &context).map(drop).map_err(StartError::from),
+        _ => make(config, &context).map(drop),
+    })
 }
 
 fn make(config: &SinkConfig, context: &Arc<Context>) -> Result<Arc<dyn Sink>, StartError> {

@@ -16,7 +16,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Sink, Telling,
+    Confirmations, Sink, Telling,
     attempt::{Attempt, Done},
     counters::Counters,
     health::Health,
@@ -66,6 +66,8 @@ pub struct Parts {
     pub status: Status,
     /// What nobody is reminded of for now.
     pub silences: ActiveSilences,
+    /// Asks AWS before the first word about a job; `None` asks nothing.
+    pub confirmations: Option<Confirmations>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -266,6 +268,7 @@ impl Worker {
         Attempt {
             sink: Arc::clone(&self.parts.sink),
             store: Arc::clone(&self.parts.store),
+            confirmations: self.parts.confirmations.clone(),
             silences: self.parts.silences.clone(),
             health: Arc::clone(&self.health),
             counters: Arc::clone(&self.counters),

@@ -160,6 +160,7 @@ async fn start(means: &Means, unit: &Unit, inbox: Inbox, status: &Status) -> Res
         told: common.told.clone(),
         reports: inbox.reports,
         snapshot_every: common.snapshot_every,
+        canaries: common.canaries.clone(),
         status: status.clone(),
         stop: stop_loop.clone(),
     });

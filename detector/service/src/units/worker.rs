@@ -22,6 +22,7 @@ use super::{
     unit::{End, Inbox, Means, live},
 };
 use crate::{
+    canary::Canaries,
     pipeline::{Clock, Report, Told},
     routing::{ActiveSilences, Router},
     source::{Batch, Intake},
@@ -61,6 +62,8 @@ pub struct Common {
     pub told: broadcast::Sender<Arc<Told>>,
     /// How often a unit's memory is kept.
     pub snapshot_every: Duration,
+    /// The canaries that are waited for.
+    pub canaries: Canaries,
     /// How long the sources of a unit may take to end.
     pub sources_grace: Duration,
     /// What does not work.

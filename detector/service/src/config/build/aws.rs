@@ -36,7 +36,12 @@ pub(super) fn inventory(document: &Document, uses_aws: bool) -> InventoryConfig 
         Some("off") => false,
         _ => uses_aws,
     };
-    InventoryConfig { enabled, interval_s: table.number("interval_s"), confirm_ms: table.number("confirm_ms") }
+    InventoryConfig {
+        enabled,
+        interval_s: table.number("interval_s"),
+        confirm_ms: table.number("confirm_ms"),
+        organization: table.flag("organization"),
+    }
 }
 
 pub(super) fn canary(document: &Document, found: &mut Findings) -> CanaryConfig {

@@ -11,7 +11,7 @@ use bedrock_watch_engine::{Limits, Settings};
 use super::{
     ApiKey, Config, HttpConfig, LogConfig, Mention, PipelineConfig, Problem, Right, RulesConfig, SourceConfig,
     StoreConfig, TlsConfig,
-    aws::{S3Source, SqsSource},
+    aws::{AwsConfig, S3Source, SqsSource},
     read::{Document, Table},
     secret::Secret,
 };
@@ -38,6 +38,11 @@ impl Findings {
     fn warning(&mut self, document: &Document, table: &Table, key: &str, message: impl Into<String>) {
         self.warnings.push(document.problem(table, key, message.into()));
     }
+}
+
+/// How AWS is reached; what is wrong with it is reported by [`build`].
+pub(super) fn aws_of(document: &Document) -> AwsConfig {
+    aws::aws(document, &mut Findings::default())
 }
 
 /// Builds the configuration; what is wrong is added to `found`.

@@ -30,6 +30,11 @@ pub(super) const INVENTORY: &[Key] = &[
         10_000,
         "How long the first message about a job waits for AWS's word on the job, in milliseconds; 0 asks nothing.",
     ),
+    flag(
+        "organization",
+        false,
+        "Whether every account and region of the organization is looked at once an hour, for some that nothing watches.",
+    ),
 ];
 
 pub(super) const CANARY: &[Key] = &[

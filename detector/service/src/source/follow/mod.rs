@@ -151,7 +151,7 @@ impl Follow {
             return None;
         }
         let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        let entries = std::fs::read_dir(folder.unwrap_or(Path::new("."))).ok()?;
+        let entries = std::fs::read_dir(folder.unwrap_or_else(|| Path::new("."))).ok()?;
         let is_it =
             |about: &Metadata| about.is_file() && identity(about) == resume.identity && about.len() >= resume.offset;
         let mut entries = entries.take(FOLDER_ENTRIES_MAX).filter_map(Result::ok);

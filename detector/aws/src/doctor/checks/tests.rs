@@ -1,0 +1,290 @@
+//! Every broken set-up, with facts: exactly the link that is broken is reported, and the good set-up passes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{coverage, examine};
+use crate::doctor::{
+    Verdict,
+    facts::{
+        Asked, Caller, Canary, Covered, Daemon, Entry, Facts, Key, NotAsked, Role, Rule, Selectors, Stream, Target,
+        Trail, Why,
+    },
+};
+
+const STREAM: &str = "arn:aws:kinesis:eu-central-1:111122223333:stream/bedrock-watch";
+const ROLE: &str = "arn:aws:iam::111122223333:role/forward";
+const QUEUE: &str = "arn:aws:sqs:eu-central-1:111122223333:undelivered";
+const KEY: &str = "arn:aws:kms:eu-central-1:111122223333:key/1";
+const TRUST: &str =
+    r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+const EVERYTHING: &str = r#"{"source":[{"prefix":"aws."}]}"#;
+
+fn error<T>(action: &str, why: Why) -> Asked<T> {
+    Err(NotAsked { action: action.to_owned(), why, message: "AWS said so".to_owned() })
+}
+
+fn trail() -> Trail {
+    let selectors = Selectors {
+        management_reads: true,
+        management_writes: true,
+        excluded_sources: Vec::new(),
+        data_resource_types: ["AWS::Bedrock::AgentAlias", "AWS::Bedrock::KnowledgeBase"].map(str::to_owned).into(),
+    };
+    Trail {
+        arn: "arn:aws:cloudtrail:us-east-1:111122223333:trail/all".to_owned(),
+        multi_region: true,
+        organization: false,
+        global_services: true,
+        logging: Ok(true),
+        selectors: Ok(selectors),
+    }
+}
+
+fn rule(pattern: &str) -> Rule {
+    let target = Target {
+        id: "stream".to_owned(),
+        arn: STREAM.to_owned(),
+        role: Some(ROLE.to_owned()),
+        partition_key_path: Some("$.account".to_owned()),
+        dead_letter: Some(QUEUE.to_owned()),
+        transforms: false,
+    };
+    Rule {
+        name: "bedrock-watch".to_owned(),
+        state: "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS".to_owned(),
+        pattern: pattern.to_owned(),
+        tested: BTreeMap::new(),
+        targets: vec![target],
+    }
+}
+
+fn good() -> Facts {
+    let stream = Stream {
+        arn: STREAM.to_owned(),
+        name: "bedrock-watch".to_owned(),
+        status: "ACTIVE".to_owned(),
+        retention_h: 96,
+        mode: "ON_DEMAND".to_owned(),
+        open_shards: 4,
+        key: Some(KEY.to_owned()),
+    };
+    let policy =
+        r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*"}]}"#;
+    let key = Key {
+        aws_managed: false,
+        state: "Enabled".to_owned(),
+        policy: Ok(policy.to_owned()),
+        grantees: Ok(BTreeSet::new()),
+    };
+    Facts {
+        region: "eu-central-1".to_owned(),
+        caller: Ok(Caller { account: "111122223333".to_owned(), arn: "arn:aws:iam::111122223333:user/me".to_owned() }),
+        trails: Ok(vec![trail()]),
+        entries: vec![Entry::Stream { name: "bedrock-watch".to_owned(), stream: Ok(stream) }],
+        rules: Ok(vec![rule(EVERYTHING)]),
+        global_rules: Some(Ok(vec![rule(r#"{"source":["aws.iam"]}"#)])),
+        roles: BTreeMap::from([(ROLE.to_owned(), Ok(Role { trust: TRUST.to_owned(), denied: Ok(BTreeSet::new()) }))]),
+        keys: BTreeMap::from([(KEY.to_owned(), Ok(key))]),
+        dead_letters: BTreeMap::from([(QUEUE.to_owned(), Ok(()))]),
+        denied: Ok(BTreeSet::new()),
+        agents: Ok(2),
+        knowledge_bases: Ok(1),
+        invocation_logging: Ok(true),
+        security_contact: Ok(true),
+        clock_ahead_s: Ok(1),
+        sinks: vec![("slack".to_owned(), Ok("answers".to_owned()))],
+        daemon: Some(Daemon { url: "http://127.0.0.1:8787".to_owned(), answer: Ok(BTreeMap::new()) }),
+        canary: Some(Canary::Back { after_ms: 900, through: "bedrock-watch".to_owned() }),
+    }
+}
+
+fn with(verdict: Verdict, facts: &Facts) -> Vec<&'static str> {
+    let findings = examine(facts).findings;
+    findings.iter().filter(|finding| finding.verdict == verdict).map(|finding| finding.link).collect()
+}
+
+#[test]
+fn the_good_set_up_passes() {
+    assert_eq!(with(Verdict::Broken, &good()), Vec::<&str>::new());
+    // Whether a shard is near its limit stands in CloudWatch.
+    assert_eq!(with(Verdict::NotChecked, &good()), ["shard-limit"]);
+}
+
+fn first_trail(facts: &mut Facts) -> &mut Trail {
+    &mut facts.trails.as_mut().unwrap()[0]
+}
+
+fn selectors(facts: &mut Facts) -> &mut Selectors {
+    first_trail(facts).selectors.as_mut().unwrap()
+}
+
+fn first_rule(facts: &mut Facts) -> &mut Rule {
+    &mut facts.rules.as_mut().unwrap()[0]
+}
+
+fn target(facts: &mut Facts) -> &mut Target {
+    &mut first_rule(facts).targets[0]
+}
+
+fn stream(facts: &mut Facts) -> &mut Stream {
+    match &mut facts.entries[0] {
+        Entry::Stream { stream: Ok(stream), .. } => stream,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn check(what: &str, verdict: Verdict, expected: &[&str], change: impl FnOnce(&mut Facts)) {
+    let mut facts = good();
+    change(&mut facts);
+    let found = with(verdict, &facts);
+    let found: Vec<&str> = found.into_iter().filter(|link| *link != "shard-limit").collect();
+    assert_eq!(found, expected, "{what}");
+}
+
+#[test]
+fn the_way_from_the_trail_to_the_rule() {
+    let broken = |what, expected: &[&str], change: fn(&mut Facts)| check(what, Verdict::Broken, expected, change);
+    broken("no trail", &["trail", "data-events", "data-events"], |facts| facts.trails = Ok(Vec::new()));
+    broken("one region only", &["trail-global"], |facts| first_trail(facts).multi_region = false);
+    broken("without global services", &["trail-global"], |facts| first_trail(facts).global_services = false);
+    broken("stopped", &["trail-logging"], |facts| first_trail(facts).logging = Ok(false));
+    broken("only writes", &["trail-management-events"], |facts| selectors(facts).management_reads = false);
+    broken("only reads", &["trail-management-events"], |facts| selectors(facts).management_writes = false);
+    broken("without KMS", &["trail-management-events"], |facts| {
+        selectors(facts).excluded_sources.push("kms.amazonaws.com".to_owned());
+    });
+    broken("agents unseen", &["data-events"], |facts| {
+        selectors(facts).data_resource_types.remove("AWS::Bedrock::AgentAlias");
+    });
+    broken("no rule", &["rule"], |facts| facts.rules = Ok(Vec::new()));
+    broken("Bedrock only", &["rule-pattern"], |facts| {
+        first_rule(facts).pattern = r#"{"source":["aws.bedrock"]}"#.to_owned();
+    });
+    broken("disabled", &["rule-state"], |facts| first_rule(facts).state = "DISABLED".to_owned());
+    broken("reads left out", &["rule-state"], |facts| first_rule(facts).state = "ENABLED".to_owned());
+    broken("IAM not forwarded", &["rule-global"], |facts| facts.global_rules = Some(Ok(Vec::new())));
+}
+
+#[test]
+fn the_way_from_the_rule_to_the_service() {
+    let broken = |what, expected: &[&str], change: fn(&mut Facts)| check(what, Verdict::Broken, expected, change);
+    broken("keyed by event id", &["target"], |facts| target(facts).partition_key_path = None);
+    broken("input transformed", &["target"], |facts| target(facts).transforms = true);
+    broken("no role", &["target-role"], |facts| target(facts).role = None);
+    broken("role gone", &["target-role"], |facts| {
+        facts.roles.insert(ROLE.to_owned(), error("iam:GetRole", Why::NotFound));
+    });
+    broken("role not trusted", &["target-role"], |facts| {
+        let role = Role { trust: TRUST.replace("events", "lambda"), denied: Ok(BTreeSet::new()) };
+        facts.roles.insert(ROLE.to_owned(), Ok(role));
+    });
+    broken("role may not write", &["target-role"], |facts| {
+        let denied = Ok(BTreeSet::from(["kinesis:PutRecord".to_owned()]));
+        facts.roles.insert(ROLE.to_owned(), Ok(Role { trust: TRUST.to_owned(), denied }));
+    });
+    broken("no dead-letter queue", &["target-dead-letter"], |facts| target(facts).dead_letter = None);
+    broken("dead-letter queue gone", &["target-dead-letter"], |facts| {
+        facts.dead_letters.insert(QUEUE.to_owned(), error("sqs:GetQueueUrl", Why::NotFound));
+    });
+    broken("key disabled", &["key"], |facts| {
+        facts.keys.get_mut(KEY).unwrap().as_mut().unwrap().state = "Disabled".to_owned();
+    });
+    broken("key not granted", &["key"], |facts| {
+        facts.keys.get_mut(KEY).unwrap().as_mut().unwrap().policy = Ok("{}".to_owned());
+    });
+    broken("stream gone", &["stream"], |facts| {
+        let stream = error("kinesis:DescribeStreamSummary", Why::NotFound);
+        facts.entries = vec![Entry::Stream { name: "bedrock-watch".to_owned(), stream }];
+        facts.rules = Ok(Vec::new());
+    });
+    broken("stream being deleted", &["stream"], |facts| stream(facts).status = "DELETING".to_owned());
+    broken("kept too briefly", &["stream-retention"], |facts| stream(facts).retention_h = 12);
+    broken("right missing", &["rights"], |facts| facts.denied = Ok(BTreeSet::from(["kinesis:GetRecords".to_owned()])));
+    broken("logging off", &["invocation-logging"], |facts| facts.invocation_logging = Ok(false));
+    broken("no contact", &["security-contact"], |facts| facts.security_contact = Ok(false));
+    broken("clock slow", &["clock"], |facts| facts.clock_ahead_s = Ok(-61));
+    broken("clock fast", &["clock"], |facts| facts.clock_ahead_s = Ok(61));
+    broken("sink silent", &["sink"], |facts| facts.sinks[0].1 = Err("connection refused".to_owned()));
+    broken("daemon silent", &["daemon"], |facts| {
+        facts.daemon.as_mut().unwrap().answer = Err("connection refused".to_owned());
+    });
+    broken("daemon not ready", &["daemon"], |facts| {
+        let reasons = BTreeMap::from([("sink slack".to_owned(), "refused".to_owned())]);
+        facts.daemon.as_mut().unwrap().answer = Ok(reasons);
+    });
+    broken("canary lost", &["canary"], |facts| facts.canary = Some(Canary::Lost { waited_s: 120 }));
+}
+
+#[test]
+fn what_was_not_answered_is_not_checked_and_names_the_permission() {
+    let unchecked =
+        |what, expected: &[&str], change: fn(&mut Facts)| check(what, Verdict::NotChecked, expected, change);
+    unchecked("trails", &["trail", "data-events", "data-events"], |facts| {
+        facts.trails = error("cloudtrail:DescribeTrails", Why::Denied);
+    });
+    unchecked("status", &["trail-logging"], |facts| {
+        first_trail(facts).logging = error("cloudtrail:GetTrailStatus", Why::Denied);
+    });
+    unchecked("rules", &["rule"], |facts| facts.rules = error("events:ListRuleNamesByTarget", Why::Denied));
+    unchecked("unknown operator", &["rule-pattern"], |facts| {
+        first_rule(facts).pattern = r#"{"source":[{"novel":"aws."}]}"#.to_owned();
+    });
+    unchecked("simulation", &["target-role"], |facts| {
+        let denied = error("iam:SimulatePrincipalPolicy", Why::Denied);
+        facts.roles.insert(ROLE.to_owned(), Ok(Role { trust: TRUST.to_owned(), denied }));
+    });
+    unchecked("no source", &["rule"], |facts| facts.entries.clear());
+    unchecked("no daemon", &["daemon"], |facts| facts.daemon = None);
+    let mut facts = good();
+    facts.denied = error("iam:SimulatePrincipalPolicy", Why::Denied);
+    let report = examine(&facts);
+    let rights = report.findings.iter().find(|finding| finding.link == "rights").unwrap();
+    assert!(rights.what.contains("the permission iam:SimulatePrincipalPolicy is missing"), "{}", rights.what);
+    assert!(!report.found_something(), "what is not known is no finding");
+}
+
+#[test]
+fn an_operator_that_is_not_known_here_is_left_to_aws() {
+    let mut facts = good();
+    first_rule(&mut facts).pattern = r#"{"source":[{"novel":"aws."}]}"#.to_owned();
+    first_rule(&mut facts).tested =
+        crate::doctor::SAMPLES.iter().map(|sample| (sample.name.to_owned(), true)).collect();
+    assert_eq!(with(Verdict::Broken, &facts), Vec::<&str>::new());
+}
+
+#[test]
+fn coverage_of_an_account_and_region() {
+    let place = |trails: Asked<Vec<Trail>>, rules: Asked<Vec<Rule>>| Covered {
+        account: "444455556666".to_owned(),
+        name: "sandbox".to_owned(),
+        region: "eu-west-1".to_owned(),
+        trails,
+        rules,
+    };
+    let check = |place: Covered, expected: [Verdict; 2]| {
+        assert_eq!(coverage(&place).map(|finding| finding.verdict), expected, "{place:?}");
+    };
+    let stopped = Trail { logging: Ok(false), ..trail() };
+    let enabled = Rule { state: "ENABLED".to_owned(), ..rule(EVERYTHING) };
+    check(place(Ok(vec![trail()]), Ok(vec![rule(EVERYTHING)])), [Verdict::Fine, Verdict::Fine]);
+    check(place(Ok(Vec::new()), Ok(Vec::new())), [Verdict::Broken, Verdict::Broken]);
+    check(place(Ok(vec![stopped]), Ok(vec![enabled])), [Verdict::Broken, Verdict::Broken]);
+    let denied = |action| error(action, Why::Denied);
+    let unknown = place(denied("cloudtrail:DescribeTrails"), error("events:ListRules", Why::Denied));
+    check(unknown, [Verdict::NotChecked, Verdict::NotChecked]);
+}
+
+#[test]
+fn a_report_is_written_for_people_and_for_programs() {
+    let mut facts = good();
+    first_rule(&mut facts).state = "DISABLED".to_owned();
+    let report = examine(&facts);
+    let human = report.human();
+    assert!(human.contains("BROKEN (high)    rule-state bedrock-watch: the rule is DISABLED"), "{human}");
+    assert!(human.contains("aws events put-rule --region eu-central-1"), "{human}");
+    let json: serde_json::Value = serde_json::from_str(&report.json()).unwrap();
+    assert_eq!(json["summary"]["broken"], 1);
+    let links = json["links"].as_array().unwrap();
+    let broken = links.iter().find(|link| link["verdict"] == "broken").unwrap();
+    assert_eq!((&broken["link"], &broken["level"]), (&"rule-state".into(), &"high".into()));
+}
