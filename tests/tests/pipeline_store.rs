@@ -162,10 +162,13 @@ async fn a_store_that_fails_for_a_while_holds_everything_back_and_loses_nothing(
     running.store.set_failing(false);
     answered(replies).await;
     assert!(running.status.reasons().is_empty(), "{:?}", running.status.reasons());
+    // The first snapshot, taken at the start, may contain the first entries; those are forgotten then.
+    let contained = running.store.load_snapshot().await.unwrap().map_or(0, |snapshot| snapshot.journal);
     let journal = running.store.journal(0, usize::MAX).await.unwrap();
     let journal: Vec<String> =
         journal.into_iter().map(|(_, entry)| String::from_utf8(entry.records).unwrap()).collect();
-    let expected: Vec<String> = (0..BATCHES).filter(|number| number % 3 != 0).map(record).collect();
+    let expected = (0..BATCHES).filter(|number| !number.is_multiple_of(3)).map(record);
+    let expected: Vec<String> = expected.skip(usize::try_from(contained).unwrap()).collect();
     assert!(journal == expected, "{} records in the journal, {} expected", journal.len(), expected.len());
     let position = running.store.positions().await.unwrap().remove("file");
     assert_eq!(position, Some((BATCHES - 3).to_string()), "the last one of the file");
