@@ -45,7 +45,7 @@ pub(crate) struct AuditArguments {
     /// An account to look at, the own one or one that the configuration names; may be repeated [default: all of them]
     #[arg(long = "account", value_name = "ACCOUNT")]
     pub(crate) accounts: Vec<String>,
-    /// The configuration, for [aws] and the roles of other accounts
+    /// The configuration, for how AWS is reached and the roles of other accounts
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// How findings are printed [default: human on a terminal, json otherwise]

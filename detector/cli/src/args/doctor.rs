@@ -30,7 +30,7 @@ pub(crate) struct DoctorArguments {
     /// Look at every account and enabled region of the organization instead
     #[arg(long, conflicts_with = "canary")]
     pub(crate) org: bool,
-    /// Also put a marked event on the bus of [canary], and wait for it at the stream
+    /// Also put a marked event on the canary's bus, and wait for it at the stream
     #[arg(long)]
     pub(crate) canary: bool,
     /// Where the daemon is asked whether it is ready [default: its own address in the configuration]
