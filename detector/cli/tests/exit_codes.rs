@@ -42,7 +42,7 @@ fn wrong_arguments_are_2() {
     check(&["replay", "--since", "yesterday", "-"], "", 2, "2026-11-18T14:00:00Z");
     check(&["replay", "--teach", "-"], "", 2, "--state");
     check(&["replay", "--teach", "--final", "--state", "x", "-"], "", 2, "make no sense");
-    check(&["incident"], "", 2, "audit");
+    check(&["incident"], "", 2, "incident");
 }
 
 #[test]
