@@ -22,7 +22,10 @@ use bedrock_watch_tests::{
         faults::{Fault, Faults},
     },
     program::Daemon,
-    receivers::server::{Receiver, Request},
+    receivers::{
+        pagers::{self, PAGERDUTY},
+        server::{Receiver, Request},
+    },
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -61,7 +64,7 @@ async fn set_up(aws: &Aws) {
 
 /// The daemon's configuration, with AWS at `aws` and Slack and PagerDuty at `receiver`.
 fn config(aws: &str, receiver: &Receiver) -> String {
-    let (slack, pagerduty) = (receiver.url("/api/"), receiver.url("/v2/enqueue"));
+    let pagers = pagers::config(receiver, &[]);
     format!(
         r#"
         [http]
@@ -80,32 +83,9 @@ fn config(aws: &str, receiver: &Receiver) -> String {
         kind = "kinesis"
         stream = "{STREAM}"
         poll_ms = 200
-        [[sink]]
-        kind = "slack"
-        token = "xoxb-0123456789"
-        channel = "C0123456789"
-        api_url = "{slack}"
-        per_minute = 60000
-        [[sink]]
-        kind = "pagerduty"
-        routing_key = "0123456789abcdef0123456789abcdef"
-        url = "{pagerduty}"
-        per_minute = 60000
-        [[route]]
-        sinks = ["slack", "pagerduty"]
-        learning = "told"
+        {pagers}
         "#
     )
-}
-
-/// What Slack and PagerDuty say.
-fn answer(request: &Request, number: usize) -> (u16, String) {
-    match request.path.as_str() {
-        "/v2/enqueue" => (202, json!({ "status": "success", "dedup_key": request.body["dedup_key"] }).to_string()),
-        _ => {
-            (200, json!({ "ok": true, "channel": "C0123456789", "ts": format!("1795000000.{number:06}") }).to_string())
-        }
-    }
 }
 
 /// An event of `seconds_ago`, in the account of the emulator.
@@ -138,7 +118,7 @@ async fn put(aws: &Aws, details: &[Value]) {
 /// How often PagerDuty was triggered, by the rule that its payload names.
 fn triggered(requests: &[Request]) -> BTreeMap<String, usize> {
     let mut found = BTreeMap::new();
-    let to_pagerduty = requests.iter().filter(|request| request.path == "/v2/enqueue" && request.taken);
+    let to_pagerduty = requests.iter().filter(|request| request.path == PAGERDUTY && request.taken);
     for request in to_pagerduty.filter(|request| request.body["event_action"] == "trigger") {
         *found.entry(request.body["payload"]["class"].as_str().unwrap_or_default().to_owned()).or_insert(0) += 1;
     }
@@ -182,7 +162,7 @@ async fn check(emulator: &Emulator, faults: Option<&Faults>) {
     let spoil = |percent| faults.into_iter().for_each(|faults| faults.spoil(percent, &Fault::ALL));
     let aws = emulator.aws().await;
     set_up(&aws).await;
-    let receiver = Receiver::start(answer).await.unwrap();
+    let receiver = pagers::start().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let (config, environment) =
         (config(faults.map_or(&emulator.url, |faults| &faults.url), &receiver), emulator.environment());
@@ -218,7 +198,7 @@ async fn check(emulator: &Emulator, faults: Option<&Faults>) {
     assert_eq!(posted(&requests), before + 1, "nothing is told a second time");
     let keys: BTreeMap<_, _> = requests
         .iter()
-        .filter(|request| request.path == "/v2/enqueue" && request.body["event_action"] == "trigger")
+        .filter(|request| request.path == PAGERDUTY && request.body["event_action"] == "trigger")
         .map(|request| (request.body["dedup_key"].clone().to_string(), request.body["payload"]["class"].clone()))
         .collect();
     assert_eq!(keys.len(), FIRST.len() + 1, "{keys:#?}");

@@ -28,7 +28,10 @@ use bedrock_watch_engine::{
 use bedrock_watch_service::store::{AlertFilter, Store, sqlite::SqliteStore};
 use bedrock_watch_tests::{
     program::{DEADLINE, Daemon, request},
-    receivers::server::{Receiver, Request},
+    receivers::{
+        pagers::{self, PAGERDUTY},
+        server::Receiver,
+    },
 };
 use jiff::Timestamp;
 use rand::{Rng, SeedableRng, prelude::IndexedRandom as _, rngs::StdRng, seq::SliceRandom as _};
@@ -46,7 +49,7 @@ const ONLY_IN_THE_FILE: &str = "DependencyViolation";
 
 /// The configuration, with Slack and PagerDuty at `receiver`.
 fn config(receiver: &Receiver) -> String {
-    let (slack, pagerduty) = (receiver.url("/api/"), receiver.url("/v2/enqueue"));
+    let pagers = pagers::config(receiver, &["stdout"]);
     format!(
         r#"
         [http]
@@ -64,35 +67,9 @@ fn config(receiver: &Receiver) -> String {
         kind = "stdout"
         name = "stdout"
         format = "json"
-        [[sink]]
-        kind = "slack"
-        name = "slack"
-        token = "xoxb-0123456789"
-        channel = "C0123456789"
-        api_url = "{slack}"
-        per_minute = 60000
-        [[sink]]
-        kind = "pagerduty"
-        name = "pagerduty"
-        routing_key = "0123456789abcdef0123456789abcdef"
-        url = "{pagerduty}"
-        per_minute = 60000
-        # The principals are new, and still everybody is to hear of them.
-        [[route]]
-        sinks = ["stdout", "slack", "pagerduty"]
-        learning = "told"
+        {pagers}
         "#
     )
-}
-
-/// What Slack and PagerDuty say.
-fn answer(request: &Request, number: usize) -> (u16, String) {
-    match request.path.as_str() {
-        "/v2/enqueue" => (202, json!({ "status": "success", "dedup_key": request.body["dedup_key"] }).to_string()),
-        _ => {
-            (200, json!({ "ok": true, "channel": "C0123456789", "ts": format!("1795000000.{number:06}") }).to_string())
-        }
-    }
 }
 
 /// Events of some minutes ago, so that nothing in them changes merely because time passes while the test runs.
@@ -313,7 +290,7 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let (first, mut events) = Events { now, made: 0 }.all();
     events.shuffle(&mut random);
     let (whole, crashed) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let receivers = [Receiver::start(answer).await.unwrap(), Receiver::start(answer).await.unwrap()];
+    let receivers = [pagers::start().await.unwrap(), pagers::start().await.unwrap()];
     let configs = receivers.each_ref().map(config);
     let told_whole = told(&uninterrupted(whole.path(), &configs[0], (&first, &events)).await);
     let told_crashed = told(&killed(crashed.path(), &configs[1], (&first, &events), &mut random).await);
@@ -350,7 +327,7 @@ fn paged_and_posted(receiver: &Receiver, expected: &BTreeSet<String>) -> usize {
     let (mut paged, mut posted) = (BTreeSet::new(), BTreeMap::<String, Vec<bool>>::new());
     for request in receiver.requests() {
         let body = &request.body;
-        if request.path == "/v2/enqueue" {
+        if request.path == PAGERDUTY {
             paged.insert(body["dedup_key"].as_str().unwrap().to_owned());
         } else if request.path.ends_with("chat.postMessage") && body.get("thread_ts").is_none() {
             let is_repeat = body.to_string().contains("ossible repeat");

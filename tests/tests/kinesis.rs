@@ -62,6 +62,7 @@ async fn faults_delay_and_neither_lose_nor_double() {
     check("GetRecords", &[Fault::Cut, Fault::Garbage, Fault::Cut], 40).await;
     check("GetRecords", &[expired, expired], 40).await;
     check("GetRecords", &[Fault::NoIterator, Fault::NoIterator], 40).await;
+    check("GetRecords", &[Fault::SpoiledIterator, Fault::SpoiledIterator], 40).await;
     check("GetRecords", &[Fault::Error(400, "InvalidArgumentException"), expired, throttled, Fault::NoIterator], 40)
         .await;
     check("GetShardIterator", &[throttled, Fault::Cut, Fault::Garbage, Fault::Error(500, "InternalFailure")], 5).await;

@@ -17,6 +17,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_kinesis::{primitives::Blob, types::PutRecordsRequestEntry};
 use bedrock_watch_aws::dynamodb::DynamoStore;
 use bedrock_watch_engine::{Engine, Second, Settings};
@@ -24,7 +25,10 @@ use bedrock_watch_service::{config::aws::DynamoDbStore, store::Store as _};
 use bedrock_watch_tests::{
     emulators::{self, Emulator, REGION},
     program::{DEADLINE, Daemon},
-    receivers::server::{Receiver, Request},
+    receivers::{
+        pagers::{self, PAGERDUTY},
+        server::{Receiver, Request},
+    },
     repository::{compiled, rule_pack},
 };
 use jiff::Timestamp;
@@ -63,7 +67,7 @@ const ROUNDS_AT_ONE_PLACE: u64 = 3;
 const CALLS_AT_ONCE: u32 = 10;
 
 fn config(receiver: &Receiver) -> String {
-    let (slack, pagerduty) = (receiver.url("/api/"), receiver.url("/v2/enqueue"));
+    let pagers = pagers::config(receiver, &[]);
     format!(
         r#"
         [http]
@@ -91,42 +95,16 @@ fn config(receiver: &Receiver) -> String {
         stream = "{STATE}"
         carries = "state"
         poll_ms = 200
-        [[sink]]
-        kind = "slack"
-        name = "slack"
-        token = "xoxb-0123456789"
-        channel = "C0123456789"
-        api_url = "{slack}"
-        per_minute = 60000
-        [[sink]]
-        kind = "pagerduty"
-        name = "pagerduty"
-        routing_key = "0123456789abcdef0123456789abcdef"
-        url = "{pagerduty}"
-        per_minute = 60000
-        # The principals are new, and still everybody is to hear of them.
-        [[route]]
-        sinks = ["slack", "pagerduty"]
-        learning = "told"
+        {pagers}
         "#
     )
-}
-
-/// What Slack and PagerDuty say.
-fn answer(request: &Request, number: usize) -> (u16, String) {
-    match request.path.as_str() {
-        "/v2/enqueue" => (202, json!({ "status": "success", "dedup_key": request.body["dedup_key"] }).to_string()),
-        _ => {
-            (200, json!({ "ok": true, "channel": "C0123456789", "ts": format!("1795000000.{number:06}") }).to_string())
-        }
-    }
 }
 
 /// The alerts of which both have heard as new.
 fn told(requests: &[Request]) -> BTreeSet<String> {
     let (mut paged, mut posted) = (BTreeSet::new(), BTreeSet::new());
     for request in requests {
-        if request.path == "/v2/enqueue" {
+        if request.path == PAGERDUTY {
             paged.extend(request.body["dedup_key"].as_str().map(str::to_owned));
         } else {
             posted.extend(announced(request));
@@ -194,7 +172,7 @@ impl Place {
         environment.push(("AWS_ENDPOINT_URL_DYNAMODB", table.url.clone()));
         let rules = compiled(&rule_pack().unwrap()).unwrap();
         Self {
-            receiver: Receiver::start(answer).await.unwrap(),
+            receiver: pagers::start().await.unwrap(),
             kinesis,
             dynamodb: aws_sdk_dynamodb::Client::new(tables.own()),
             environment,
@@ -302,8 +280,10 @@ impl Place {
         let rows = self.dynamodb.scan().table_name(LEASES).consistent_read(true).send().await;
         let mut owners = BTreeMap::new();
         for row in rows.map(|rows| rows.items.unwrap_or_default()).unwrap_or_default() {
-            if let Some(Ok(owner)) = row.get("leaseOwner").map(|owner| owner.as_s().cloned()) {
-                *owners.entry(owner).or_default() += 1;
+            if let Some(Ok(owner)) = row.get("leaseOwner").map(AttributeValue::as_s) {
+                // A random part follows the configured name.
+                let name = owner.rsplit_once('-').map_or(owner.as_str(), |(name, _)| name);
+                *owners.entry(name.to_owned()).or_default() += 1;
             }
         }
         owners

@@ -28,6 +28,8 @@ use crate::emulators::{ACCESS_KEY, REGION};
 const RECORDS_MAX: usize = 100;
 /// Shards of one page of a listing.
 const PAGE: usize = 2;
+/// An iterator that does not work.
+const SPOILED: &str = "spoiled";
 
 /// What a call meets instead of its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub enum Fault {
     Garbage,
     /// An answer without a next iterator and without children, though the shard is open.
     NoIterator,
+    /// An answer whose next iterator was spoiled on its way: every read with it fails, and not with a clear word.
+    SpoiledIterator,
 }
 
 #[derive(Debug, Clone)]
@@ -263,6 +267,9 @@ impl Stream {
     }
 
     fn records(&self, request: &Value) -> Result<Value, Refusal> {
+        if text(request, "ShardIterator") == SPOILED {
+            return Err((500, "InternalFailure"));
+        }
         let (id, index) = text(request, "ShardIterator").split_once(' ').ok_or((400, "InvalidArgumentException"))?;
         let given = self.given(id, index.parse().map_err(|_| (400, "InvalidArgumentException"))?)?;
         Ok(json!({
@@ -317,9 +324,9 @@ async fn answer(State(shared): State<Arc<Mutex<Stream>>>, headers: HeaderMap, bo
     }
     match (fault, stream.answer(&operation, &request)) {
         (None, Ok(answer)) => body_of(answer.to_string().into()),
-        (Some(Fault::NoIterator), Ok(mut answer)) => {
+        (Some(fault @ (Fault::NoIterator | Fault::SpoiledIterator)), Ok(mut answer)) => {
             if let Some(next) = answer.get_mut("NextShardIterator") {
-                *next = Value::Null;
+                *next = if fault == Fault::NoIterator { Value::Null } else { SPOILED.into() };
             }
             body_of(answer.to_string().into())
         }

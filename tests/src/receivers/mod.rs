@@ -3,5 +3,6 @@
 pub mod alerts;
 pub mod fake;
 pub mod memory_store;
+pub mod pagers;
 pub mod server;
 pub mod strict;

@@ -56,7 +56,7 @@ pub(crate) async fn join(aws: &Aws, config: &Config, joining: Joining) -> Result
     let table = DynamoLeases::open(aws.own(), &config.leases.table).await;
     let table = table.map_err(|error| CloudError(error.to_string()))?;
     let known = Known::new(Stream::new(aws.own(), &activity.stream));
-    let worker = config.leases.worker.clone().unwrap_or_else(made_up_name);
+    let worker = unique(config.leases.worker.as_deref());
     tracing::info!(worker, stream = activity.stream, table = config.leases.table, "joining the workers");
     let first = match activity.start {
         KinesisStart::TrimHorizon => Checkpoint::TrimHorizon,
@@ -111,8 +111,9 @@ fn streams(config: &Config) -> (Option<KinesisSource>, Vec<KinesisSource>) {
     (activity.pop(), state)
 }
 
-/// A name that no other worker has.
-fn made_up_name() -> String {
-    let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".to_owned());
-    format!("{host}-{:08x}", fastrand::u32(..))
+/// A name that no other worker ever had, not even one that was configured alike: a worker that meets leases of its own
+/// name in the table takes them for its own.
+fn unique(name: Option<&str>) -> String {
+    let host = || std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".to_owned());
+    format!("{}-{:08x}", name.map_or_else(host, str::to_owned), fastrand::u32(..))
 }

@@ -97,8 +97,8 @@ impl Inventory {
                 }
             }
         }
-        tracing::info!(places = all, jobs = totals.jobs, live = totals.live, missing = totals.missing, "inventory");
         self.settle(failures, all);
+        tracing::info!(places = all, jobs = totals.jobs, live = totals.live, missing = totals.missing, "inventory");
         Ok(all)
     }
 

@@ -133,7 +133,9 @@ impl Polling<'_> {
     /// A call failed: what to keep of what is known, and how long to wait.
     async fn failed<S: ShardSink>(&mut self, progress: &mut Progress<'_, S>, failure: &Failure) -> Next {
         match failure.meaning {
-            Meaning::Expired => self.iterator = None,
+            // What does not pass may be the iterator's fault: one that arrived spoiled would be refused for ever, and
+            // with anything but a clear word.
+            Meaning::Expired | Meaning::Passing => self.iterator = None,
             // Without an iterator it was the position that was refused.
             Meaning::Unusable if self.iterator.take().is_none() => progress.begin_again(),
             Meaning::Missing => {

@@ -53,7 +53,7 @@ pub struct LeasesConfig {
     pub enabled: bool,
     /// The DynamoDB table of leases, as the Kinesis Client Library 2.x keeps it; it is made if there is none.
     pub table: String,
-    /// What this worker is called; `None` makes a name.
+    /// How this worker's name begins; `None` takes the host's. A random part follows.
     pub worker: Option<String>,
     /// After how long without a sign of life a worker's leases are taken, in milliseconds.
     pub failover_ms: u64,

@@ -47,7 +47,11 @@ pub(super) const CANARY: &[Key] = &[
 pub(super) const LEASES: &[Key] = &[
     flag("enabled", false, "Whether several workers share the shards of activity streams. Needs the DynamoDB store."),
     text("table", "bedrock-watch-leases", "The DynamoDB table of leases; made if there is none."),
-    optional_text("worker", "task-1", "What this worker is called; left out, a name is made. Unique."),
+    optional_text(
+        "worker",
+        "task-1",
+        "How this worker's name begins; left out, with the host's. A random part follows.",
+    ),
     number("failover_ms", 10_000, 500, 600_000, "A worker silent for this long loses its shards, in milliseconds."),
 ];
 
