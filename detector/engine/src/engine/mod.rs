@@ -3,6 +3,7 @@
 //! Deliberately no logic of its own: it leads each activity through the account, the principals, the world and the
 //! rules, and gathers what changed.
 
+mod firsts;
 mod judging;
 mod keeping;
 mod moving;

@@ -61,6 +61,15 @@ impl Bound {
         }
     }
 
+    /// Everything on Bedrock.
+    pub(super) fn of_bedrock() -> Self {
+        Self::Names(vec![NamePattern {
+            field: NameField::EventSource,
+            kind: NameKind::Prefix,
+            text: "bedrock".to_owned(),
+        }])
+    }
+
     /// What any of several rules may match.
     pub(super) fn union<'a>(bounds: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut names = Vec::new();
