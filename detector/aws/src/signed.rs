@@ -1,6 +1,7 @@
 //! A JSON request to a service of AWS without its SDK: signed (Signature Version 4), posted, and its answer read.
 //!
-//! For Security Hub alone, whose SDK is larger than all others together for the two calls that are needed.
+//! For Security Hub, whose SDK is larger than all others together for the two calls that are needed, and for the one
+//! question to CloudWatch, whose SDK brings a second generation of HTTP crates.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,9 +22,36 @@ const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// The header that names an error.
 const ERROR_HEADER: &str = "x-amzn-errortype";
 
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    method: Method,
+    path: &'static str,
+    content_type: &'static str,
+    /// The operation, where it does not follow from the path.
+    target: Option<&'static str>,
+}
+
+impl Call {
+    /// A call in the REST JSON protocol.
+    pub(crate) const fn rest(method: Method, path: &'static str) -> Self {
+        Self { method, path, content_type: "application/json", target: None }
+    }
+
+    /// A call in the AWS JSON 1.0 protocol.
+    pub(crate) const fn json(target: &'static str) -> Self {
+        Self { method: Method::POST, path: "/", content_type: "application/x-amz-json-1.0", target: Some(target) }
+    }
+
+    fn headers(&self) -> impl Iterator<Item = (&str, &str)> {
+        let target = self.target.map(|target| ("x-amz-target", target));
+        [("content-type", self.content_type)].into_iter().chain(target)
+    }
+}
+
 /// A client for signed requests.
 #[derive(Debug, Clone)]
-pub(super) struct Signed {
+pub(crate) struct Signed {
     client: reqwest::Client,
     /// What the service is called in signatures and addresses.
     service: &'static str,
@@ -31,7 +59,7 @@ pub(super) struct Signed {
 
 impl Signed {
     /// A client whose requests take at most `timeout`.
-    pub(super) fn new(service: &'static str, timeout: Duration) -> Result<Self, Failure> {
+    pub(crate) fn new(service: &'static str, timeout: Duration) -> Result<Self, Failure> {
         let client = reqwest::Client::builder()
             .user_agent(concat!("bedrock-watch/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
@@ -41,19 +69,16 @@ impl Signed {
         Ok(Self { client, service })
     }
 
-    /// Sends `body` to `path` and reads the answer.
-    pub(super) async fn send(
-        &self,
-        sdk: &SdkConfig,
-        method: Method,
-        path: &str,
-        body: &Value,
-    ) -> Result<Value, Failure> {
+    /// Makes a call with `body` and reads the answer.
+    pub(crate) async fn send(&self, sdk: &SdkConfig, call: &Call, body: &Value) -> Result<Value, Failure> {
         let region = sdk.region().map_or("", |region| region.as_ref());
-        let url = format!("{}{path}", address(sdk.endpoint_url(), self.service, region));
+        let url = format!("{}{}", address(sdk.endpoint_url(), self.service, region), call.path);
         let body = body.to_string();
-        let mut request = self.client.request(method.clone(), &url).header("content-type", "application/json");
-        for (name, value) in self.headers(sdk, region, method.as_str(), &url, &body).await? {
+        let mut request = self.client.request(call.method.clone(), &url);
+        for (name, value) in call.headers() {
+            request = request.header(name, value);
+        }
+        for (name, value) in self.signature(sdk, region, call, (&url, &body)).await? {
             request = request.header(name, value);
         }
         let sent = request.body(body).send().await;
@@ -88,13 +113,13 @@ impl Signed {
         value.ok_or_else(|| Failure::unreachable("the answer is no JSON", true))
     }
 
-    async fn headers(
+    /// The headers that sign a call.
+    async fn signature(
         &self,
         sdk: &SdkConfig,
         region: &str,
-        method: &str,
-        url: &str,
-        body: &str,
+        call: &Call,
+        (url, body): (&str, &str),
     ) -> Result<Vec<(String, String)>, Failure> {
         let unsigned = |reason: &str| Failure {
             kind: Kind::Denied,
@@ -111,8 +136,8 @@ impl Signed {
             .settings(SigningSettings::default())
             .build()
             .map_err(|error| unsigned(&error.to_string()))?;
-        let headers = [("content-type", "application/json")].into_iter();
-        let request = SignableRequest::new(method, url, headers, SignableBody::Bytes(body.as_bytes()));
+        let method = call.method.as_str();
+        let request = SignableRequest::new(method, url, call.headers(), SignableBody::Bytes(body.as_bytes()));
         let request = request.map_err(|error| unsigned(&error.to_string()))?;
         let signed = sign(request, &parameters.into()).map_err(|error| unsigned(&error.to_string()))?;
         let (instructions, _) = signed.into_parts();
