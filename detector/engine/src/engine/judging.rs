@@ -150,7 +150,7 @@ impl Engine {
                 self.note_match(call, index, severity, changes);
                 continue;
             }
-            let alert = event_alert(rule, severity, &evidence, (&call.account, &call.region));
+            let alert = event_alert(rule, severity, &evidence, call);
             if !self.memory.book.knows(&alert.id) {
                 let entering = self.entering();
                 changes.extend(self.memory.book.enter(None, Finding { alert, over: false }, entering));

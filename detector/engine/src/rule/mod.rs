@@ -17,6 +17,7 @@ mod definition;
 mod detection;
 mod encoding;
 mod extension;
+mod facts;
 mod field;
 mod floors;
 mod json_fields;
