@@ -209,6 +209,11 @@ impl Rule {
         self.facts.iter().map(move |fact| (fact.name(), fact.of(event)))
     }
 
+    /// The names of its [`Rule::facts`].
+    pub(crate) fn fact_names(&self) -> impl Iterator<Item = &str> {
+        self.facts.iter().map(FactSource::name)
+    }
+
     /// Every part of the rule that could be left out, for tests that each part is needed.
     #[must_use]
     pub fn clauses(&self) -> Vec<Clause> {

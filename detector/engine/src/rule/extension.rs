@@ -68,11 +68,6 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
             _ => {}
         }
     }
-    if extension.subject == Some(SubjectKind::Principal) && !extension.facts.is_empty() {
-        let message = "facts are taken from one record; with `subject: principal` an alert covers a day of them, so \
-                       leave one of the two out";
-        problems.add(node.place, message);
-    }
     extension
 }
 

@@ -1,7 +1,7 @@
-//! `x-watch: facts`: what the alert of a single record takes over from the record, such as how many units were bought.
+//! `x-watch: facts`: what an alert takes over from the records it rests on, such as how many units were bought.
 //!
-//! Deliberately no computing: a fact is the value of the first of some fields that has one. Deliberately only for
-//! rules whose alerts are about one event; an alert about a principal covers a day of records.
+//! Deliberately no computing: a fact is the value of the first of some fields that has one. An alert about one event
+//! has that value; one about a principal and day has a list of all different values of the day, see [`texts`].
 
 use serde_json::Value as Json;
 
@@ -10,17 +10,17 @@ use super::{
     problem::{Problems, listed},
     value::{Field, Fields, Value},
     vocabulary::Domain,
-    yaml::Node,
+    yaml::{Kind, Node},
 };
 
 /// The most facts a rule can take over.
 const FACTS_MAX: usize = 12;
 /// The most characters of a text that becomes a fact; the rest is in the record.
 const TEXT_MAX: usize = 256;
-/// The most elements of a list that become a fact.
-const ITEMS_MAX: usize = 20;
-/// Facts that every alert about one event has.
-const RESERVED: [&str; 1] = ["event_name"];
+/// The most elements of a list that become a fact, and the most different values that an alert about a day lists.
+pub(crate) const ITEMS_MAX: usize = 20;
+/// Facts that alerts have anyway.
+const RESERVED: [&str; 3] = ["event_name", "operations", "day"];
 
 /// A fact, and the fields it is looked for in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +57,16 @@ pub(super) fn read(value: &Node, problems: &mut Problems<'_>) -> Vec<FactSource>
             problems.add(key.place, format!("`{name}` is no name of a fact; use lower-case letters, digits and _"));
         }
         if RESERVED.contains(&name) {
-            problems.add(key.place, format!("every alert has the fact {} already", listed(RESERVED)));
+            problems.add(key.place, format!("alerts have {} already; choose another name", listed(RESERVED)));
         }
-        let fields = match &value.kind {
-            super::yaml::Kind::List(elements) => elements.iter().filter_map(|node| source(node, problems)).collect(),
-            _ => source(value, problems).into_iter().collect(),
+        let sources = match &value.kind {
+            Kind::List(elements) => elements.as_slice(),
+            _ => std::slice::from_ref(value),
         };
+        if sources.is_empty() {
+            problems.add(value.place, "a fact is looked for in at least one field");
+        }
+        let fields = sources.iter().filter_map(|node| source(node, problems)).collect();
         found.push(FactSource { name: name.to_owned(), fields });
     }
     found
@@ -87,6 +91,16 @@ fn source(node: &Node, problems: &mut Problems<'_>) -> Option<Field> {
             problems.add(node.place, message);
             None
         }
+    }
+}
+
+/// The texts of a fact, for alerts that list what a day of records said.
+pub(crate) fn texts(fact: &Json) -> Vec<String> {
+    match fact {
+        Json::Null => Vec::new(),
+        Json::String(text) => vec![text.clone()],
+        Json::Array(elements) => elements.iter().flat_map(texts).collect(),
+        other => vec![other.to_string()],
     }
 }
 
@@ -123,5 +137,13 @@ mod tests {
         check(Value::List(vec![]), Json::Null);
         check(Value::List(vec![Value::Object, Value::Int(1), Value::List(vec![Value::Int(2)])]), json!([1]));
         check(Value::List(vec![Value::Int(1); ITEMS_MAX + 1]), json!(vec![1; ITEMS_MAX]));
+    }
+
+    #[test]
+    fn writes_values_out() {
+        let check = |fact: Json, expected: &[&str]| assert_eq!(texts(&fact), expected, "{fact}");
+        check(Json::Null, &[]);
+        check(json!("a"), &["a"]);
+        check(json!(["b", 2, true]), &["b", "2", "true"]);
     }
 }

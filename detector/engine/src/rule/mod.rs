@@ -38,6 +38,7 @@ pub use bound::{Bound, NameField, NameKind, NamePattern};
 pub use clause::Clause;
 pub use correlation::{CorrelationRule, SPAN_MAX_S};
 pub use correlator::{Allowance, CorrelatedEvent, CorrelationHit, Correlator};
+pub(crate) use facts::{ITEMS_MAX, texts};
 pub use definition::{About, Counts, Maturity, Rule};
 pub(crate) use floors::Floor;
 pub use json_fields::JsonFields;
