@@ -20,7 +20,7 @@ use crate::{
         CallKind, Change, Court, Enablement, Principal, PrincipalMoment, StoredActor, Tally, insert_hash,
         insert_sorted, judge, judge_again,
     },
-    rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex},
+    rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex, texts},
     time::{DAY_S, Second, day_to_string},
     world::evidence_of,
 };
@@ -150,7 +150,7 @@ impl Engine {
                 self.note_match(call, index, severity, changes);
                 continue;
             }
-            let alert = event_alert(rule, severity, &evidence, (&call.account, &call.region));
+            let alert = event_alert(rule, severity, &evidence, call);
             if !self.memory.book.knows(&alert.id) {
                 let entering = self.entering();
                 changes.extend(self.memory.book.enter(None, Finding { alert, over: false }, entering));
@@ -212,6 +212,9 @@ impl Engine {
         }
         matches.add(call.time.0, || id, region, || StoredActor::of(call, shared));
         verdict.reach(call.time.0, severity);
+        for (name, fact) in rule.facts(&CallFields::new(call, None)) {
+            verdict.note_fact(name, texts(&fact));
+        }
         if let Err(place) = verdict.names.binary_search_by(|known| (**known).cmp(&*call.name)) {
             verdict.names.insert(place, (*call.name).into());
         }

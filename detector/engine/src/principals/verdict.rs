@@ -2,12 +2,14 @@
 //!
 //! A verdict holds while at least one of its seconds does. Seconds that can no longer change are folded together.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     alert::{ChangeKind, Severity, Status},
     order::EventId,
-    rule::{RuleIndex, RuleSet},
+    rule::{ITEMS_MAX, RuleIndex, RuleSet},
 };
 
 use super::{actor::StoredActor, day::Tally};
@@ -34,6 +36,9 @@ pub(crate) struct Verdict {
     pub(crate) matches: Option<Tally>,
     /// `eventName`s of the matching events, or error codes of refused calls.
     pub(crate) names: Vec<Box<str>>,
+    /// What the matching events said, of a rule that takes facts over: all different values, the first
+    /// [`ITEMS_MAX`] in the order of their texts, so that the order of arrival does not matter.
+    facts: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
     told: Option<Told>,
 }
 
@@ -78,6 +83,7 @@ impl Verdict {
             opening: Opening::default(),
             matches: None,
             names: Vec::new(),
+            facts: BTreeMap::new(),
             told: None,
         }
     }
@@ -88,6 +94,23 @@ impl Verdict {
             self.index = rules.index_of(&self.rule);
         }
         self.index
+    }
+
+    /// Notes what a matching event said.
+    pub(crate) fn note_fact(&mut self, name: &str, texts: Vec<String>) {
+        if texts.is_empty() {
+            return;
+        }
+        let known = self.facts.entry(name.into()).or_default();
+        known.extend(texts.into_iter().map(String::into_boxed_str));
+        while known.len() > ITEMS_MAX {
+            known.pop_last();
+        }
+    }
+
+    /// What the matching events said, in the order of the texts.
+    pub(crate) fn fact(&self, name: &str) -> Vec<&str> {
+        self.facts.get(name).into_iter().flatten().map(|text| &**text).collect()
     }
 
     /// Notes whether the rule holds at `second`.
@@ -229,4 +252,23 @@ impl Verdict {
 /// Whether a count passed a power of two.
 pub(crate) fn grew(told: u64, count: u64) -> bool {
     count.checked_ilog2() > told.checked_ilog2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_the_same_in_any_order() {
+        let said = |numbers: &mut dyn Iterator<Item = usize>| {
+            let mut verdict = Verdict::new("rule", 0);
+            numbers.for_each(|number| verdict.note_fact("agents", vec![format!("agent-{number:03}"), "both".to_owned()]));
+            verdict.fact("agents").into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let forwards = said(&mut (0..100));
+        assert_eq!(forwards, said(&mut (0..100).rev()));
+        assert_eq!((forwards.len(), forwards[0].as_str()), (ITEMS_MAX, "agent-000"));
+        assert_eq!(said(&mut (0..2)), ["agent-000", "agent-001", "both"]);
+        assert_eq!(said(&mut (0..0)), Vec::<String>::new());
+    }
 }

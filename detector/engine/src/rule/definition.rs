@@ -2,8 +2,11 @@
 //!
 //! Deliberately not the alert: the rule knows its template and its subject's kind, never an event's values.
 
+use serde_json::Value as Json;
+
 use super::{
     clause::{self, Clause},
+    facts::FactSource,
     floors::Floors,
     logic::{Logic, Search},
     matcher,
@@ -116,6 +119,7 @@ pub struct Rule {
     pub(super) subject: SubjectKind,
     pub(super) counts: Counts,
     pub(super) levels: Vec<(usize, Severity)>,
+    pub(super) facts: Vec<FactSource>,
     pub(super) searches: Vec<Search>,
     pub(super) condition: Logic,
     pub(super) windows: Vec<(Metric, u32)>,
@@ -198,6 +202,16 @@ impl Rule {
     /// Whether the rule may match, knowing only [`Fields::upper_bound`]; false means it certainly does not.
     pub fn possible(&self, event: &(impl Fields + ?Sized)) -> bool {
         matcher::outlook(&self.condition, &self.searches, event) != Some(false)
+    }
+
+    /// What an alert takes over from the record it is about: names and values, null where the record does not say.
+    pub fn facts<'a>(&'a self, event: &'a (impl Fields + ?Sized)) -> impl Iterator<Item = (&'a str, Json)> {
+        self.facts.iter().map(move |fact| (fact.name(), fact.of(event)))
+    }
+
+    /// The names of its [`Rule::facts`].
+    pub(crate) fn fact_names(&self) -> impl Iterator<Item = &str> {
+        self.facts.iter().map(FactSource::name)
     }
 
     /// Every part of the rule that could be left out, for tests that each part is needed.

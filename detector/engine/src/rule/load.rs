@@ -136,7 +136,7 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
             return None;
         }
     };
-    let Extension { subject, counts, levels, summary } =
+    let Extension { subject, counts, levels, summary, facts } =
         extension::read(document, Speaker::Rule(domain, &searches), problems);
     let counts = counts.unwrap_or(if domain == Domain::Principal { Counts::Calls } else { Counts::Matches });
     let subject = match domain {
@@ -154,6 +154,7 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         subject,
         counts,
         levels,
+        facts,
         searches,
         condition,
         windows,
