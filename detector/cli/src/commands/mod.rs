@@ -13,6 +13,7 @@ mod notify;
 mod place;
 mod queries;
 mod replay;
+mod rule_source;
 mod rules;
 mod run;
 mod secrets;

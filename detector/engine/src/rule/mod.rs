@@ -16,6 +16,7 @@ mod correlator_sweep;
 mod definition;
 mod detection;
 mod encoding;
+mod exclusion;
 mod extension;
 mod field;
 mod floors;
@@ -29,6 +30,10 @@ mod pattern;
 mod problem;
 mod set;
 mod template;
+mod threshold;
+mod tuning;
+#[cfg(test)]
+mod tuning_tests;
 mod value;
 pub mod vocabulary;
 mod yaml;
@@ -38,11 +43,14 @@ pub use clause::Clause;
 pub use correlation::{CorrelationRule, SPAN_MAX_S};
 pub use correlator::{Allowance, CorrelatedEvent, CorrelationHit, Correlator};
 pub use definition::{About, Counts, Maturity, Rule};
+pub use exclusion::Exclusion;
 pub(crate) use floors::Floor;
 pub use json_fields::JsonFields;
 pub use problem::Problem;
 pub use set::{RuleIndex, RuleSet};
 pub use template::{Placeholder, Template};
+pub use threshold::Threshold;
+pub use tuning::{Mode, RuleTuning, Tuning, TuningProblem};
 pub use value::{Field, Fields, Metric, RecordField, Value};
 
 /// A rule file as it was read.
