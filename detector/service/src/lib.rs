@@ -19,6 +19,7 @@ mod event_time;
 pub mod format;
 pub mod http;
 pub mod input;
+pub mod live_rules;
 pub mod pipeline;
 pub mod replay;
 pub mod routing;

@@ -4,6 +4,7 @@
 
 mod audit;
 mod doctor;
+mod queries;
 mod stored;
 
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ pub(crate) use audit::{AuditArguments, AuditFormat};
 pub(crate) use doctor::DoctorArguments;
 #[cfg(feature = "aws")]
 pub(crate) use doctor::DoctorFormat;
+pub(crate) use queries::{QueriesArguments, QueriesFormat};
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,
@@ -58,6 +60,8 @@ pub(crate) enum Command {
     Alerts(AlertsArguments),
     /// List, make and end silences
     Silences(SilencesArguments),
+    /// Print the queries that investigate an alert or a principal
+    Queries(Box<QueriesArguments>),
     /// Prove that events really reach this service, link by link
     Doctor(DoctorArguments),
     /// Check a configuration, or describe one

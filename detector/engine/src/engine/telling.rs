@@ -175,7 +175,9 @@ impl Engine {
             let origin = Origin::Logging { account: (*call.account).into(), region: (*call.region).into() };
             let findings = self.findings_about(&origin);
             let entering = self.entering();
-            changes.extend(self.memory.book.settle(&origin, findings, entering));
+            let rules = &self.rules;
+            let stays = |rule: &str| !super::exchanging::knows(rules, rule);
+            changes.extend(self.memory.book.settle(&origin, findings, entering, stays));
         }
     }
 

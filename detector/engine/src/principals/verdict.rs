@@ -113,6 +113,11 @@ impl Verdict {
         self.facts.get(name).into_iter().flatten().map(|text| &**text).collect()
     }
 
+    /// The set of rules is another one now.
+    pub(crate) const fn forget_index(&mut self) {
+        self.index = None;
+    }
+
     /// Notes whether the rule holds at `second`.
     pub(crate) fn set(&mut self, second: u32, severity: Option<Severity>) {
         let place = match self.held.last() {

@@ -7,11 +7,13 @@ use serde_json::Value as Json;
 use super::{
     clause::{self, Clause},
     facts::FactSource,
+    exclusion::{Excluded, Exclusion},
     floors::Floors,
     logic::{Logic, Search},
     matcher,
     template::Template,
     value::{Field, Fields, Metric},
+    tuning::Mode,
     vocabulary::Domain,
 };
 use crate::alert::{Severity, SubjectKind};
@@ -109,6 +111,8 @@ pub struct About {
     pub summary: Option<Template>,
     /// `rules/<id>/runbook.md`.
     pub runbook: String,
+    /// Whether its alerts are raised; the configuration says so.
+    pub mode: Mode,
 }
 
 /// A compiled rule.
@@ -125,6 +129,8 @@ pub struct Rule {
     pub(super) windows: Vec<(Metric, u32)>,
     pub(super) refusals_only: bool,
     pub(super) alerts: bool,
+    /// What never matches; the configuration says so.
+    pub(super) exclusions: Vec<Excluded>,
     /// Follows from the condition.
     pub(super) floors: Floors,
 }
@@ -187,16 +193,24 @@ impl Rule {
 
     /// Judges an event: `None` if it does not match, else the level.
     pub fn matches(&self, event: &(impl Fields + ?Sized)) -> Option<Severity> {
-        matcher::holds(&self.condition, &self.searches, event).then(|| self.level(event))
+        if matcher::holds(&self.condition, &self.searches, event) { self.level(event) } else { None }
     }
 
-    /// The level of an event that matches.
-    pub(super) fn level(&self, event: &(impl Fields + ?Sized)) -> Severity {
+    /// What never matches it, by the configuration.
+    pub fn exclusions(&self) -> impl Iterator<Item = &Exclusion> {
+        self.exclusions.iter().map(Excluded::said)
+    }
+
+    /// The level of an event that satisfies the condition; `None` when an exception holds for it.
+    pub(super) fn level(&self, event: &(impl Fields + ?Sized)) -> Option<Severity> {
+        if self.exclusions.iter().any(|excluded| excluded.holds(event)) {
+            return None;
+        }
         let reached = self.levels.iter().filter(|(search, level)| {
             *level > self.about.severity
                 && self.searches.get(*search).is_some_and(|search| matcher::holds(&search.logic, &self.searches, event))
         });
-        reached.map(|(_, level)| *level).max().unwrap_or(self.about.severity)
+        Some(reached.map(|(_, level)| *level).max().unwrap_or(self.about.severity))
     }
 
     /// Whether the rule may match, knowing only [`Fields::upper_bound`]; false means it certainly does not.

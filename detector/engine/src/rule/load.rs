@@ -160,6 +160,7 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         windows,
         refusals_only: false,
         alerts: true,
+        exclusions: Vec::new(),
         floors: Floors::default(),
     };
     rule.floors = Floors::of(&rule.condition, &rule.searches);

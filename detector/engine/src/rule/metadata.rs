@@ -6,6 +6,7 @@ use super::{
     definition::{About, Maturity},
     extension::choice,
     problem::{Place, Problems, nearest},
+    tuning::Mode,
     yaml::{Kind, Node},
 };
 use crate::alert::Severity;
@@ -48,6 +49,7 @@ pub(super) fn read(document: &Node, id: &str, file: &str, problems: &mut Problem
         false_positives: texts(document, "falsepositives", problems),
         summary: None,
         runbook: format!("rules/{id}/runbook.md"),
+        mode: Mode::On,
     };
     (problems.count() == before).then_some(about)
 }
