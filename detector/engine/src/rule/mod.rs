@@ -28,6 +28,7 @@ mod modifier;
 mod pattern;
 mod problem;
 mod set;
+mod stage;
 mod template;
 mod value;
 pub mod vocabulary;
@@ -42,6 +43,7 @@ pub(crate) use floors::Floor;
 pub use json_fields::JsonFields;
 pub use problem::Problem;
 pub use set::{RuleIndex, RuleSet};
+pub use stage::Stage;
 pub use template::{Placeholder, Template};
 pub use value::{Field, Fields, Metric, RecordField, Value};
 
