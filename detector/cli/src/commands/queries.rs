@@ -83,7 +83,7 @@ fn find(arguments: &QueriesArguments, id: &str) -> Result<Alert, Failure> {
     }
     let place = Place { config: arguments.config.clone(), url: arguments.url.clone(), format: None };
     let target = Target::of(&place)?;
-    let details = runtime()?.block_on(alerts::details(&target, id))?;
+    let details = runtime()?.block_on(alerts::details((&target, &Joining::default()), id))?;
     #[derive(Deserialize)]
     struct Details {
         alert: Box<RawValue>,

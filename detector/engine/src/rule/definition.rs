@@ -11,6 +11,7 @@ use super::{
     floors::Floors,
     logic::{Logic, Search},
     matcher,
+    stage::Stage,
     template::Template,
     value::{Field, Fields, Metric},
     tuning::Mode,
@@ -101,6 +102,8 @@ pub struct About {
     pub severity: Severity,
     /// How far the rule has come.
     pub status: Maturity,
+    /// How far an attack has come when it fires.
+    pub stage: Stage,
     /// MITRE ATT&CK technique ids, upper case.
     pub attack: Vec<String>,
     /// Where to read more.

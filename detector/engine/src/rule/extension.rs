@@ -53,6 +53,8 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
     };
     for (key, value) in entries {
         match (key.text.as_str(), speaker) {
+            // Read with the tags, from which it follows by default.
+            ("stage", _) => {}
             (known, _) if !speaker.keys().contains(&known) => unknown_key(known, key.place, speaker, problems),
             ("subject", _) => {
                 let names = [SubjectKind::Event, SubjectKind::Principal];
@@ -72,7 +74,7 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
 }
 
 fn unknown_key(key: &str, place: Place, speaker: Speaker<'_>, problems: &mut Problems<'_>) {
-    let hint = match nearest(key, speaker.keys().iter().copied()).first() {
+    let hint = match nearest(key, speaker.keys().iter().copied().chain(["stage"])).first() {
         Some(likely) => format!("; did you mean {likely}?"),
         None => ";".to_owned(),
     };
@@ -82,7 +84,7 @@ fn unknown_key(key: &str, place: Place, speaker: Speaker<'_>, problems: &mut Pro
         Speaker::Rule(Domain::State, _) => "a rule for bedrock-watch/state",
         Speaker::Correlation => "a correlation",
     };
-    let valid = listed(speaker.keys().iter().copied());
+    let valid = listed(speaker.keys().iter().copied().chain(["stage"]));
     problems.add(place, format!("x-watch of {place_name} has no key `{key}`{hint} valid is {valid}"));
 }
 

@@ -2,6 +2,7 @@
 
 mod aws;
 mod delivery;
+mod incidents;
 mod routing;
 mod rules;
 
@@ -72,6 +73,8 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
         sources,
         sinks,
         routing,
+        incidents: incidents::incidents(document, found),
+        contacts: incidents::contacts(document),
         aws: aws::aws(document, found),
         inventory: aws::inventory(document, uses_aws),
         canary: aws::canary(document, found),

@@ -3,12 +3,14 @@
 mod aws;
 mod delivery;
 mod rules;
+mod incidents;
 
 use bedrock_watch_engine::Settings;
 
 use aws::{AWS, CANARY, INVENTORY, KINESIS, LEASES, S3, SQS};
 use delivery::{ACCOUNT, ACCOUNT_GROUP, LINKS, ROUTE, SINKS, SUPPRESS};
 use rules::{RULE, RULES};
+use incidents::{CONTACTS, INCIDENTS};
 
 /// What a value is.
 #[derive(Debug)]
@@ -178,6 +180,12 @@ pub(super) const SECTIONS: &[Section] = &[
         name: "suppress",
         doc: "Alerts that nobody is told of, such as those about a known scanner. They are stored and counted.",
         form: Form::List(SUPPRESS),
+    },
+    Section { name: "incidents", doc: "Which alerts belong together.", form: Form::Table(INCIDENTS) },
+    Section {
+        name: "contacts",
+        doc: "Who to turn to; shown in the report of an incident.",
+        form: Form::Table(CONTACTS),
     },
     Section { name: "links", doc: "Where links in messages lead.", form: Form::Table(LINKS) },
     Section { name: "aws", doc: "How AWS is reached.", form: Form::Table(AWS) },
