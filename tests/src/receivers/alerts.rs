@@ -199,6 +199,7 @@ pub fn hostile(random: &mut StdRng) -> Alert {
         SubjectKind::InvocationLogging,
         SubjectKind::Principal,
         SubjectKind::Event,
+        SubjectKind::Dependency,
     ];
     let subject_kind = kinds.get(random.random_range(0..kinds.len())).copied().unwrap_or(SubjectKind::Event);
     let severity = Severity::ALL.get(random.random_range(0..5)).copied().unwrap_or(Severity::High);

@@ -87,6 +87,9 @@ pub enum SubjectKind {
     Principal,
     /// One event; the id is its eventID.
     Event,
+    /// Something that a batch or import job, a deployed model, a knowledge base, an agent or an invocation log stands on;
+    /// the id is the resource's.
+    Dependency,
 }
 
 impl SubjectKind {
@@ -98,6 +101,7 @@ impl SubjectKind {
             Self::InvocationLogging => "invocation_logging",
             Self::Principal => "principal",
             Self::Event => "event",
+            Self::Dependency => "dependency",
         }
     }
 }

@@ -127,8 +127,18 @@ fn other_events_and_inventory() {
         "Batch Inference Job State Change",
         "aws.bedrock",
         "Wed Aug 28 22:58:30 UTC 2024",
-        r#"{"eventName":7}"#,
+        r#"{"batchJobName":"nightly","batchJobArn":"arn:aws:bedrock:us-east-1:777788889999:model-invocation-job/a1b2","status":"Expired","creationTime":"Aug 28, 2024, 10:47:53 PM"}"#,
     );
+    match decode(batch.as_bytes()) {
+        Ok(Activity::JobState(job)) => {
+            assert_eq!(
+                (job.batch, &*job.status, job.created_at, job.job_name.as_deref()),
+                (true, "Expired", None, Some("nightly"))
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    let batch = envelope("Something Else", "aws.bedrock", "Wed Aug 28 22:58:30 UTC 2024", r#"{"eventName":7}"#);
     match decode(batch.as_bytes()) {
         Ok(Activity::Other(other)) => {
             assert_eq!((other.time.to_rfc3339().as_str(), &*other.account), ("2024-08-28T22:58:30Z", "777788889999"));

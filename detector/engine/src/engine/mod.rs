@@ -338,7 +338,7 @@ impl Engine {
         self.memory.world.note_clock(self.memory.clock);
         for origin in touched {
             if let Origin::Resource(resource) = &origin {
-                self.memory.world.schedule_emptied(resource, &self.settings);
+                self.memory.world.schedule(resource, &self.settings);
             }
             self.settle_blindness(&origin);
             let findings = self.findings_about(&origin);

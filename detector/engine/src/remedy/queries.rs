@@ -66,7 +66,7 @@ pub(super) fn of(alert: &Alert) -> Vec<Query> {
         add("Everything the principal did, from a day before to a day after", principal(alert, trail));
         add("The principal's Bedrock calls by hour, model and region", bedrock_calls(alert, trail));
         match alert.subject_kind {
-            SubjectKind::CustomizationJobDependency => {
+            SubjectKind::CustomizationJobDependency | SubjectKind::Dependency => {
                 add("Who touched the resource", Some(resource(alert, &alert.subject_id, trail)));
             }
             SubjectKind::InvocationLogging => {
@@ -214,7 +214,7 @@ fn blind_calls(alert: &Alert, trail: Trail) -> String {
 
 /// What the invocation log has about the principal, and how to make its table.
 fn invocation_log(alert: &Alert) -> Vec<Query> {
-    if alert.subject_kind == SubjectKind::CustomizationJobDependency {
+    if matches!(alert.subject_kind, SubjectKind::CustomizationJobDependency | SubjectKind::Dependency) {
         return Vec::new();
     }
     let time = |at: Second| quote(&at.to_rfc3339());
