@@ -121,8 +121,11 @@ pub struct Actor {
     pub source_ip: Option<String>,
     /// `userAgent`.
     pub user_agent: Option<String>,
-    /// `console`, `api_key`, `service:NAME`, or nothing.
+    /// `console`, `api_key`, `agent:NAME`, `knowledge_base:NAME`, `service:NAME`, or nothing.
     pub via: Option<String>,
+    /// What runs behind a role session, as `lambda:NAME`, `ecs_task:ID`, `sso:PERSON`; nothing where nothing tells.
+    #[serde(default)]
+    pub workload: Option<String>,
 }
 
 /// A command that repairs something.

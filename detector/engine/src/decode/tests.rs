@@ -209,7 +209,7 @@ fn what_is_no_event_says_why() {
     );
     check(
         envelope("Inventory Observation", "bedrock-watch", "2026-11-22T05:39:00Z", "{\"x\":1}").as_bytes(),
-        "not an observation of bedrock-watch: unknown field `x`, expected one of `id`, `at`, `account`, `region`, `jobs`, `securityGroups`, `missingSecurityGroups`, `vpcEndpoints`, `invocationLogging` at line 1 column 4",
+        "not an observation of bedrock-watch: unknown field `x`, expected one of `id`, `at`, `account`, `region`, `jobs`, `dependents`, `securityGroups`, `missingSecurityGroups`, `vpcEndpoints`, `invocationLogging` at line 1 column 4",
     );
     let deep = CALL.replace("null", &format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)));
     check(deep.as_bytes(), "nested deeper than 120 levels");

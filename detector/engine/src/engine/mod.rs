@@ -3,6 +3,7 @@
 //! Deliberately no logic of its own: it leads each activity through the account, the principals, the world and the
 //! rules, and gathers what changed.
 
+mod explaining;
 mod judging;
 mod keeping;
 mod moving;
@@ -181,6 +182,7 @@ impl Engine {
             }
         }
         self.keep_limits();
+        self.name_agents(&mut changes);
         self.count_fired(&changes);
         changes
     }
@@ -339,6 +341,7 @@ impl Engine {
         for origin in touched {
             if let Origin::Resource(resource) = &origin {
                 self.memory.world.schedule(resource, &self.settings);
+                self.explain_role(resource, changes);
             }
             self.settle_blindness(&origin);
             let findings = self.findings_about(&origin);

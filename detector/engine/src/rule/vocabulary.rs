@@ -59,7 +59,17 @@ pub const FIELDS: &[WatchField] = &[
     field("inference", CALLS, "true for calls that make a model work"),
     field("outcome", CALLS, "success, throttled, service_failure or refused"),
     field("model", CALLS, "normalised model of an inference call"),
-    field("via", CALLS, "console, api_key, service:NAME; missing for an ordinary signed call"),
+    field(
+        "via",
+        CALLS,
+        "console, api_key, agent:NAME, knowledge_base:NAME, service:NAME; missing for an ordinary signed call",
+    ),
+    field(
+        "workload",
+        CALLS,
+        "what a role session looks like: sso, lambda, ecs_task, ec2_instance, eks_pod, eks_service_account, sagemaker, \
+         codebuild, github_actions, gitlab_ci, terraform_cloud, cloudshell, glue_job or batch_job, each with :NAME",
+    ),
     field("principal.baseline_known", ACTIVITY, "whether 60 minutes of activity in the last 7 days are known"),
     field(
         "principal.burst_ratio",

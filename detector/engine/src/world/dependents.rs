@@ -113,7 +113,7 @@ impl Dependents {
     }
 
     /// Changes one, which is made if need be. Returns everything whose story this can change: what it stands on, what
-    /// its parts stand on, and the keys of the models it deploys.
+    /// its parts and the whole stand on, and the keys of the models it deploys.
     pub(crate) fn update(
         &mut self,
         wanted: DependentRef<'_>,
@@ -149,7 +149,8 @@ impl Dependents {
         if let Some(parent) = &one.parent {
             self.parts.entry(parent.clone()).or_default().insert(number);
         }
-        let parts = self.parts_of(wanted.arn.unwrap_or_default()).flat_map(Dependent::resources);
+        let whole = self.get(number).and_then(|one| self.by_arn(one.parent.as_deref()?));
+        let parts = self.parts_of(wanted.arn.unwrap_or_default()).chain(whole).flat_map(Dependent::resources);
         let keys = resources.iter().filter_map(|model| self.makers.get(model)).flatten();
         let keys = keys.filter_map(|maker| self.get(*maker)).flat_map(Dependent::resources);
         let others: Vec<ResourceKey> = parts.chain(keys).collect();

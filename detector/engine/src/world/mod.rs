@@ -7,6 +7,7 @@
 mod apply;
 mod apply_dependents;
 mod apply_inventory;
+mod apply_resources;
 mod apply_stores;
 mod blindness;
 mod dependent;
@@ -15,6 +16,7 @@ mod derive;
 mod derive_exposure;
 mod derive_logging;
 mod detector;
+mod explain;
 mod exposure;
 mod group_rules;
 mod interests;
