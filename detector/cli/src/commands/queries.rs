@@ -11,7 +11,10 @@ use bedrock_watch_engine::{
     DAY_S, Inquiry, Language, Second,
     alert::{Alert, Query},
 };
-use bedrock_watch_service::format::{Format, read, visible};
+use bedrock_watch_service::{
+    format::{Format, read, visible},
+    incident::Joining,
+};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 

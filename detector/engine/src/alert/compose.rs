@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Facts whose lists are joined when an alert rests on several state events.
-const JOINED_FACTS: [&str; 3] = ["jobs", "error_codes", "no_longer_delivered"];
+const JOINED_FACTS: [&str; 5] = ["jobs", "error_codes", "no_longer_delivered", "dependents", "changes"];
 
 /// The findings of rules about state events, one for each alert they belong to.
 pub(crate) fn state_findings(matched: Vec<(&Rule, Severity, StateEvent)>, world: &World) -> Vec<Finding> {
@@ -47,10 +47,10 @@ impl Group<'_> {
         self.severity = self.severity.max(severity);
         self.event.evidence.extend(other.evidence);
         self.event.over &= other.over;
-        if let (Repair::Dependency { jobs, .. }, Repair::Dependency { jobs: others, .. }) =
+        if let (Repair::Dependency { users, .. }, Repair::Dependency { users: others, .. }) =
             (&mut self.event.repair, other.repair)
         {
-            jobs.extend(others);
+            users.extend(others);
         }
         for name in JOINED_FACTS {
             let (Some(Json::Array(own)), Some(Json::Array(others))) =

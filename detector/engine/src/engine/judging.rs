@@ -2,7 +2,10 @@
 
 use std::cell::Cell;
 
-use super::Engine;
+use super::{
+    Engine,
+    explaining::{EXPLAINED, explain},
+};
 use crate::{
     account::Account,
     activity::ApiCall,
@@ -263,10 +266,10 @@ impl Engine {
     }
 
     /// Tells the alerts about a principal that changed.
-    fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
+    pub(super) fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
         let clock = self.memory.clock;
         let Some(account) = self.memory.accounts.get_mut(account_name) else { return };
-        let Some((_, principal)) = account.principals.get_mut(number) else { return };
+        let Some((name, principal)) = account.principals.get_mut(number) else { return };
         let mut news: Vec<(usize, ChangeKind)> = Vec::new();
         let mut due = None;
         for place in 0..principal.verdicts.len() {
@@ -277,8 +280,9 @@ impl Engine {
                 .get(place)
                 .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict));
             let Some(verdict) = principal.verdicts.get_mut(place) else { continue };
+            let explained = (!explain(&self.memory.world, rule, name, verdict).is_empty()).then_some(EXPLAINED);
             let quiet_at = Second(verdict.last()).plus(self.settings.quiet_s);
-            if let Some(kind) = verdict.news(count, quiet_at <= clock) {
+            if let Some(kind) = verdict.news(count, quiet_at <= clock, explained) {
                 news.push((place, kind));
                 due = Some(due.map_or(quiet_at, |due: Second| due.min(quiet_at)));
             }

@@ -68,6 +68,8 @@ pub(crate) struct Told {
     pub(crate) status: Status,
     severity: Severity,
     count: u64,
+    /// Whether what is known of jobs explained it.
+    explained: bool,
 }
 
 impl Verdict {
@@ -161,6 +163,12 @@ impl Verdict {
         self.held.iter().map(|&(held, _)| held).filter(|&held| held > second).collect()
     }
 
+    /// The seconds at which the rule holds, as stretches: first and last second. What was folded together is one.
+    pub(crate) fn spans(&self) -> Vec<(u32, u32)> {
+        let settled = self.settled.iter().map(|settled| (settled.first, settled.last));
+        settled.chain(self.held.iter().map(|&(second, _)| (second, second))).collect()
+    }
+
     /// Whether the rule holds at any second of the day.
     pub(crate) fn holds(&self) -> bool {
         self.matches.is_some() || self.settled.is_some() || !self.held.is_empty()
@@ -216,10 +224,12 @@ impl Verdict {
         }
     }
 
-    /// What is to be told now, if anything: the change, given how many events the alert counts.
-    pub(crate) fn news(&mut self, count: u64, quiet_since: bool) -> Option<ChangeKind> {
+    /// What is to be told now, if anything: the change, given how many events the alert counts. What jobs of its own
+    /// explain has a severity of its own; that an explanation came, or holds no longer, is told.
+    pub(crate) fn news(&mut self, count: u64, quiet_since: bool, explained: Option<Severity>) -> Option<ChangeKind> {
         let holds = self.holds();
-        let severity = self.severity();
+        let severity = self.severity().map(|reached| explained.unwrap_or(reached));
+        let explained = explained.is_some();
         let (kind, status) = match (&self.told, holds, severity) {
             (None, true, Some(_)) => (ChangeKind::Fired, Status::Firing),
             (Some(told), true, Some(_)) if told.status == Status::Withdrawn => (ChangeKind::Fired, Status::Firing),
@@ -227,13 +237,15 @@ impl Verdict {
                 (ChangeKind::Fired, Status::Firing)
             }
             (Some(told), false, _) if told.status != Status::Withdrawn => (ChangeKind::Withdrawn, Status::Withdrawn),
-            (Some(told), true, Some(reached)) if reached > told.severity || grew(told.count, count) => {
+            (Some(told), true, Some(reached))
+                if reached > told.severity || told.explained != explained || grew(told.count, count) =>
+            {
                 (ChangeKind::Updated, told.status)
             }
             _ => return None,
         };
         let severity = severity.or_else(|| self.told.map(|told| told.severity))?;
-        self.told = Some(Told { status, severity, count });
+        self.told = Some(Told { status, severity, count, explained });
         Some(kind)
     }
 

@@ -109,6 +109,7 @@ fn engine(document: &Document) -> Settings {
             principals_max: limits.number_u32("principals_max"),
             accounts_max: limits.number_u32("accounts_max"),
             jobs_max: limits.number_u32("jobs_max"),
+            dependents_max: limits.number_u32("dependents_max"),
             dependencies_max: limits.number_u32("dependencies_max"),
             changes_max: limits.number_u32("changes_max"),
             alerts_max: limits.number_u32("alerts_max"),

@@ -241,6 +241,11 @@ const LIMITS: &[Key] = &[
     limit("accounts_max", STANDARD.limits.accounts_max, "Accounts."),
     limit("jobs_max", STANDARD.limits.jobs_max, "Customization jobs, over all accounts."),
     limit(
+        "dependents_max",
+        STANDARD.limits.dependents_max,
+        "Other jobs, deployed models, knowledge bases and agents, over all accounts.",
+    ),
+    limit(
         "dependencies_max",
         STANDARD.limits.dependencies_max,
         "Security groups, subnets, keys, roles and buckets, over all accounts.",
