@@ -6,6 +6,7 @@ use rsigma_parser::Timespan;
 
 use super::{
     definition::Counts,
+    facts::{self, FactSource},
     logic::Search,
     problem::{Place, Problems, listed, nearest},
     template::Template,
@@ -27,6 +28,7 @@ pub(super) struct Extension {
     /// How many events make an alert, and within how many seconds.
     pub(super) at_least: Option<(Place, u32)>,
     pub(super) within_s: Option<(Place, u32)>,
+    pub(super) facts: Vec<FactSource>,
 }
 
 /// Where the extension stands, which decides what it may say.
@@ -39,7 +41,9 @@ pub(super) enum Speaker<'a> {
 impl Speaker<'_> {
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Rule(Domain::CloudTrail, _) => &["subject", "counts", "levels", "summary", "at_least", "within"],
+            Self::Rule(Domain::CloudTrail, _) => {
+                &["subject", "counts", "levels", "summary", "facts", "at_least", "within"]
+            }
             Self::Rule(Domain::Principal, _) => &["counts", "levels", "summary"],
             Self::Rule(Domain::State, _) => &["levels", "summary"],
             Self::Correlation => &["summary"],
@@ -59,6 +63,8 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
     };
     for (key, value) in entries {
         match (key.text.as_str(), speaker) {
+            // Read with the tags, from which it follows by default.
+            ("stage", _) => {}
             (known, _) if !speaker.keys().contains(&known) => unknown_key(known, key.place, speaker, problems),
             ("subject", _) => {
                 let names = [SubjectKind::Event, SubjectKind::Principal];
@@ -72,6 +78,7 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
             ("summary", _) => extension.summary = summary(value, problems),
             ("at_least", _) => extension.at_least = at_least(value, problems).map(|count| (key.place, count)),
             ("within", _) => extension.within_s = within(value, problems).map(|seconds| (key.place, seconds)),
+            ("facts", _) => extension.facts = facts::read(value, problems),
             _ => {}
         }
     }
@@ -79,7 +86,7 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
 }
 
 fn unknown_key(key: &str, place: Place, speaker: Speaker<'_>, problems: &mut Problems<'_>) {
-    let hint = match nearest(key, speaker.keys().iter().copied()).first() {
+    let hint = match nearest(key, speaker.keys().iter().copied().chain(["stage"])).first() {
         Some(likely) => format!("; did you mean {likely}?"),
         None => ";".to_owned(),
     };
@@ -89,7 +96,7 @@ fn unknown_key(key: &str, place: Place, speaker: Speaker<'_>, problems: &mut Pro
         Speaker::Rule(Domain::State, _) => "a rule for bedrock-watch/state",
         Speaker::Correlation => "a correlation",
     };
-    let valid = listed(speaker.keys().iter().copied());
+    let valid = listed(speaker.keys().iter().copied().chain(["stage"]));
     problems.add(place, format!("x-watch of {place_name} has no key `{key}`{hint} valid is {valid}"));
 }
 

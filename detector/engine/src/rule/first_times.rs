@@ -45,6 +45,9 @@ pub(super) fn read(
     if counts_calls {
         problems.add(place, "watch.first fields cannot be joined with watch.principal fields in one rule");
     }
+    if !extension.facts.is_empty() {
+        problems.add(place, "a rule over watch.first cannot take facts over from records, which it does not keep");
+    }
     if extension.subject == Some(SubjectKind::Event) {
         problems.add(place, "the subject of a rule over watch.first is the principal");
     }
