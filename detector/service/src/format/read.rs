@@ -53,6 +53,7 @@ struct ActorJson {
     source_ip: Option<String>,
     user_agent: Option<String>,
     via: Option<String>,
+    workload: Option<String>,
 }
 
 /// Reads one alert.
@@ -70,6 +71,7 @@ pub fn alert(text: &str) -> Result<Alert, serde_json::Error> {
     let status = status.into_iter().find(|known| known.as_str() == read.status);
     let kinds = [
         SubjectKind::CustomizationJobDependency,
+        SubjectKind::Dependency,
         SubjectKind::InvocationLogging,
         SubjectKind::Principal,
         SubjectKind::Event,
@@ -97,6 +99,7 @@ pub fn alert(text: &str) -> Result<Alert, serde_json::Error> {
             source_ip: read.actor.source_ip,
             user_agent: read.actor.user_agent,
             via: read.actor.via,
+            workload: read.actor.workload,
         },
         event_ids: read.event_ids,
         event_count: read.event_count,
