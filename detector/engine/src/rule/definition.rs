@@ -9,8 +9,8 @@ use super::{
     logic::{Logic, Search},
     matcher,
     template::Template,
-    value::{Field, Fields, Metric},
     tuning::Mode,
+    value::{Field, Fields, Metric},
     vocabulary::Domain,
 };
 use crate::alert::{Severity, SubjectKind};
