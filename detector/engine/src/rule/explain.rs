@@ -106,10 +106,17 @@ impl Lines {
 
     fn logic(&mut self, depth: usize, logic: &Logic, searches: &[Search]) {
         match logic {
-            Logic::All(parts) => self.parts(depth, "all of these hold:", parts, searches),
-            Logic::Any(parts) => self.parts(depth, "at least one of these holds:", parts, searches),
+            Logic::All(parts) => {
+                let mut flat = Vec::new();
+                flatten(parts, searches, &mut flat);
+                self.parts(depth, "all of these hold:", &flat, searches);
+            }
+            Logic::Any(parts) => {
+                self.parts(depth, "at least one of these holds:", &parts.iter().collect::<Vec<_>>(), searches);
+            }
             Logic::AtLeast(wanted, parts) => {
-                self.parts(depth, &format!("at least {wanted} of these hold:"), parts, searches);
+                let parts: Vec<&Logic> = parts.iter().collect();
+                self.parts(depth, &format!("at least {wanted} of these hold:"), &parts, searches);
             }
             Logic::Not(part) => {
                 self.line(depth, "this does not hold:");
@@ -124,7 +131,7 @@ impl Lines {
         }
     }
 
-    fn parts(&mut self, depth: usize, head: &str, parts: &[Logic], searches: &[Search]) {
+    fn parts(&mut self, depth: usize, head: &str, parts: &[&Logic], searches: &[Search]) {
         match parts {
             [] => self.line(depth, "nothing at all: this never holds"),
             [only] => self.logic(depth, only, searches),
@@ -134,6 +141,20 @@ impl Lines {
                     self.logic(depth.saturating_add(1), part, searches);
                 }
             }
+        }
+    }
+}
+
+/// What has to hold together, without the searches between.
+fn flatten<'a>(parts: &'a [Logic], searches: &'a [Search], flat: &mut Vec<&'a Logic>) {
+    for part in parts {
+        let named = match part {
+            Logic::Search(index) => searches.get(*index).map(|search| &search.logic),
+            _ => None,
+        };
+        match named.unwrap_or(part) {
+            Logic::All(inner) => flatten(inner, searches, flat),
+            other => flat.push(other),
         }
     }
 }
@@ -184,12 +205,14 @@ fn name(field: &Field) -> String {
     match field {
         Field::Record(field) => field.name().to_owned(),
         Field::Path(path) => path.join("."),
+        // Its values say what it is.
+        Field::Watch("event") => "watch.event".to_owned(),
         Field::Watch(name) => {
             let meaning = FIELDS.iter().find(|field| field.name == *name).map_or("", |field| field.meaning);
             format!("watch.{name} ({meaning})")
         }
         Field::Window { metric, seconds } => {
-            format!("the number of {} in the last {}", meaning(*metric), duration(*seconds))
+            format!("within {}, the number of {}", duration(*seconds), meaning(*metric))
         }
     }
 }
@@ -253,8 +276,8 @@ mod tests {
             "product: aws, service: cloudtrail",
             "  s:\n    eventName: [StopLogging, DeleteTrail]\n    userAgent|contains: boto\n  f:\n    errorCode|exists: \
              true\n  g:\n    sourceIPAddress|cidr: 10.0.0.0/8\n  condition: s and not 1 of f* and not g",
-            "It judges each CloudTrail record.\nIt matches when\n  all of these hold:\n    all of these hold:\n      \
-             eventName is `StopLogging` or `DeleteTrail`\n      userAgent contains `boto`\n    this does not hold:\n      \
+            "It judges each CloudTrail record.\nIt matches when\n  all of these hold:\n    \
+             eventName is `StopLogging` or `DeleteTrail`\n    userAgent contains `boto`\n    this does not hold:\n      \
              errorCode is there\n    this does not hold:\n      sourceIPAddress lies in the network `10.0.0.0/8`\nThere \
              is one alert for each event. Its level is high.\n",
         );
@@ -262,7 +285,7 @@ mod tests {
             "product: bedrock-watch, service: principal",
             "  s:\n    watch.principal.invocations_60s|gte: 100\n    watch.account|neq: '444455556666'\n  condition: s",
             "It judges each second in which a principal used or enabled a model.\nIt matches when\n  all of these hold:\n    \
-             the number of inference calls that were not throttled in the last 1 min is at least `100`\n    \
+             within 1 min, the number of inference calls that were not throttled is at least `100`\n    \
              watch.account (account of the affected thing (for a record: the account acted upon)) is there and not one \
              that is `444455556666`\nThere is one alert for each account, principal and UTC day, which counts all \
              inference calls of the day. Its level is high.\n",
