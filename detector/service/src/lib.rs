@@ -18,6 +18,7 @@ pub mod daemon;
 mod event_time;
 pub mod format;
 pub mod http;
+pub mod incident;
 pub mod input;
 pub mod live_rules;
 pub mod pipeline;

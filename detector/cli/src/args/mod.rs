@@ -5,6 +5,7 @@
 mod audit;
 mod doctor;
 mod queries;
+mod incident;
 mod stored;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(crate) use doctor::DoctorArguments;
 #[cfg(feature = "aws")]
 pub(crate) use doctor::DoctorFormat;
 pub(crate) use queries::{QueriesArguments, QueriesFormat};
+pub(crate) use incident::{IncidentArguments, IncidentCommand, ReportFormat};
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,
@@ -62,6 +64,8 @@ pub(crate) enum Command {
     Silences(SilencesArguments),
     /// Print the queries that investigate an alert or a principal
     Queries(Box<QueriesArguments>),
+    /// List what belongs together, and print the report for a support case
+    Incident(IncidentArguments),
     /// Prove that events really reach this service, link by link
     Doctor(DoctorArguments),
     /// Check a configuration, or describe one
@@ -143,6 +147,7 @@ Examples:
   zcat trail.gz | bedrock-watch replay -              standard input
   bedrock-watch replay --since 2026-08-01 s3://my-trail/AWSLogs/
   bedrock-watch replay --final --format json trail/   the last state of each alert
+  bedrock-watch replay --incidents trail/             what belongs together, as incidents
   bedrock-watch replay --fail-on high trail/          exit code 3 if anything high or critical is found
   bedrock-watch replay --report trail/                alerts by rule, pages a week, suggested tuning
   bedrock-watch replay --compare my-rules/ trail/     what these rules would have changed
@@ -158,6 +163,9 @@ pub(crate) struct ReplayArguments {
     /// Print only the last state of each alert, at the end
     #[arg(long = "final")]
     pub(crate) final_only: bool,
+    /// Print only the incidents that the alerts form, at the end
+    #[arg(long, conflicts_with_all = ["final_only", "teach"])]
+    pub(crate) incidents: bool,
     /// Exit with 3 if an alert has this severity or a higher one
     #[arg(long, value_name = "LEVEL", value_parser = severity)]
     pub(crate) fail_on: Option<Severity>,
@@ -186,10 +194,10 @@ pub(crate) struct ReplayArguments {
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Judge with the rules of this folder as well, and print only what they would change; --fail-on is about that
-    #[arg(long, value_name = "DIR", conflicts_with_all = ["teach", "notify", "final_only", "report"])]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["teach", "notify", "final_only", "incidents", "report"])]
     pub(crate) compare: Option<PathBuf>,
     /// Print no alerts, but how many there are of each rule, pages a week, who is noisy, and what could be tuned
-    #[arg(long, conflicts_with_all = ["teach", "final_only"])]
+    #[arg(long, conflicts_with_all = ["teach", "final_only", "incidents"])]
     pub(crate) report: bool,
 }
 

@@ -8,6 +8,7 @@ mod config;
 mod demo;
 mod doctor;
 mod health;
+mod incident;
 mod inputs;
 mod notify;
 mod place;
@@ -76,6 +77,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Alerts(arguments) => alerts::run(arguments),
         Command::Silences(arguments) => silences::run(arguments),
         Command::Queries(arguments) => queries::run(&arguments),
+        Command::Incident(arguments) => incident::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config(arguments) => config::run(arguments.command),
         Command::Health(arguments) => health::run(&arguments),

@@ -11,7 +11,10 @@ use bedrock_watch_engine::{
     DAY_S, Inquiry, Language, Second,
     alert::{Alert, Query},
 };
-use bedrock_watch_service::format::{Format, read, visible};
+use bedrock_watch_service::{
+    format::{Format, read, visible},
+    incident::Joining,
+};
 use serde::Deserialize;
 use serde_json::{json, value::RawValue};
 
@@ -83,7 +86,7 @@ fn find(arguments: &QueriesArguments, id: &str) -> Result<Alert, Failure> {
     }
     let place = Place { config: arguments.config.clone(), url: arguments.url.clone(), format: None };
     let target = Target::of(&place)?;
-    let details = runtime()?.block_on(alerts::details(&target, id))?;
+    let details = runtime()?.block_on(alerts::details((&target, &Joining::default()), id))?;
     #[derive(Deserialize)]
     struct Details {
         alert: Box<RawValue>,

@@ -6,6 +6,7 @@
 mod exchanging;
 #[cfg(test)]
 mod exchanging_tests;
+mod explaining;
 mod judging;
 mod keeping;
 mod moving;
@@ -187,6 +188,7 @@ impl Engine {
             }
         }
         self.keep_limits();
+        self.name_agents(&mut changes);
         self.count_fired(&changes);
         changes
     }
@@ -352,7 +354,8 @@ impl Engine {
         self.memory.world.note_clock(self.memory.clock);
         for origin in touched {
             if let Origin::Resource(resource) = &origin {
-                self.memory.world.schedule_emptied(resource, &self.settings);
+                self.memory.world.schedule(resource, &self.settings);
+                self.explain_role(resource, changes);
             }
             self.settle_blindness(&origin);
             let findings = self.findings_about(&origin);

@@ -2,12 +2,16 @@
 //!
 //! Deliberately not the alert: the rule knows its template and its subject's kind, never an event's values.
 
+use serde_json::Value as Json;
+
 use super::{
     clause::{self, Clause},
+    facts::FactSource,
     exclusion::{Excluded, Exclusion},
     floors::Floors,
     logic::{Logic, Search},
     matcher,
+    stage::Stage,
     template::Template,
     tuning::Mode,
     value::{Field, Fields, Metric},
@@ -98,6 +102,8 @@ pub struct About {
     pub severity: Severity,
     /// How far the rule has come.
     pub status: Maturity,
+    /// How far an attack has come when it fires.
+    pub stage: Stage,
     /// MITRE ATT&CK technique ids, upper case.
     pub attack: Vec<String>,
     /// Where to read more.
@@ -120,6 +126,7 @@ pub struct Rule {
     pub(super) subject: SubjectKind,
     pub(super) counts: Counts,
     pub(super) levels: Vec<(usize, Severity)>,
+    pub(super) facts: Vec<FactSource>,
     pub(super) searches: Vec<Search>,
     pub(super) condition: Logic,
     pub(super) windows: Vec<(Metric, u32)>,
@@ -212,6 +219,16 @@ impl Rule {
     /// Whether the rule may match, knowing only [`Fields::upper_bound`]; false means it certainly does not.
     pub fn possible(&self, event: &(impl Fields + ?Sized)) -> bool {
         matcher::outlook(&self.condition, &self.searches, event) != Some(false)
+    }
+
+    /// What an alert takes over from the record it is about: names and values, null where the record does not say.
+    pub fn facts<'a>(&'a self, event: &'a (impl Fields + ?Sized)) -> impl Iterator<Item = (&'a str, Json)> {
+        self.facts.iter().map(move |fact| (fact.name(), fact.of(event)))
+    }
+
+    /// The names of its [`Rule::facts`].
+    pub(crate) fn fact_names(&self) -> impl Iterator<Item = &str> {
+        self.facts.iter().map(FactSource::name)
     }
 
     /// Every part of the rule that could be left out, for tests that each part is needed.

@@ -7,6 +7,7 @@ use super::{
     extension::choice,
     problem::{Place, Problems, nearest},
     tuning::Mode,
+    stage,
     yaml::{Kind, Node},
 };
 use crate::alert::Severity;
@@ -35,6 +36,7 @@ pub(super) fn read(document: &Node, id: &str, file: &str, problems: &mut Problem
         Some(status) => choice(status, "status", &Maturity::ALL, Maturity::as_str, problems),
         None => Some(Maturity::Experimental),
     };
+    let tags = texts(document, "tags", problems);
     let about = About {
         id: id.to_owned(),
         file: file.to_owned(),
@@ -44,7 +46,8 @@ pub(super) fn read(document: &Node, id: &str, file: &str, problems: &mut Problem
         description: text(document, "description", problems).unwrap_or_default(),
         severity: severity.unwrap_or(Severity::Informational),
         status: status.unwrap_or(Maturity::Experimental),
-        attack: texts(document, "tags", problems).iter().filter_map(|tag| technique(tag)).collect(),
+        stage: stage::read(document, &tags, problems),
+        attack: tags.iter().filter_map(|tag| technique(tag)).collect(),
         references: texts(document, "references", problems),
         false_positives: texts(document, "falsepositives", problems),
         summary: None,

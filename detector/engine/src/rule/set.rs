@@ -11,6 +11,7 @@ use super::{
     load,
     logic::Logic,
     problem::Problem,
+    stage::Stage,
     value::Field,
     vocabulary::{Domain, STATE_EVENTS},
 };
@@ -128,6 +129,13 @@ impl RuleSet {
     pub fn index_of(&self, id: &str) -> Option<RuleIndex> {
         let found = self.by_id.binary_search_by(|index| self.get(*index).about.id.as_str().cmp(id)).ok()?;
         self.by_id.get(found).copied()
+    }
+
+    /// The stage of the rule or correlation with this id.
+    #[must_use]
+    pub fn stage_of(&self, id: &str) -> Option<Stage> {
+        let correlation = || self.correlations.iter().map(CorrelationRule::about).find(|about| about.id == id);
+        self.by_id(id).map(Rule::about).or_else(correlation).map(|about| about.stage)
     }
 
     /// What a CloudTrail record must look like for any rule to be able to match it.

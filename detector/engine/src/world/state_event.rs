@@ -40,8 +40,8 @@ pub(crate) struct StateEvent {
 /// What a repair would start from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Repair {
-    /// A dependency of these jobs, by number.
-    Dependency { resource: ResourceKey, jobs: Vec<u32> },
+    /// A dependency of these, by number.
+    Dependency { resource: ResourceKey, users: Vec<u32> },
     /// The last configuration that delivered.
     Logging { configuration: Option<Box<str>> },
     /// The service's own way to its events.

@@ -54,6 +54,10 @@ pub struct Config {
     pub sinks: Vec<SinkConfig>,
     /// Which alerts go where.
     pub routing: RoutingConfig,
+    /// Which alerts belong together.
+    pub incidents: crate::incident::Joining,
+    /// Who to turn to in an incident.
+    pub contacts: crate::incident::Contacts,
     /// How AWS is reached.
     pub aws: aws::AwsConfig,
     /// Asking AWS what there is.

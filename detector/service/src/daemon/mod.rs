@@ -24,6 +24,7 @@ use crate::{
     format::{Colour, Format},
     http::{self, Tls},
     live_rules::LiveRules,
+    incident::{Gatherer, Stages},
     pipeline::{Clock, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
     sink::{self, Confirmations, Workers},
@@ -170,10 +171,13 @@ impl Daemon {
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
+        let stages = Stages::of(&rules);
         let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
             intake: has_http_source.then(|| intake.clone()),
             store: Arc::clone(&store),
+            incidents: Gatherer::new(Arc::clone(&store), config.incidents.clone(), stages),
+            contacts: config.contacts.clone(),
             told: told.clone(),
             nudge: http::Nudge(Arc::new(move || nudged_by_http.nudge())),
             silences: silences.clone(),

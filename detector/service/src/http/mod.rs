@@ -11,6 +11,7 @@ mod console;
 mod events;
 mod firing;
 mod health;
+mod incidents;
 mod limit;
 mod metrics;
 mod serve;
@@ -39,6 +40,7 @@ pub use tls::{Tls, TlsError};
 use crate::{
     config::{ApiKey, HttpConfig},
     live_rules::LiveRules,
+    incident::{Contacts, Gatherer},
     pipeline::{Report, Told},
     routing::ActiveSilences,
     sink::SinkReport,
@@ -77,6 +79,8 @@ impl fmt::Debug for SinkReports {
 struct App {
     intake: Option<Intake>,
     store: Arc<dyn Store>,
+    incidents: Gatherer,
+    contacts: Arc<Contacts>,
     told: broadcast::Sender<Arc<Told>>,
     feed: stream::Feed,
     nudge: Nudge,
@@ -105,6 +109,10 @@ pub struct Parts {
     pub intake: Option<Intake>,
     /// Alerts, silences and what waits for sinks.
     pub store: Arc<dyn Store>,
+    /// Which alerts belong together.
+    pub incidents: Gatherer,
+    /// Who to turn to in an incident.
+    pub contacts: Contacts,
     /// The changes that are stored; resolutions by hand are added to them here.
     pub told: broadcast::Sender<Arc<Told>>,
     /// Wakes the sinks after a resolution by hand.
@@ -139,6 +147,8 @@ pub fn router(
     let app = App {
         intake: parts.intake,
         store: parts.store,
+        incidents: parts.incidents,
+        contacts: Arc::new(parts.contacts),
         told: parts.told,
         feed,
         nudge: parts.nudge,
@@ -190,6 +200,8 @@ fn table() -> Vec<Entry> {
         ("/v1/alerts", &["get"], get(alerts::list)),
         ("/v1/alerts/{id}", &["get"], get(alerts::show)),
         ("/v1/alerts/{id}/resolve", &["post"], post(alerts::resolve)),
+        ("/v1/incidents", &["get"], get(incidents::list)),
+        ("/v1/incidents/{id}", &["get"], get(incidents::show)),
         (
             "/v1/silences",
             &["get", "post", "delete"],

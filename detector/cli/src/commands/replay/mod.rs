@@ -4,6 +4,7 @@ mod compare;
 mod report;
 
 use std::{
+    collections::BTreeMap,
     io::{self, StdoutLock, Write},
     sync::Arc,
     time::Instant,
@@ -18,6 +19,7 @@ use bedrock_watch_engine::{
 use bedrock_watch_service::{
     config::Config,
     format::{Colour, Format},
+    incident::{Incident, Joining, Stages, join, line, story},
     input::{Merge, Records, Sorted},
     replay::{Span, Summary, Watcher, replay, report::Report},
     state_file::StateFile,
@@ -137,15 +139,15 @@ impl Printer {
             stdout: io::stdout().lock(),
             format: arguments.format.map_or_else(terminal::default_format, Format::from),
             colour: terminal::stdout_colour(),
-            quiet: arguments.final_only || arguments.report || arguments.compare.is_some(),
+            quiet: arguments.final_only || arguments.incidents || arguments.report || arguments.compare.is_some(),
             rules,
             report: arguments.report.then(Report::default),
             progress: Progress::start(reading.found.reached.take()),
         }
     }
 
-    fn print(&mut self, change: &AlertChange) -> io::Result<()> {
-        let text = self.format.render(change, self.colour);
+    fn print(&mut self, change: &AlertChange, incident: Option<&str>) -> io::Result<()> {
+        let text = self.format.render_in(change, incident, self.colour);
         self.write(&text)
     }
 
@@ -159,11 +161,8 @@ impl Printer {
 
     /// Prints what is only known at the end.
     fn at_the_end(&mut self, engine: &Engine, arguments: &ReplayArguments) -> io::Result<()> {
-        if arguments.final_only {
-            for alert in raised(engine) {
-                let kind = if alert.status == Status::Firing { ChangeKind::Fired } else { ChangeKind::Resolved };
-                self.print(&AlertChange { kind, alert })?;
-            }
+        if arguments.final_only || arguments.incidents {
+            finish(self, raised(engine), &Stages::of(engine.rules()), arguments)?;
         }
         if let Some(report) = &self.report {
             let text = report::render(report, self.format);
@@ -182,7 +181,7 @@ impl Watcher for Printer {
         if let Some(report) = &mut self.report {
             report.note(change);
         }
-        if self.quiet { Ok(()) } else { self.print(change) }
+        if self.quiet { Ok(()) } else { self.print(change, None) }
     }
 
     fn advanced(&mut self, summary: &Summary) {
@@ -191,6 +190,27 @@ impl Watcher for Printer {
         }
         self.progress.advance(summary);
     }
+}
+
+/// Prints the last state of each alert, or the incidents they form.
+fn finish(printer: &mut Printer, alerts: Vec<Alert>, stages: &Stages, arguments: &ReplayArguments) -> io::Result<()> {
+    let alerts: Vec<Arc<Alert>> = alerts.into_iter().map(Arc::new).collect();
+    let incidents = join(&alerts, &Joining::default(), stages);
+    if arguments.incidents {
+        let json = printer.format != Format::Human;
+        return incidents
+            .iter()
+            .try_for_each(|incident| printer.write(&if json { line(incident) } else { story(incident) }));
+    }
+    let members = |incident: &'_ Incident| -> Vec<(String, String)> {
+        incident.alerts.iter().map(|(alert, _)| (alert.id.clone(), incident.id.clone())).collect()
+    };
+    let incident_of: BTreeMap<String, String> = incidents.iter().flat_map(members).collect();
+    alerts.iter().try_for_each(|alert| {
+        let kind = if alert.status == Status::Firing { ChangeKind::Fired } else { ChangeKind::Resolved };
+        let change = AlertChange { kind, alert: Alert::clone(alert) };
+        printer.print(&change, incident_of.get(&alert.id).map(String::as_str))
+    })
 }
 
 /// The summary, on standard error.

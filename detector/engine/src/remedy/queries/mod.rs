@@ -57,7 +57,7 @@ pub(crate) fn of(alert: &Alert) -> Vec<Query> {
         .collect();
     let in_place = |place: Place| searches.iter().map(move |search| written(search, place));
     let mut queries: Vec<Query> = in_place(Place::Lake).chain(in_place(Place::Athena)).collect();
-    if alert.subject_kind != SubjectKind::CustomizationJobDependency {
+    if !matches!(alert.subject_kind, SubjectKind::CustomizationJobDependency | SubjectKind::Dependency) {
         queries.push(written(&investigation::logged(&inquiry), Place::Athena));
         queries.push(table_of_log(&inquiry));
     }

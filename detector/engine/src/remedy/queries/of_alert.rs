@@ -26,7 +26,7 @@ pub(super) fn events(alert: &Alert) -> Option<Search> {
 /// What the kind of subject gives reason for.
 pub(super) fn about_subject(alert: &Alert) -> Vec<Search> {
     match alert.subject_kind {
-        SubjectKind::CustomizationJobDependency => {
+        SubjectKind::CustomizationJobDependency | SubjectKind::Dependency => {
             vec![resource(alert, "Who touched the resource", &alert.subject_id)]
         }
         SubjectKind::InvocationLogging => {

@@ -2,6 +2,7 @@
 
 mod aws;
 mod delivery;
+mod incidents;
 mod routing;
 mod rules;
 
@@ -72,6 +73,8 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
         sources,
         sinks,
         routing,
+        incidents: incidents::incidents(document, found),
+        contacts: incidents::contacts(document),
         aws: aws::aws(document, found),
         inventory: aws::inventory(document, uses_aws),
         canary: aws::canary(document, found),
@@ -106,6 +109,7 @@ fn engine(document: &Document) -> Settings {
             principals_max: limits.number_u32("principals_max"),
             accounts_max: limits.number_u32("accounts_max"),
             jobs_max: limits.number_u32("jobs_max"),
+            dependents_max: limits.number_u32("dependents_max"),
             dependencies_max: limits.number_u32("dependencies_max"),
             changes_max: limits.number_u32("changes_max"),
             alerts_max: limits.number_u32("alerts_max"),

@@ -3,12 +3,14 @@
 mod aws;
 mod delivery;
 mod rules;
+mod incidents;
 
 use bedrock_watch_engine::Settings;
 
 use aws::{AWS, CANARY, INVENTORY, KINESIS, LEASES, S3, SQS};
 use delivery::{ACCOUNT, ACCOUNT_GROUP, LINKS, ROUTE, SINKS, SUPPRESS};
 use rules::{RULE, RULES};
+use incidents::{CONTACTS, INCIDENTS};
 
 /// What a value is.
 #[derive(Debug)]
@@ -179,6 +181,12 @@ pub(super) const SECTIONS: &[Section] = &[
         doc: "Alerts that nobody is told of, such as those about a known scanner. They are stored and counted.",
         form: Form::List(SUPPRESS),
     },
+    Section { name: "incidents", doc: "Which alerts belong together.", form: Form::Table(INCIDENTS) },
+    Section {
+        name: "contacts",
+        doc: "Who to turn to; shown in the report of an incident.",
+        form: Form::Table(CONTACTS),
+    },
     Section { name: "links", doc: "Where links in messages lead.", form: Form::Table(LINKS) },
     Section { name: "aws", doc: "How AWS is reached.", form: Form::Table(AWS) },
     Section { name: "inventory", doc: "Asking AWS which jobs and groups there are.", form: Form::Table(INVENTORY) },
@@ -232,6 +240,11 @@ const LIMITS: &[Key] = &[
     limit("principals_max", STANDARD.limits.principals_max, "Principals with activity, over all accounts."),
     limit("accounts_max", STANDARD.limits.accounts_max, "Accounts."),
     limit("jobs_max", STANDARD.limits.jobs_max, "Customization jobs, over all accounts."),
+    limit(
+        "dependents_max",
+        STANDARD.limits.dependents_max,
+        "Other jobs, deployed models, knowledge bases and agents, over all accounts.",
+    ),
     limit(
         "dependencies_max",
         STANDARD.limits.dependencies_max,
