@@ -71,6 +71,7 @@ pub fn alert(text: &str) -> Result<Alert, serde_json::Error> {
     let status = status.into_iter().find(|known| known.as_str() == read.status);
     let kinds = [
         SubjectKind::CustomizationJobDependency,
+        SubjectKind::Dependency,
         SubjectKind::InvocationLogging,
         SubjectKind::Principal,
         SubjectKind::Event,
