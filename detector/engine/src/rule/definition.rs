@@ -13,8 +13,8 @@ use super::{
     matcher,
     stage::Stage,
     template::Template,
-    value::{Field, Fields, Metric},
     tuning::Mode,
+    value::{Field, Fields, Metric},
     vocabulary::Domain,
 };
 use crate::alert::{Severity, SubjectKind};
