@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bedrock::normalise_model,
+    firsts::FirstLog,
     hashing::FixedHasher,
     principals::{NO_MODEL, Principals, Seen, SharedStrings},
     seen_events::SeenEvents,
@@ -35,6 +36,8 @@ pub(crate) struct Account {
     pub(crate) with_verdicts: BTreeSet<u32>,
     /// The minute in which the account was last tidied.
     pub(crate) tidied: u32,
+    /// First times on Bedrock.
+    pub(crate) firsts: FirstLog,
 }
 
 impl Account {

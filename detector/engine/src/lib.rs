@@ -19,6 +19,7 @@ pub mod bedrock;
 pub mod decode;
 mod detector_observation;
 mod engine;
+mod firsts;
 mod hashing;
 mod observation;
 mod order;

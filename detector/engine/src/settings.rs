@@ -50,6 +50,10 @@ pub struct Limits {
     pub correlation_groups_max: u32,
     /// Events remembered for one group of a correlation rule.
     pub correlation_events_max: u32,
+    /// Operations, networks and user agents remembered for one principal.
+    pub sightings_max: u32,
+    /// First times kept per account, of the days that alerts can still be about.
+    pub firsts_max: u32,
 }
 
 impl Settings {
@@ -76,6 +80,8 @@ impl Settings {
                 models_max: 4_096,
                 correlation_groups_max: 100_000,
                 correlation_events_max: 10_000,
+                sightings_max: 256,
+                firsts_max: 16_384,
             },
         }
     }

@@ -7,6 +7,7 @@ mod exchanging;
 #[cfg(test)]
 mod exchanging_tests;
 mod explaining;
+mod firsts;
 mod judging;
 mod keeping;
 mod moving;
@@ -140,7 +141,7 @@ impl Engine {
         if self.is_prefiltering()
             && let Some(seen) = peek(bytes)
         {
-            if !self.interest.admits_now(seen.source, seen.name) {
+            if !self.interest.admits_now(seen.source, seen.name) && !self.interest.admits_text(bytes) {
                 self.memory.stats.records = self.memory.stats.records.saturating_add(1);
                 self.memory.stats.prefiltered = self.memory.stats.prefiltered.saturating_add(1);
                 self.note_time(seen.account, seen.time);
@@ -327,7 +328,9 @@ impl Engine {
     fn handle_call(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let late = self.is_late(&call.account, call.time);
         self.note_time(&call.account, call.time);
-        if !self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes()) {
+        let is_of_interest = self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes())
+            || self.interest.admits_any_text(call.record.as_bytes());
+        if !is_of_interest {
             self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
             return;
         }

@@ -17,7 +17,10 @@ use super::{
     value::{Field, Fields, Metric},
     vocabulary::Domain,
 };
-use crate::alert::{Severity, SubjectKind};
+use crate::{
+    alert::{Severity, SubjectKind},
+    firsts,
+};
 
 /// Which of a principal's calls of a day an alert rests on and counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -118,6 +121,17 @@ pub struct About {
     pub mode: Mode,
 }
 
+/// What a rule over `watch.first.*` asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FirstTimes {
+    /// The fields it asks for.
+    pub(crate) asked: firsts::Bits,
+    /// How many matching events of one principal make an alert.
+    pub(crate) at_least: u32,
+    /// Within less than how many seconds they lie; 0 where one is enough.
+    pub(crate) within_s: u32,
+}
+
 /// A compiled rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -132,6 +146,8 @@ pub struct Rule {
     pub(super) windows: Vec<(Metric, u32)>,
     pub(super) refusals_only: bool,
     pub(super) alerts: bool,
+    /// What it asks of first times, if it does.
+    pub(super) first_times: Option<FirstTimes>,
     /// What never matches; the configuration says so.
     pub(super) exclusions: Vec<Excluded>,
     /// Follows from the condition.
@@ -192,6 +208,11 @@ impl Rule {
     pub fn wants_history(&self) -> bool {
         let of_history = |field: &&Field| matches!(field, Field::Watch(name) if name.starts_with("principal."));
         !self.windows.is_empty() || self.fields().iter().any(of_history)
+    }
+
+    /// What it asks of first times; `None` for a rule that does not ask for any.
+    pub(crate) const fn first_times(&self) -> Option<FirstTimes> {
+        self.first_times
     }
 
     /// Judges an event: `None` if it does not match, else the level.

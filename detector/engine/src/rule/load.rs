@@ -8,6 +8,7 @@ use super::{
     definition::{About, Counts, Rule},
     detection,
     extension::{self, Extension, Speaker},
+    first_times,
     floors::Floors,
     logic::Search,
     metadata,
@@ -136,10 +137,12 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
             return None;
         }
     };
-    let Extension { subject, counts, levels, summary, facts } =
-        extension::read(document, Speaker::Rule(domain, &searches), problems);
+    let extension = extension::read(document, Speaker::Rule(domain, &searches), problems);
+    let first_times = first_times::read(&searches, &extension, node.place, problems);
+    let Extension { subject, counts, levels, summary, facts, .. } = extension;
     let counts = counts.unwrap_or(if domain == Domain::Principal { Counts::Calls } else { Counts::Matches });
     let subject = match domain {
+        Domain::CloudTrail if first_times.is_some() => SubjectKind::Principal,
         Domain::CloudTrail => subject.unwrap_or(SubjectKind::Event),
         Domain::Principal | Domain::State => SubjectKind::Principal,
     };
@@ -160,6 +163,7 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         windows,
         refusals_only: false,
         alerts: true,
+        first_times,
         exclusions: Vec::new(),
         floors: Floors::default(),
     };

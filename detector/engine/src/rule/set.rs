@@ -26,6 +26,8 @@ pub struct RuleSet {
     rules: Vec<Rule>,
     correlations: Vec<CorrelationRule>,
     dispatch: Dispatch,
+    /// The rules that ask for first times.
+    first_times: Dispatch,
     principal: Vec<RuleIndex>,
     state: Vec<(&'static str, Vec<RuleIndex>)>,
     bound: Bound,
@@ -51,9 +53,9 @@ impl RuleSet {
 
     pub(super) fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
         let of_domain = |domain: Domain| indexed(&rules).filter(move |(_, rule)| rule.domain == domain);
-        let call_bounds: Vec<(RuleIndex, Bound)> = of_domain(Domain::CloudTrail)
+        let (of_first_times, call_bounds): (Vec<_>, Vec<_>) = of_domain(Domain::CloudTrail)
             .map(|(index, rule)| (index, bound(&rule.condition, &rule.searches, &record_name)))
-            .collect();
+            .partition(|(index, _)| rules.get(index.0 as usize).is_some_and(|rule| rule.first_times.is_some()));
         let principal = of_domain(Domain::Principal).map(|(index, _)| index).collect();
         let state = STATE_EVENTS
             .iter()
@@ -62,11 +64,14 @@ impl RuleSet {
                 (*event, judging.map(|(index, _)| index).collect())
             })
             .collect();
-        let bound = Bound::union(call_bounds.iter().map(|(_, bound)| bound));
+        // What is a first time is only known if everything on Bedrock is seen.
+        let of_bedrock = (!of_first_times.is_empty()).then(Bound::of_bedrock);
+        let bound = Bound::union(call_bounds.iter().map(|(_, bound)| bound).chain(&of_bedrock));
         let dispatch = Dispatch::new(call_bounds);
+        let first_times = Dispatch::new(of_first_times);
         let mut by_id: Vec<RuleIndex> = indexed(&rules).map(|(index, _)| index).collect();
         by_id.sort_by_key(|index| rules.get(index.0 as usize).map(|rule| rule.about.id.clone()));
-        Self { rules, correlations, dispatch, principal, state, bound, by_id }
+        Self { rules, correlations, dispatch, first_times, principal, state, bound, by_id }
     }
 
     /// What it was made of.
@@ -91,7 +96,21 @@ impl RuleSet {
         &self.correlations
     }
 
-    /// The rules that may match a CloudTrail record of this source and name.
+    /// Whether any rule asks for first times.
+    pub(crate) const fn asks_for_first_times(&self) -> bool {
+        !self.first_times.is_empty()
+    }
+
+    /// The rules over first times that may match a CloudTrail record of this source and name.
+    pub(crate) fn first_time_rules<'a>(
+        &'a self,
+        source: &'a str,
+        name: &'a str,
+    ) -> impl Iterator<Item = RuleIndex> + 'a {
+        self.first_times.candidates(source, name)
+    }
+
+    /// The rules that may match a CloudTrail record of this source and name, besides those over first times.
     pub fn call_rules<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {
         self.dispatch.candidates(source, name)
     }
@@ -197,6 +216,10 @@ impl Dispatch {
             }
         }
         dispatch
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.by_name.is_empty() && self.by_source.is_empty() && self.others.is_empty()
     }
 
     fn candidates<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {

@@ -118,6 +118,8 @@ fn engine(document: &Document) -> Settings {
             models_max: limits.number_u32("models_max"),
             correlation_groups_max: limits.number_u32("correlation_groups_max"),
             correlation_events_max: limits.number_u32("correlation_events_max"),
+            sightings_max: limits.number_u32("sightings_max"),
+            firsts_max: limits.number_u32("firsts_max"),
         },
     }
 }

@@ -257,6 +257,8 @@ const LIMITS: &[Key] = &[
     limit("models_max", STANDARD.limits.models_max, "Models, per account."),
     limit("correlation_groups_max", STANDARD.limits.correlation_groups_max, "Groups of one correlation rule."),
     limit("correlation_events_max", STANDARD.limits.correlation_events_max, "Events of one group of a correlation."),
+    limit("sightings_max", STANDARD.limits.sightings_max, "Operations, networks and user agents of one principal."),
+    limit("firsts_max", STANDARD.limits.firsts_max, "Events that were the first of something, per account."),
 ];
 
 const PIPELINE: &[Key] = &[
