@@ -13,6 +13,7 @@ use crate::{
     seen_events::SeenEvents,
     settings::Settings,
     time::Second,
+    usage::UsageTable,
     world::RegionCalls,
 };
 
@@ -35,6 +36,8 @@ pub(crate) struct Account {
     pub(crate) with_verdicts: BTreeSet<u32>,
     /// The minute in which the account was last tidied.
     pub(crate) tidied: u32,
+    /// What model invocation logs say; it has a time of its own.
+    pub(crate) usage: UsageTable,
 }
 
 impl Account {

@@ -105,7 +105,7 @@ fn show(out: &mut impl Write, pack: &RulePack, id: &str) -> Result<Outcome, Fail
 
 fn check(out: &mut impl Write, pack: &RulePack) -> Result<Outcome, Failure> {
     let ids = pack.rule_ids();
-    let mut problems = RuleSet::compile(&pack.rule_files()).err().unwrap_or_default();
+    let mut problems = pack.compile(&[]).err().unwrap_or_default();
     problems.extend(ids.iter().filter_map(|id| cases::load(pack, id).err()).flatten());
     if problems.is_empty() {
         writeln!(out, "{}, no problem", counted(ids.len(), "rule"))?;
@@ -117,7 +117,7 @@ fn check(out: &mut impl Write, pack: &RulePack) -> Result<Outcome, Failure> {
 
 fn test(out: &mut impl Write, pack: &RulePack) -> Result<Outcome, Failure> {
     let ids = pack.rule_ids();
-    let rules = match RuleSet::compile(&pack.rule_files()) {
+    let rules = match pack.compile(&[]) {
         Ok(rules) => Arc::new(rules),
         Err(problems) => {
             print_problems(out, &problems)?;

@@ -260,10 +260,12 @@ impl Engine {
     }
 
     /// Tells the alerts about a principal that changed.
-    fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
+    pub(super) fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
         let clock = self.memory.clock;
         let Some(account) = self.memory.accounts.get_mut(account_name) else { return };
-        let Some((_, principal)) = account.principals.get_mut(number) else { return };
+        let Account { principals, usage, .. } = account;
+        let Some((_, principal)) = principals.get_mut(number) else { return };
+        let ledger = usage.get(number);
         let mut news: Vec<(usize, ChangeKind)> = Vec::new();
         let mut due = None;
         for place in 0..principal.verdicts.len() {
@@ -272,7 +274,7 @@ impl Engine {
             let count = principal
                 .verdicts
                 .get(place)
-                .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict));
+                .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict, ledger));
             let Some(verdict) = principal.verdicts.get_mut(place) else { continue };
             let quiet_at = Second(verdict.last()).plus(self.settings.quiet_s);
             if let Some(kind) = verdict.news(count, quiet_at <= clock) {

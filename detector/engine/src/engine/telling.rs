@@ -74,6 +74,8 @@ impl Engine {
             name: &name,
             principal: &principal,
             verdict,
+            ledger: account.usage.get(number),
+            prices: self.rules.prices(),
         };
         Some(source.alert(status))
     }

@@ -7,13 +7,14 @@ use super::{
     bound::{Bound, NameField, NameKind, NamePattern, bound, record_name},
     clause,
     correlation::CorrelationRule,
-    definition::Rule,
+    definition::{Counts, Rule},
     load,
     logic::Logic,
     problem::Problem,
     value::Field,
     vocabulary::{Domain, STATE_EVENTS},
 };
+use crate::usage::Prices;
 
 /// A rule's place in its set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -26,6 +27,8 @@ pub struct RuleSet {
     correlations: Vec<CorrelationRule>,
     dispatch: Dispatch,
     principal: Vec<RuleIndex>,
+    usage: Vec<RuleIndex>,
+    prices: Prices,
     state: Vec<(&'static str, Vec<RuleIndex>)>,
     bound: Bound,
     /// The rules in the order of their ids.
@@ -53,7 +56,9 @@ impl RuleSet {
         let call_bounds: Vec<(RuleIndex, Bound)> = of_domain(Domain::CloudTrail)
             .map(|(index, rule)| (index, bound(&rule.condition, &rule.searches, &record_name)))
             .collect();
-        let principal = of_domain(Domain::Principal).map(|(index, _)| index).collect();
+        let (usage, principal) = of_domain(Domain::Principal)
+            .map(|(index, _)| index)
+            .partition(|index| rules.get(index.0 as usize).is_some_and(|rule| rule.counts == Counts::Usage));
         let state = STATE_EVENTS
             .iter()
             .map(|event| {
@@ -65,7 +70,20 @@ impl RuleSet {
         let dispatch = Dispatch::new(call_bounds);
         let mut by_id: Vec<RuleIndex> = indexed(&rules).map(|(index, _)| index).collect();
         by_id.sort_by_key(|index| rules.get(index.0 as usize).map(|rule| rule.about.id.clone()));
-        Self { rules, correlations, dispatch, principal, state, bound, by_id }
+        let prices = Prices::default();
+        Self { rules, correlations, dispatch, principal, usage, prices, state, bound, by_id }
+    }
+
+    /// These rules with what tokens cost.
+    #[must_use]
+    pub fn with_prices(self, prices: Prices) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// What tokens cost.
+    #[must_use]
+    pub const fn prices(&self) -> &Prices {
+        &self.prices
     }
 
     /// Every rule, in the order of the files.
@@ -90,7 +108,13 @@ impl RuleSet {
         self.dispatch.candidates(source, name)
     }
 
-    /// The rules that judge the seconds of principals.
+    /// The rules that judge what model invocation logs say about principals.
+    #[must_use]
+    pub fn usage_rules(&self) -> &[RuleIndex] {
+        &self.usage
+    }
+
+    /// The rules that judge the seconds of principals by CloudTrail's records.
     #[must_use]
     pub fn principal_rules(&self) -> &[RuleIndex] {
         &self.principal
@@ -144,7 +168,7 @@ impl RuleSet {
                 place.condition = Logic::Any(Vec::new());
             }
         }
-        Self::new(rules, self.correlations.clone())
+        Self::new(rules, self.correlations.clone()).with_prices(self.prices.clone())
     }
 }
 

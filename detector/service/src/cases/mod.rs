@@ -8,6 +8,7 @@ mod case;
 mod compare;
 mod file;
 mod pack;
+mod prices;
 mod record;
 mod run;
 mod template;

@@ -205,6 +205,13 @@ const ENGINE: &[Key] = &[
         100_000,
         "From how many minutes of activity on a principal's ordinary rate is known.",
     ),
+    number(
+        "baseline_hours_min",
+        STANDARD.baseline_hours_min as u64,
+        1,
+        100_000,
+        "From how many hours with model invocation logs on a principal's ordinary tokens and cost are known.",
+    ),
 ];
 
 const LIMITS: &[Key] = &[
@@ -223,6 +230,11 @@ const LIMITS: &[Key] = &[
     limit("models_max", STANDARD.limits.models_max, "Models, per account."),
     limit("correlation_groups_max", STANDARD.limits.correlation_groups_max, "Groups of one correlation rule."),
     limit("correlation_events_max", STANDARD.limits.correlation_events_max, "Events of one group of a correlation."),
+    limit(
+        "usage_principals_max",
+        STANDARD.limits.usage_principals_max,
+        "Principals with model invocation logs, over all accounts.",
+    ),
 ];
 
 const PIPELINE: &[Key] = &[
