@@ -114,7 +114,8 @@ pub fn without_content(bytes: &[u8]) -> Option<Vec<u8>> {
     match read {
         Some(Found::Log(text)) => {
             let wire: Option<Wire<'_>> = serde_json::from_str(text).ok();
-            let reduced = wire.and_then(|wire| serde_json::to_vec(&wire).ok());
+            let has_time = |wire: &Wire<'_>| wire.timestamp.as_ref().is_some_and(|at| Second::parse(&at.0).is_some());
+            let reduced = wire.filter(has_time).and_then(|wire| serde_json::to_vec(&wire).ok());
             Some(reduced.unwrap_or_else(|| UNREADABLE.to_vec()))
         }
         Some(Found::Other) => None,
