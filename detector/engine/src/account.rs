@@ -14,6 +14,7 @@ use crate::{
     seen_events::SeenEvents,
     settings::Settings,
     time::Second,
+    usage::UsageTable,
     world::RegionCalls,
 };
 
@@ -38,6 +39,8 @@ pub(crate) struct Account {
     pub(crate) tidied: u32,
     /// First times on Bedrock.
     pub(crate) firsts: FirstLog,
+    /// What model invocation logs say; it has a time of its own.
+    pub(crate) usage: UsageTable,
 }
 
 impl Account {

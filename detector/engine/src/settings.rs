@@ -19,6 +19,8 @@ pub struct Settings {
     pub baseline_days: u32,
     /// From how many minutes of activity on a baseline is known.
     pub baseline_minutes_min: u32,
+    /// From how many hours with log records on a baseline of tokens and cost is known.
+    pub baseline_hours_min: u32,
     /// The limits of everything that grows.
     pub limits: Limits,
 }
@@ -54,6 +56,8 @@ pub struct Limits {
     pub sightings_max: u32,
     /// First times kept per account, of the days that alerts can still be about.
     pub firsts_max: u32,
+    /// Principals with model invocation logs, over all accounts.
+    pub usage_principals_max: u32,
 }
 
 impl Settings {
@@ -67,6 +71,7 @@ impl Settings {
             history_days: 30,
             baseline_days: 7,
             baseline_minutes_min: 60,
+            baseline_hours_min: 24,
             limits: Limits {
                 principals_max: 2_000_000,
                 accounts_max: 20_000,
@@ -82,6 +87,7 @@ impl Settings {
                 correlation_events_max: 10_000,
                 sightings_max: 256,
                 firsts_max: 16_384,
+                usage_principals_max: 100_000,
             },
         }
     }

@@ -281,7 +281,9 @@ impl Engine {
     pub(super) fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
         let clock = self.memory.clock;
         let Some(account) = self.memory.accounts.get_mut(account_name) else { return };
-        let Some((name, principal)) = account.principals.get_mut(number) else { return };
+        let Account { principals, usage, .. } = account;
+        let Some((name, principal)) = principals.get_mut(number) else { return };
+        let ledger = usage.get(number);
         let mut news: Vec<(usize, ChangeKind)> = Vec::new();
         let mut due = None;
         for place in 0..principal.verdicts.len() {
@@ -290,7 +292,7 @@ impl Engine {
             let count = principal
                 .verdicts
                 .get(place)
-                .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict));
+                .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict, ledger));
             let Some(verdict) = principal.verdicts.get_mut(place) else { continue };
             let explained = (!explain(&self.memory.world, rule, name, verdict).is_empty()).then_some(EXPLAINED);
             let quiet_at = Second(verdict.last()).plus(self.settings.quiet_s);

@@ -12,6 +12,7 @@ mod judging;
 mod keeping;
 mod moving;
 mod telling;
+mod usage;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -102,6 +103,8 @@ pub(crate) struct Memory {
     pub(crate) principal_count: usize,
     /// The account of the last record, which may have to be tidied.
     pub(crate) touched_account: Option<Box<str>>,
+    /// How many principals with model invocation logs all accounts have together.
+    pub(crate) ledger_count: usize,
 }
 
 impl Engine {
@@ -183,6 +186,7 @@ impl Engine {
             Activity::JobState(change) => self.handle_job_state(change, &mut changes),
             Activity::Inventory(observation) => self.handle_observation(observation, &mut changes),
             Activity::Detector(observation) => self.handle_detector(observation, &mut changes),
+            Activity::InvocationLog(log) => self.handle_invocation_log(log, &mut changes),
             Activity::Other(other) => {
                 self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
                 self.note_time(&other.account, other.time);
@@ -343,6 +347,7 @@ impl Engine {
         let inference = is_inference(&call.source, &call.name);
         if !late {
             self.note_principal(call, inference, changes);
+            self.join_usage(call, changes);
         }
         // The world follows no inference call.
         if !inference && World::cares_about(&call.source, &call.name) {

@@ -199,6 +199,17 @@ impl Principals {
         }
     }
 
+    /// Whether there is a principal of this number.
+    pub(crate) fn is_known(&self, number: u32) -> bool {
+        self.slot(number).is_some_and(|slot| !matches!(slot, Slot::Free))
+    }
+
+    /// The names of all principals, with their numbers.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (u32, Cow<'_, str>)> {
+        let numbers = (0_u32..).zip(&self.slots).filter(|(_, slot)| !matches!(slot, Slot::Free));
+        numbers.map(|(number, _)| (number, self.name(number)))
+    }
+
     fn slot(&self, number: u32) -> Option<&Slot> {
         self.slots.get(index(number))
     }

@@ -95,6 +95,11 @@ impl Verdict {
         }
     }
 
+    /// The same, as if nothing had been told about it.
+    pub(crate) fn untold(self) -> Self {
+        Self { told: None, ..self }
+    }
+
     /// The rule's place in `rules`, the set that the engine judges by; `None` if it is not there any more.
     pub(crate) fn index_in(&mut self, rules: &RuleSet) -> Option<RuleIndex> {
         if self.index.is_none() {

@@ -13,8 +13,8 @@ use super::{
     matcher,
     stage::Stage,
     template::Template,
-    value::{Field, Fields, Metric},
     tuning::Mode,
+    value::{Field, Fields, Metric},
     vocabulary::Domain,
 };
 use crate::{
@@ -35,11 +35,14 @@ pub enum Counts {
     Enablement,
     /// The matching events themselves.
     Matches,
+    /// The model invocation log records.
+    Usage,
 }
 
 impl Counts {
     /// Every choice.
-    pub const ALL: [Self; 5] = [Self::Calls, Self::Invocations, Self::Refusals, Self::Enablement, Self::Matches];
+    pub const ALL: [Self; 6] =
+        [Self::Calls, Self::Invocations, Self::Refusals, Self::Enablement, Self::Matches, Self::Usage];
 
     /// The name in rules.
     #[must_use]
@@ -50,6 +53,7 @@ impl Counts {
             Self::Refusals => "refusals",
             Self::Enablement => "enablement",
             Self::Matches => "matches",
+            Self::Usage => "usage",
         }
     }
 }
@@ -201,6 +205,19 @@ impl Rule {
     #[must_use]
     pub const fn asks_for_refusals_only(&self) -> bool {
         self.refusals_only
+    }
+
+    /// For how long after a log record it may still change what the rule finds, in seconds.
+    #[must_use]
+    pub(crate) fn usage_reach_s(&self) -> u32 {
+        let windows = self.windows.iter().map(|(_, seconds)| seconds.saturating_sub(1)).max().unwrap_or(0);
+        let of_day = |field: &&Field| matches!(field, Field::Watch(name) if name.contains("today"));
+        let of_hour = |field: &&Field| matches!(field, Field::Watch(name) if name.ends_with("_ratio"));
+        match (self.fields().iter().any(of_day), self.fields().iter().any(of_hour)) {
+            (true, _) => crate::time::DAY_S,
+            (false, true) => windows.max(crate::usage::HOUR_S),
+            (false, false) => windows,
+        }
     }
 
     /// Whether it asks for what a principal did before.

@@ -7,7 +7,7 @@ use super::{
     bound::{Bound, NameField, NameKind, NamePattern, bound, record_name},
     clause,
     correlation::CorrelationRule,
-    definition::Rule,
+    definition::{Counts, Rule},
     load,
     logic::Logic,
     problem::Problem,
@@ -15,6 +15,7 @@ use super::{
     value::Field,
     vocabulary::{Domain, STATE_EVENTS},
 };
+use crate::usage::Prices;
 
 /// A rule's place in its set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -29,6 +30,8 @@ pub struct RuleSet {
     /// The rules that ask for first times.
     first_times: Dispatch,
     principal: Vec<RuleIndex>,
+    usage: Vec<RuleIndex>,
+    prices: Prices,
     state: Vec<(&'static str, Vec<RuleIndex>)>,
     bound: Bound,
     /// The rules in the order of their ids.
@@ -56,7 +59,9 @@ impl RuleSet {
         let (of_first_times, call_bounds): (Vec<_>, Vec<_>) = of_domain(Domain::CloudTrail)
             .map(|(index, rule)| (index, bound(&rule.condition, &rule.searches, &record_name)))
             .partition(|(index, _)| rules.get(index.0 as usize).is_some_and(|rule| rule.first_times.is_some()));
-        let principal = of_domain(Domain::Principal).map(|(index, _)| index).collect();
+        let (usage, principal) = of_domain(Domain::Principal)
+            .map(|(index, _)| index)
+            .partition(|index| rules.get(index.0 as usize).is_some_and(|rule| rule.counts == Counts::Usage));
         let state = STATE_EVENTS
             .iter()
             .map(|event| {
@@ -71,12 +76,25 @@ impl RuleSet {
         let first_times = Dispatch::new(of_first_times);
         let mut by_id: Vec<RuleIndex> = indexed(&rules).map(|(index, _)| index).collect();
         by_id.sort_by_key(|index| rules.get(index.0 as usize).map(|rule| rule.about.id.clone()));
-        Self { rules, correlations, dispatch, first_times, principal, state, bound, by_id }
+        let prices = Prices::default();
+        Self { rules, correlations, dispatch, first_times, principal, usage, prices, state, bound, by_id }
     }
 
     /// What it was made of.
     pub(super) fn into_parts(self) -> (Vec<Rule>, Vec<CorrelationRule>) {
         (self.rules, self.correlations)
+    }
+
+    /// These rules with what tokens cost.
+    #[must_use]
+    pub fn with_prices(self, prices: Prices) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// What tokens cost.
+    #[must_use]
+    pub const fn prices(&self) -> &Prices {
+        &self.prices
     }
 
     /// Every rule, in the order of the files.
@@ -115,7 +133,13 @@ impl RuleSet {
         self.dispatch.candidates(source, name)
     }
 
-    /// The rules that judge the seconds of principals.
+    /// The rules that judge what model invocation logs say about principals.
+    #[must_use]
+    pub fn usage_rules(&self) -> &[RuleIndex] {
+        &self.usage
+    }
+
+    /// The rules that judge the seconds of principals by CloudTrail's records.
     #[must_use]
     pub fn principal_rules(&self) -> &[RuleIndex] {
         &self.principal
@@ -176,7 +200,7 @@ impl RuleSet {
                 place.condition = Logic::Any(Vec::new());
             }
         }
-        Self::new(rules, self.correlations.clone())
+        Self::new(rules, self.correlations.clone()).with_prices(self.prices.clone())
     }
 }
 
