@@ -128,8 +128,7 @@ impl World {
     /// time has come so far; at the end of a replay time goes on, but nothing ends by it.
     pub(super) fn none_needs(&self, users: &Users<'_>, resource: &ResourceKey) -> bool {
         let is_over = |one: &Dependent| {
-            let has_come = |at: Second| at <= self.clock && self.clock != Second::MAX;
-            let ended = self.dependents.end_of(one).is_some_and(|end| !end.presumed || has_come(end.at));
+            let ended = self.dependents.end_of(one).is_some_and(|end| !end.presumed || end.at <= self.lived);
             ended || !one.needs_within(resource, Second::MAX, None)
         };
         users.iter().all(|(_, one)| is_over(one))

@@ -72,6 +72,8 @@ pub(crate) struct World {
     protection: Protection,
     /// How far time has come.
     clock: Second,
+    /// How far it has come by itself: at the end of a replay windows close as if time had gone on, but nothing ages.
+    lived: Second,
     /// How often a limit made it forget or ignore something.
     limits_reached: Reached,
     /// Where inventory contradicted the stream since somebody last asked.
@@ -104,7 +106,7 @@ pub(crate) type Touched = BTreeSet<Origin>;
 impl World {
     /// Lets time pass. Returns what has to be derived again.
     pub(crate) fn advance(&mut self, now: Second) -> Touched {
-        self.clock = self.clock.max(now);
+        self.note_clock(now);
         let mut touched = Touched::new();
         while let Some(due) = self.due.first_entry()
             && *due.key() <= self.clock
@@ -129,6 +131,9 @@ impl World {
     /// Notes how far time has come.
     pub(crate) fn note_clock(&mut self, now: Second) {
         self.clock = self.clock.max(now);
+        if now != Second::MAX {
+            self.lived = self.lived.max(now);
+        }
     }
 
     /// When [`World::advance`] next has something to do.
