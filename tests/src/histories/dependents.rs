@@ -31,6 +31,13 @@ fn call(story: &mut Story, place: (&str, &str), (service, name): (&str, &str), r
     story.record(Deed { at: story.now, account, region, by: &by, service, name, request, response, error });
 }
 
+/// Whether this happens for the first time: ARNs are given once.
+fn once(story: &mut Story, what: &str) -> bool {
+    let times = story.changes.entry(format!("made {what}")).or_default();
+    *times += 1;
+    *times == 1
+}
+
 /// The id of something of the story's, of a kind.
 fn thing(story: &mut Story, kind: &str) -> String {
     let ids: Vec<String> =
@@ -51,7 +58,7 @@ fn batch_job(story: &mut Story, account: &str, region: &str) {
     }
     let bucket = thing(story, "bucket");
     match story.dice.index(4) {
-        0 | 1 => {
+        0 | 1 if once(story, &arn) => {
             let request = json!({
                 "jobName": format!("batch-{number}"), "roleArn": thing(story, "role"), "vpcConfig": vpc(story),
                 "inputDataConfig": {"s3InputDataConfig": {"s3Uri": format!("s3://{bucket}/in/")}},
@@ -73,10 +80,9 @@ fn batch_job(story: &mut Story, account: &str, region: &str) {
 }
 
 fn import_job(story: &mut Story, account: &str, region: &str) {
-    let number = story.dice.index(4);
-    let arn = format!("arn:aws:bedrock:{region}:{account}:model-import-job/job{number}");
+    let arn = format!("arn:aws:bedrock:{region}:{account}:model-import-job/{}", story.dice.id("job"));
     let request = json!({
-        "jobName": format!("import-{number}"), "roleArn": thing(story, "role"), "vpcConfig": vpc(story),
+        "jobName": format!("import-{}", story.dice.index(4)), "roleArn": thing(story, "role"), "vpcConfig": vpc(story),
         "importedModelKmsKeyId": thing(story, "kms_key"),
         "modelDataSource": {"s3DataSource": {"s3Uri": format!("s3://{}/model/", thing(story, "bucket"))}},
     });
@@ -88,6 +94,8 @@ fn deployment(story: &mut Story, account: &str, region: &str) {
     let model = format!("arn:aws:bedrock:{region}:{account}:custom-model/imported/model{model}");
     let arn = format!("arn:aws:bedrock:{region}:{account}:custom-model-deployment/deployment{number}");
     let (name, request, response) = match story.dice.index(3) {
+        0 if !once(story, &model) => return,
+        1 if !once(story, &arn) => return,
         0 => (
             "CreateCustomModel",
             json!({"modelName": format!("name-of-{number}"), "modelKmsKeyArn": thing(story, "kms_key")}),

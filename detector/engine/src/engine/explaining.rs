@@ -37,6 +37,9 @@ impl Engine {
     /// A job under a role has begun or ended, or was learned of: the alerts about the role may say something else now.
     pub(super) fn explain_role(&mut self, resource: &ResourceKey, changes: &mut Vec<AlertChange>) {
         let ResourceKey::Role { account, .. } = resource else { return };
+        if !self.memory.world.dependents().is_used(resource) {
+            return;
+        }
         let Some(known) = self.memory.accounts.get(account) else { return };
         let is_it = |number: &u32| {
             let name = known.principals.peek(*number).map(|(name, _)| name);
