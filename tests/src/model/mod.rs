@@ -23,8 +23,10 @@ use serde_json::Value;
 
 pub use self::compare::{Difference, differences};
 
-/// The rules the model knows: the flagship rules of the contract, and one about what else stands on something.
-pub const FLAGSHIP_RULES: [&str; 15] = [
+/// The rules the model knows: the flagship rules of the contract, two over first times, and one about what else stands on
+/// something.
+pub const FLAGSHIP_RULES: [&str; 17] = [
+    "bedrock-first-use-by-principal",
     "customization-job-dependency-lost",
     "customization-job-security-group-delete-refused",
     "customization-job-security-group-deleted",
@@ -40,6 +42,7 @@ pub const FLAGSHIP_RULES: [&str; 15] = [
     "invocation-region-fanout",
     "model-access-api-with-long-term-key",
     "model-access-enabled-then-used",
+    "reconnaissance-chain",
 ];
 
 /// The alerts that stand after `records` were replayed: withdrawn ones omitted, in no particular order.

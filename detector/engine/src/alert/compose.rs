@@ -6,6 +6,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Actor, Alert, Severity, Status, SubjectKind, book::Finding, identity::alert_id};
 use crate::{
+    activity::ApiCall,
+    decode::CallFields,
     order::Evidence,
     principals::EVENT_IDS_MAX,
     remedy,
@@ -95,9 +97,10 @@ impl Group<'_> {
 }
 
 /// The alert of a rule that matched one CloudTrail record.
-pub(crate) fn event_alert(rule: &Rule, severity: Severity, evidence: &Evidence, place: (&str, &str)) -> Alert {
-    let (account, region) = place;
-    let mut facts = Map::new();
+pub(crate) fn event_alert(rule: &Rule, severity: Severity, evidence: &Evidence, call: &ApiCall<'_>) -> Alert {
+    let (account, region) = (&*call.account, &*call.region);
+    let fields = CallFields::new(call, None);
+    let mut facts: Map<String, Json> = rule.facts(&fields).map(|(name, fact)| (name.to_owned(), fact)).collect();
     facts.insert("event_name".to_owned(), json!(evidence.name));
     let mut alert = Alert {
         id: alert_id(&[rule.id(), account, SubjectKind::Event.as_str(), &evidence.moment.id]),

@@ -142,7 +142,7 @@ pub struct Remediation {
 pub struct Query {
     /// What it shows.
     pub title: String,
-    /// `cloudtrail-lake` or `athena`.
+    /// `cloudtrail-lake`, `athena` or `logs-insights`.
     pub language: String,
     /// The query.
     pub text: String,

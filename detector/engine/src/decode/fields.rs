@@ -12,6 +12,7 @@ use crate::{
     activity::ApiCall,
     bedrock::{Outcome, is_inference, normalise_model},
     rule::{Field, Fields, RecordField, Value},
+    time::Second,
 };
 
 /// A call as rules see it.
@@ -99,6 +100,10 @@ impl<'a> CallFields<'a> {
 }
 
 impl Fields for CallFields<'_> {
+    fn time(&self) -> Option<Second> {
+        Some(self.call.time)
+    }
+
     fn value(&self, field: &Field) -> Value<'_> {
         match field {
             Field::Record(field) => self.record_field(*field),

@@ -81,6 +81,8 @@ impl Engine {
             name: &name,
             principal: &principal,
             verdict,
+            ledger: account.usage.get(number),
+            prices: self.rules.prices(),
         };
         let mut alert = source.alert(status);
         self.memory.world.name_agent(&mut alert.actor, alert.principal.as_deref());
@@ -187,7 +189,9 @@ impl Engine {
             let origin = Origin::Logging { account: (*call.account).into(), region: (*call.region).into() };
             let findings = self.findings_about(&origin);
             let entering = self.entering();
-            changes.extend(self.memory.book.settle(&origin, findings, entering));
+            let rules = &self.rules;
+            let stays = |rule: &str| !super::exchanging::knows(rules, rule);
+            changes.extend(self.memory.book.settle(&origin, findings, entering, stays));
         }
     }
 

@@ -2,15 +2,22 @@
 //!
 //! A verdict holds while at least one of its seconds does. Seconds that can no longer change are folded together.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     alert::{ChangeKind, Severity, Status},
+    firsts::First,
     order::EventId,
-    rule::{RuleIndex, RuleSet},
+    rule::{ITEMS_MAX, RuleIndex, RuleSet},
 };
 
-use super::{actor::StoredActor, day::Tally};
+use super::{
+    actor::StoredActor,
+    calls::NO_MODEL,
+    day::{Tally, insert_sorted},
+};
 
 /// One rule's findings about a principal on a UTC day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +41,9 @@ pub(crate) struct Verdict {
     pub(crate) matches: Option<Tally>,
     /// `eventName`s of the matching events, or error codes of refused calls.
     pub(crate) names: Vec<Box<str>>,
+    /// What the matching events said, of a rule that takes facts over: all different values, the first
+    /// [`ITEMS_MAX`] in the order of their texts, so that the order of arrival does not matter.
+    facts: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
     told: Option<Told>,
 }
 
@@ -80,8 +90,14 @@ impl Verdict {
             opening: Opening::default(),
             matches: None,
             names: Vec::new(),
+            facts: BTreeMap::new(),
             told: None,
         }
+    }
+
+    /// The same, as if nothing had been told about it.
+    pub(crate) fn untold(self) -> Self {
+        Self { told: None, ..self }
     }
 
     /// The rule's place in `rules`, the set that the engine judges by; `None` if it is not there any more.
@@ -90,6 +106,28 @@ impl Verdict {
             self.index = rules.index_of(&self.rule);
         }
         self.index
+    }
+
+    /// Notes what a matching event said.
+    pub(crate) fn note_fact(&mut self, name: &str, texts: Vec<String>) {
+        if texts.is_empty() {
+            return;
+        }
+        let known = self.facts.entry(name.into()).or_default();
+        known.extend(texts.into_iter().map(String::into_boxed_str));
+        while known.len() > ITEMS_MAX {
+            known.pop_last();
+        }
+    }
+
+    /// What the matching events said, in the order of the texts.
+    pub(crate) fn fact(&self, name: &str) -> Vec<&str> {
+        self.facts.get(name).into_iter().flatten().map(|text| &**text).collect()
+    }
+
+    /// The set of rules is another one now.
+    pub(crate) const fn forget_index(&mut self) {
+        self.index = None;
     }
 
     /// Notes whether the rule holds at `second`.
@@ -180,6 +218,25 @@ impl Verdict {
         so_far.severity = so_far.severity.max(severity);
     }
 
+    /// Makes it rest on exactly these events, in judging order: of a rule over first times.
+    pub(crate) fn rest_on(&mut self, found: &[(&First, Severity)]) {
+        (self.matches, self.settled) = (None, None);
+        self.names.clear();
+        self.opening = Opening::default();
+        for (first, severity) in found {
+            let matches = self.matches.get_or_insert_with(Tally::default);
+            matches.add(first.second, || first.id.clone(), first.region, || first.actor.clone());
+            if let Err(place) = self.names.binary_search(&first.name) {
+                self.names.insert(place, first.name.clone());
+            }
+            insert_sorted(&mut self.opening.new_regions, first.region);
+            if first.model != NO_MODEL {
+                insert_sorted(&mut self.opening.new_models, first.model);
+            }
+            self.reach(first.second, *severity);
+        }
+    }
+
     /// Folds the seconds before `horizon`, which can no longer change.
     pub(crate) fn settle(&mut self, horizon: u32) {
         const WORTH_FOLDING: usize = 64;
@@ -241,4 +298,23 @@ impl Verdict {
 /// Whether a count passed a power of two.
 pub(crate) fn grew(told: u64, count: u64) -> bool {
     count.checked_ilog2() > told.checked_ilog2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_the_same_in_any_order() {
+        let said = |numbers: &mut dyn Iterator<Item = usize>| {
+            let mut verdict = Verdict::new("rule", 0);
+            numbers.for_each(|number| verdict.note_fact("agents", vec![format!("agent-{number:03}"), "both".to_owned()]));
+            verdict.fact("agents").into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let forwards = said(&mut (0..100));
+        assert_eq!(forwards, said(&mut (0..100).rev()));
+        assert_eq!((forwards.len(), forwards[0].as_str()), (ITEMS_MAX, "agent-000"));
+        assert_eq!(said(&mut (0..2)), ["agent-000", "agent-001", "both"]);
+        assert_eq!(said(&mut (0..0)), Vec::<String>::new());
+    }
 }

@@ -17,13 +17,13 @@ mod queries;
 mod role;
 mod security_group;
 mod shell;
-mod sql;
 #[cfg(test)]
 mod tests;
 mod text;
 mod who;
 
 pub use observed::{put_in_vpc, replace_group};
+pub use queries::{Inquiry, Language};
 
 use std::collections::BTreeSet;
 

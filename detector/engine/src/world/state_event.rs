@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use crate::{
     order::Evidence,
     rule::{Field, Fields, Value},
+    time::Second,
 };
 
 use super::resource::ResourceKey;
@@ -48,6 +49,10 @@ pub(crate) enum Repair {
 }
 
 impl Fields for StateEvent {
+    fn time(&self) -> Option<Second> {
+        self.evidence.iter().map(|evidence| evidence.moment.at).min()
+    }
+
     fn value(&self, field: &Field) -> Value<'_> {
         let Field::Watch(name) = field else { return Value::Missing };
         match *name {
