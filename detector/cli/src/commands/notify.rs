@@ -64,7 +64,7 @@ impl Notifier {
             let store: Arc<dyn Store> = Arc::new(store);
             let surroundings =
                 Surroundings::wall(Box::new(std::io::sink()), Format::Json, Colour::Never, status::Status::default());
-            let surroundings = Surroundings { cloud, ..surroundings };
+            let surroundings = Surroundings { cloud, joining: config.incidents.clone(), ..surroundings };
             let sinks = (config.sinks.as_slice(), &config.routing);
             deliver_all(changes, sinks, &store, surroundings, PATIENCE).await.context("cannot notify")
         })?;

@@ -21,7 +21,7 @@ use std::{net::SocketAddr, path::PathBuf};
 use bedrock_watch_engine::Settings;
 
 pub use delivery::{
-    AccountConfig, GroupConfig, Pace, Route, RoutingConfig, SinkConfig, SinkKind, SlackAccess, Suppression,
+    AccountConfig, GroupBy, GroupConfig, Pace, Route, RoutingConfig, SinkConfig, SinkKind, SlackAccess, Suppression,
 };
 pub use example::example;
 pub use problem::Problem;

@@ -161,16 +161,23 @@ impl Daemon {
         let Surroundings { stdout, format, colour, .. } = surroundings;
         let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
         let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, &intake));
-        let told_to = sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), confirmations, ..told_to };
+        let (joining, stages) = (config.incidents.clone(), Stages::of(&rules));
+        let told_to = sink::Surroundings {
+            cloud: cloud.clone(),
+            silences: silences.clone(),
+            confirmations,
+            joining: joining.clone(),
+            stages: stages.clone(),
+            ..told_to
+        };
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
-        let stages = Stages::of(&rules);
         let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
             intake: has_http_source.then(|| intake.clone()),
             store: Arc::clone(&store),
-            incidents: Gatherer::new(Arc::clone(&store), config.incidents.clone(), stages),
+            incidents: Gatherer::new(Arc::clone(&store), joining, stages),
             contacts: config.contacts.clone(),
             told: told.clone(),
             nudge: http::Nudge(Arc::new(move || nudged_by_http.nudge())),
