@@ -161,13 +161,12 @@ impl Daemon {
         let Surroundings { stdout, format, colour, .. } = surroundings;
         let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
         let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, &intake));
-        let (joining, stages) = (config.incidents.clone(), Stages::of(&rules));
+        let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(&rules));
         let told_to = sink::Surroundings {
             cloud: cloud.clone(),
             silences: silences.clone(),
             confirmations,
-            joining: joining.clone(),
-            stages: stages.clone(),
+            incidents: Some(incidents.clone()),
             ..told_to
         };
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
@@ -177,7 +176,7 @@ impl Daemon {
         let parts = http::Parts {
             intake: has_http_source.then(|| intake.clone()),
             store: Arc::clone(&store),
-            incidents: Gatherer::new(Arc::clone(&store), joining, stages),
+            incidents,
             contacts: config.contacts.clone(),
             told: told.clone(),
             nudge: http::Nudge(Arc::new(move || nudged_by_http.nudge())),

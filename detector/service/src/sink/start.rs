@@ -42,10 +42,8 @@ pub struct Surroundings {
     pub silences: ActiveSilences,
     /// Asks AWS before the first word about a job; `None` asks nothing.
     pub confirmations: Option<Confirmations>,
-    /// Which alerts belong together.
-    pub joining: Joining,
-    /// Which stages of an attack rules belong to.
-    pub stages: Stages,
+    /// Which alerts belong together; `None` is by the standard values.
+    pub incidents: Option<Gatherer>,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -67,8 +65,7 @@ impl Surroundings {
             cloud: None,
             silences: ActiveSilences::default(),
             confirmations: None,
-            joining: Joining::default(),
-            stages: Stages::default(),
+            incidents: None,
         }
     }
 }
@@ -182,9 +179,9 @@ pub fn start_all(
     store: &Arc<dyn Store>,
     surroundings: Surroundings,
 ) -> Result<Workers, StartError> {
-    let Surroundings { stdout, format, colour, now, status, cloud, silences, confirmations, joining, stages } =
-        surroundings;
-    let incidents = Gatherer::new(Arc::clone(store), joining, stages);
+    let Surroundings { stdout, format, colour, now, status, cloud, silences, confirmations, incidents } = surroundings;
+    let standard = || Gatherer::new(Arc::clone(store), Joining::default(), Stages::default());
+    let incidents = incidents.unwrap_or_else(standard);
     let context = Arc::new(Context::new(routing));
     let owner = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
     let mut stream = Some(stdout);
