@@ -20,6 +20,7 @@ pub mod format;
 pub mod http;
 pub mod incident;
 pub mod input;
+pub mod live_rules;
 pub mod pipeline;
 pub mod replay;
 pub mod routing;

@@ -5,6 +5,7 @@
 mod audit;
 mod doctor;
 mod incident;
+mod queries;
 mod stored;
 
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ pub(crate) use doctor::DoctorArguments;
 #[cfg(feature = "aws")]
 pub(crate) use doctor::DoctorFormat;
 pub(crate) use incident::{IncidentArguments, IncidentCommand, ReportFormat};
+pub(crate) use queries::{QueriesArguments, QueriesFormat};
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,
@@ -60,6 +62,8 @@ pub(crate) enum Command {
     Alerts(AlertsArguments),
     /// List, make and end silences
     Silences(SilencesArguments),
+    /// Print the queries that investigate an alert or a principal
+    Queries(Box<QueriesArguments>),
     /// List what belongs together, and print the report for a support case
     Incident(IncidentArguments),
     /// Prove that events really reach this service, link by link

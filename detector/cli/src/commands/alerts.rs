@@ -128,7 +128,8 @@ async fn page(
     }
 }
 
-async fn details((target, joining): Joined<'_>, id: &str) -> anyhow::Result<String> {
+/// An alert with its history, as JSON.
+pub(super) async fn details((target, joining): Joined<'_>, id: &str) -> anyhow::Result<String> {
     match target {
         Target::Store(store) => {
             let stored = store.alert(id).await?.with_context(|| unknown(id))?;

@@ -4,6 +4,7 @@
 
 use super::{
     definition::Counts,
+    facts::{self, FactSource},
     logic::Search,
     problem::{Place, Problems, listed, nearest},
     template::Template,
@@ -19,6 +20,7 @@ pub(super) struct Extension {
     pub(super) counts: Option<Counts>,
     pub(super) levels: Vec<(usize, Severity)>,
     pub(super) summary: Option<Template>,
+    pub(super) facts: Vec<FactSource>,
 }
 
 /// Where the extension stands, which decides what it may say.
@@ -31,7 +33,7 @@ pub(super) enum Speaker<'a> {
 impl Speaker<'_> {
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Rule(Domain::CloudTrail, _) => &["subject", "counts", "levels", "summary"],
+            Self::Rule(Domain::CloudTrail, _) => &["subject", "counts", "levels", "summary", "facts"],
             Self::Rule(Domain::Principal, _) => &["counts", "levels", "summary"],
             Self::Rule(Domain::State, _) => &["levels", "summary"],
             Self::Correlation => &["summary"],
@@ -64,6 +66,7 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
             }
             ("levels", Speaker::Rule(_, searches)) => extension.levels = levels(value, searches, problems),
             ("summary", _) => extension.summary = summary(value, problems),
+            ("facts", _) => extension.facts = facts::read(value, problems),
             _ => {}
         }
     }

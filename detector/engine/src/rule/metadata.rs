@@ -7,6 +7,7 @@ use super::{
     extension::choice,
     problem::{Place, Problems, nearest},
     stage,
+    tuning::Mode,
     yaml::{Kind, Node},
 };
 use crate::alert::Severity;
@@ -51,6 +52,7 @@ pub(super) fn read(document: &Node, id: &str, file: &str, problems: &mut Problem
         false_positives: texts(document, "falsepositives", problems),
         summary: None,
         runbook: format!("rules/{id}/runbook.md"),
+        mode: Mode::On,
     };
     (problems.count() == before).then_some(about)
 }

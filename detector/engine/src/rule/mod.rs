@@ -16,7 +16,9 @@ mod correlator_sweep;
 mod definition;
 mod detection;
 mod encoding;
+mod exclusion;
 mod extension;
+mod facts;
 mod field;
 mod floors;
 mod json_fields;
@@ -30,6 +32,10 @@ mod problem;
 mod set;
 mod stage;
 mod template;
+mod threshold;
+mod tuning;
+#[cfg(test)]
+mod tuning_tests;
 mod value;
 pub mod vocabulary;
 mod yaml;
@@ -39,12 +45,16 @@ pub use clause::Clause;
 pub use correlation::{CorrelationRule, SPAN_MAX_S};
 pub use correlator::{Allowance, CorrelatedEvent, CorrelationHit, Correlator};
 pub use definition::{About, Counts, Maturity, Rule};
+pub use exclusion::Exclusion;
+pub(crate) use facts::{ITEMS_MAX, texts};
 pub(crate) use floors::Floor;
 pub use json_fields::JsonFields;
 pub use problem::Problem;
 pub use set::{RuleIndex, RuleSet};
 pub use stage::Stage;
 pub use template::{Placeholder, Template};
+pub use threshold::Threshold;
+pub use tuning::{Mode, RuleTuning, Tuning, TuningProblem};
 pub use value::{Field, Fields, Metric, RecordField, Value};
 
 /// A rule file as it was read.

@@ -49,7 +49,7 @@ impl RuleSet {
         Ok(Self::new(rules, correlations))
     }
 
-    fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
+    pub(super) fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
         let of_domain = |domain: Domain| indexed(&rules).filter(move |(_, rule)| rule.domain == domain);
         let call_bounds: Vec<(RuleIndex, Bound)> = of_domain(Domain::CloudTrail)
             .map(|(index, rule)| (index, bound(&rule.condition, &rule.searches, &record_name)))
@@ -67,6 +67,11 @@ impl RuleSet {
         let mut by_id: Vec<RuleIndex> = indexed(&rules).map(|(index, _)| index).collect();
         by_id.sort_by_key(|index| rules.get(index.0 as usize).map(|rule| rule.about.id.clone()));
         Self { rules, correlations, dispatch, principal, state, bound, by_id }
+    }
+
+    /// What it was made of.
+    pub(super) fn into_parts(self) -> (Vec<Rule>, Vec<CorrelationRule>) {
+        (self.rules, self.correlations)
     }
 
     /// Every rule, in the order of the files.

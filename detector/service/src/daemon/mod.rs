@@ -8,7 +8,6 @@ mod sources;
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
-use bedrock_watch_engine::rule::RuleSet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     net::TcpListener,
@@ -25,6 +24,7 @@ use crate::{
     format::{Colour, Format},
     http::{self, Tls},
     incident::{Gatherer, Stages},
+    live_rules::LiveRules,
     pipeline::{Clock, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
     sink::{self, Confirmations, Workers},
@@ -136,11 +136,17 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens the store, restores the memory, starts sinks and attaches sources.
+    /// Opens the store, restores the memory, starts sinks and attaches sources. `rules` are a set that stays, or
+    /// [`LiveRules`] that change with their source.
     ///
     /// # Errors
     /// When the store, the memory or the address cannot be used.
-    pub async fn start(config: &Config, rules: Arc<RuleSet>, surroundings: Surroundings) -> Result<Self, StartError> {
+    pub async fn start(
+        config: &Config,
+        rules: impl Into<LiveRules>,
+        surroundings: Surroundings,
+    ) -> Result<Self, StartError> {
+        let rules = rules.into();
         let cloud = surroundings.cloud.clone();
         let store = open_store(config, cloud.as_deref()).await?;
         let (status, canaries) = (Status::default(), Canaries::default());
@@ -161,7 +167,7 @@ impl Daemon {
         let Surroundings { stdout, format, colour, .. } = surroundings;
         let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
         let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, &intake));
-        let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(&rules));
+        let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(&rules.current()));
         let told_to = sink::Surroundings {
             cloud: cloud.clone(),
             silences: silences.clone(),
@@ -181,6 +187,7 @@ impl Daemon {
             told: told.clone(),
             nudge: http::Nudge(Arc::new(move || nudged_by_http.nudge())),
             silences: silences.clone(),
+            rules: rules.clone(),
             reports,
             pings: pings_in,
             status: status.clone(),
@@ -192,6 +199,9 @@ impl Daemon {
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
         let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
+        if let Some(watch) = rules.watch() {
+            chores.spawn(watch.keep_fresh(stop_chores.clone()));
+        }
         let shell = Shell {
             store: Arc::clone(&store),
             rules,

@@ -49,6 +49,7 @@ struct ActorJson<'a> {
     source_ip: Option<&'a str>,
     user_agent: Option<&'a str>,
     via: Option<&'a str>,
+    workload: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -127,6 +128,7 @@ impl<'a> ActorJson<'a> {
             source_ip: actor.source_ip.as_deref(),
             user_agent: actor.user_agent.as_deref(),
             via: actor.via.as_deref(),
+            workload: actor.workload.as_deref(),
         }
     }
 }

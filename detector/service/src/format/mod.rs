@@ -7,6 +7,7 @@ mod human;
 pub mod json;
 mod ocsf;
 pub mod ocsf_compliance;
+pub mod read;
 #[cfg(test)]
 pub(crate) mod sample;
 mod visible;

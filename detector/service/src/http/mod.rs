@@ -40,6 +40,7 @@ pub use tls::{Tls, TlsError};
 use crate::{
     config::{ApiKey, HttpConfig},
     incident::{Contacts, Gatherer},
+    live_rules::LiveRules,
     pipeline::{Report, Told},
     routing::ActiveSilences,
     sink::SinkReport,
@@ -84,6 +85,7 @@ struct App {
     feed: stream::Feed,
     nudge: Nudge,
     silences: ActiveSilences,
+    rules: LiveRules,
     reports: watch::Receiver<Report>,
     pings: mpsc::Sender<oneshot::Sender<()>>,
     status: Status,
@@ -117,6 +119,8 @@ pub struct Parts {
     pub nudge: Nudge,
     /// The silences as the loop sees them; read anew when one is made or ended here.
     pub silences: ActiveSilences,
+    /// The rules in force, and what became of reading them again.
+    pub rules: LiveRules,
     /// The counters.
     pub reports: watch::Receiver<Report>,
     /// Asks whether the loop turns.
@@ -149,6 +153,7 @@ pub fn router(
         feed,
         nudge: parts.nudge,
         silences: parts.silences,
+        rules: parts.rules,
         reports: parts.reports,
         pings: parts.pings,
         status: parts.status,
