@@ -75,6 +75,7 @@ pub fn alert(text: &str) -> Result<Alert, serde_json::Error> {
         SubjectKind::InvocationLogging,
         SubjectKind::Principal,
         SubjectKind::Event,
+        SubjectKind::Dependency,
     ];
     let kind = kinds.into_iter().find(|known| known.as_str() == read.subject.kind);
     Ok(Alert {
