@@ -119,8 +119,10 @@ fn phantom_key(since: u32, minute: Minute, stream: &mut Stream) {
     if since == 0 {
         let who = Who::role(PROD, "/", "helpdesk", "BedrockAPIKey-q7x1-maker");
         let user = r#"{"userName":"BedrockAPIKey-q7x1"}"#;
-        let policy = r#"{"userName":"BedrockAPIKey-q7x1","policyArn":"arn:aws:iam::aws:policy/AmazonBedrockLimitedAccess"}"#;
-        let credential = r#"{"userName":"BedrockAPIKey-q7x1","serviceName":"bedrock.amazonaws.com","credentialAgeDays":3650}"#;
+        let policy =
+            r#"{"userName":"BedrockAPIKey-q7x1","policyArn":"arn:aws:iam::aws:policy/AmazonBedrockLimitedAccess"}"#;
+        let credential =
+            r#"{"userName":"BedrockAPIKey-q7x1","serviceName":"bedrock.amazonaws.com","credentialAgeDays":3650}"#;
         let answer = r#"{"serviceSpecificCredential":{"userName":"BedrockAPIKey-q7x1","serviceName":"bedrock.amazonaws.com","serviceSpecificCredentialId":"ACCAEXAMPLE123EXAMPLE","status":"Active"}}"#;
         stream.call(start, &who, &Call::new("iam", "CreateUser", "us-east-1", user));
         stream.call(start.plus(3), &who, &Call::new("iam", "AttachUserPolicy", "us-east-1", policy));
@@ -149,7 +151,11 @@ fn blinded_burst(since: u32, minute: Minute, stream: &mut Stream) {
     if since == 0 {
         let at = minute.start();
         stream.call(at, &who, &Call::reading("bedrock", "GetModelInvocationLoggingConfiguration", region));
-        stream.call(at.plus(5), &who, &Call::new("bedrock", "DeleteModelInvocationLoggingConfiguration", region, "null"));
+        stream.call(
+            at.plus(5),
+            &who,
+            &Call::new("bedrock", "DeleteModelInvocationLoggingConfiguration", region, "null"),
+        );
         return;
     }
     for _ in 0..200 {

@@ -13,6 +13,8 @@ use crate::{
     store::{Claim, Revision},
 };
 
+pub use super::slack_incident::{incident, merged};
+
 /// Jobs that are named.
 const JOBS_SHOWN_MAX: usize = 5;
 /// First steps that are shown.
@@ -139,7 +141,7 @@ pub fn note(claim: &Claim, heard: Option<Heard>, named: bool) -> Message {
     Message { text: notification(alert), blocks: blocks.into_value() }
 }
 
-const REPEAT: &str = ":repeat: *Possible repeat*: telling was interrupted, so this may be here twice.";
+pub(super) const REPEAT: &str = ":repeat: *Possible repeat*: telling was interrupted, so this may be here twice.";
 
 fn heading(alert: &Alert) -> String {
     let over = alert.status != Status::Firing;
