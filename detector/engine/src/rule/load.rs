@@ -189,9 +189,11 @@ fn usage_of(searches: &[Search]) -> Result<bool, String> {
         search.logic.each_item(&mut |item| item.each_field(&mut note));
     }
     if of_usage && of_calls {
-        return Err("a rule asks either for tokens and cost, which invocation logs say, or for calls, which CloudTrail \
+        return Err(
+            "a rule asks either for tokens and cost, which invocation logs say, or for calls, which CloudTrail \
                     says; write two rules"
-            .to_owned());
+                .to_owned(),
+        );
     }
     Ok(of_usage)
 }
