@@ -1,7 +1,8 @@
 """moto, with what it gets wrong about the services that bedrock-watch uses put right.
 
-    python aws.py
+    python aws.py [POLICY ...]
 
+The real program, which its user agent names, may do what the IAM policies in these files allow, and nothing else.
 Listens on a free port of 127.0.0.1, prints `listening on PORT`, and ends when its standard input does, so that it never
 outlives the test that started it. What is put right, and why, stands at each function.
 """
@@ -20,6 +21,8 @@ from moto.account.urls import url_paths as account_paths
 from moto.bedrock.models import ModelCustomizationJob
 from moto.bedrock.responses import BedrockResponse
 from moto.bedrockagent import models as agents
+from moto.core.authorization import ActionAuthenticatorMixin
+from moto.core.exceptions import AccessDeniedError, JsonRESTError
 from moto.core.responses import ActionResult
 from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.table import Table
@@ -269,7 +272,49 @@ def mend_agents():
     DomainDispatcherApplication.__call__ = call
 
 
+# Operations that need other actions than the one of their own name, of those that the program calls.
+OTHERWISE = {
+    "dynamodb:TransactWriteItems": {"ConditionCheckItem", "DeleteItem", "PutItem", "UpdateItem"},
+    "s3:DeleteObjects": {"DeleteObject"},
+    "s3:HeadBucket": {"ListBucket"},
+    "s3:HeadObject": {"GetObject"},
+    "s3:ListObjects": {"ListBucket"},
+    "s3:ListObjectsV2": {"ListBucket"},
+    "sns:PublishBatch": {"Publish"},
+    "sqs:ChangeMessageVisibilityBatch": {"ChangeMessageVisibility"},
+    "sqs:DeleteMessageBatch": {"DeleteMessage"},
+    "sts:GetCallerIdentity": set(),
+}
+PREFIX = {"bedrock-agent": "bedrock"}
+ANSWERS_XML = {"ec2", "iam", "s3", "sns", "sts"}
+
+
+def enforce(policies):
+    """The policies of the program: who deploys it has no more, and moto would let it do everything."""
+    allowed = set()
+    for path in policies:
+        with open(path, encoding="utf-8") as file:
+            for statement in json.load(file)["Statement"]:
+                allowed.update(listed(statement["Action"]))
+
+    def authorize(response, _iam_request_cls, _resource="*"):
+        if "app/bedrock-watch" not in response.headers.get("User-Agent", ""):
+            return
+        service = PREFIX.get(response.service_name, response.service_name)
+        operation = response._get_action()
+        needed = OTHERWISE.get(f"{service}:{operation}", {operation})
+        for action in sorted(f"{service}:{action}" for action in needed):
+            if action not in allowed:
+                print(f"no policy allows {action} to bedrock-watch", file=sys.stderr, flush=True)
+                if service in ANSWERS_XML:
+                    raise AccessDeniedError("arn:aws:iam::123456789012:role/bedrock-watch", action)
+                raise JsonRESTError("AccessDeniedException", f"not authorized to perform: {action}")
+
+    ActionAuthenticatorMixin._authenticate_and_authorize_action = authorize
+
+
 def main():
+    enforce(sys.argv[1:])
     for mend in (mend_bedrock, mend_security_groups, mend_events, mend_dynamodb, mend_iam, mend_account, mend_agents):
         mend()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

@@ -201,8 +201,8 @@ async fn the_good_set_up_passes() {
     let setup = Setup::good(&emulator).await;
     let report = setup.examine().await;
     assert_eq!(links(&report, Verdict::Broken), Vec::<&str>::new(), "{}", report.human());
-    // CloudWatch is not asked, and no daemon was named.
-    assert_eq!(links(&report, Verdict::NotChecked), ["shard-limit", "daemon"], "{}", report.human());
+    // No daemon was named.
+    assert_eq!(links(&report, Verdict::NotChecked), ["daemon"], "{}", report.human());
 }
 
 /// Breaks one thing in a good set-up and expects exactly these links to be reported.

@@ -9,11 +9,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    process::{Command, Output},
 };
 
 use bedrock_watch_aws::{calls::iam, doctor};
 use bedrock_watch_service::config::Config;
-use bedrock_watch_tests::{emulators, repository::root};
+use bedrock_watch_tests::{emulators, program::binary, repository::root};
 use cargo_metadata::MetadataCommand;
 use serde_json::Value;
 
@@ -22,7 +23,11 @@ const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
 /// What AWS does in our name, without a call of ours.
 const WITHOUT_A_CALL: [&str; 3] = ["kms:Decrypt", "kms:GenerateDataKey", "sts:AssumeRole"];
 /// Requests that are signed by hand, because their SDK would be too large: what the source then has, and the action.
-const BY_HAND: [(&str, &str); 1] = [("findings/import", "securityhub:BatchImportFindings")];
+const BY_HAND: [(&str, &str); 3] = [
+    ("findings/import", "securityhub:BatchImportFindings"),
+    ("findings/batchupdate", "securityhub:BatchUpdateFindings"),
+    ("GraniteServiceVersion20100801.GetMetricData", "cloudwatch:GetMetricData"),
+];
 /// Which folder or file of `detector/aws/src` makes the calls of a statement of `daemon.json`. What is not there yet is
 /// not expected to be called.
 const MADE_IN: [(&str, &str); 14] = [
@@ -197,6 +202,18 @@ fn the_role_in_other_accounts_may_do_what_is_asked_there() {
 fn eventbridge_may_write_to_the_stream_and_nothing_else() {
     let actions: BTreeSet<String> = policy("eventbridge-to-kinesis.json").into_iter().flat_map(|(_, of)| of).collect();
     assert_eq!(actions, ["kinesis:PutRecord", "kinesis:PutRecords", "kms:GenerateDataKey"].map(str::to_owned).into());
+}
+
+/// Every test that runs the program over moto holds it to the policies, see [`emulators::aws`]: here is that this works.
+#[tokio::test]
+async fn the_program_can_do_nothing_that_no_policy_allows() {
+    let emulator = emulators::aws_allowing(SCRATCH, &["eventbridge-to-kinesis.json"]).await.unwrap();
+    let mut command = Command::new(binary());
+    command.args(["audit", "--region", emulators::REGION]).envs(emulator.environment());
+    let Output { status, stderr, .. } = command.output().unwrap();
+    let said = String::from_utf8_lossy(&stderr);
+    assert_eq!(status.code(), Some(1), "{said}");
+    assert!(said.contains("allow bedrock:ListModelCustomizationJobs"), "{said}");
 }
 
 #[tokio::test]

@@ -10,8 +10,8 @@ use std::{
 };
 
 use aws_config::{
-    BehaviorVersion, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig, sts::AssumeRoleProvider,
-    timeout::TimeoutConfig,
+    AppName, BehaviorVersion, ConfigLoader, Region, SdkConfig, identity::IdentityCache, retry::RetryConfig,
+    sts::AssumeRoleProvider, timeout::TimeoutConfig,
 };
 use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
 use bedrock_watch_service::{
@@ -28,8 +28,8 @@ use crate::{calls::Calls, kinesis::Lags};
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Attempts of one call, the first included.
 const ATTEMPTS_MAX: u32 = 4;
-/// What sessions in other accounts are called in their CloudTrail.
-const SESSION_NAME: &str = "bedrock-watch";
+/// What sessions in other accounts are called in their CloudTrail, and the user agent of every call everywhere.
+const NAME: &str = "bedrock-watch";
 
 /// An account and region that is asked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,10 +59,13 @@ impl Aws {
     /// # Errors
     /// When no region is known.
     pub async fn connect(config: &AwsConfig, accounts: &BTreeMap<String, AccountConfig>) -> Result<Self, CloudError> {
-        Self::load(config, accounts, None).await
+        let named = aws_config::defaults(BehaviorVersion::latest());
+        let named = AppName::new(NAME).into_iter().fold(named, ConfigLoader::app_name);
+        Self::load(config, accounts, named).await
     }
 
-    /// As [`Self::connect`], with this access key id and secret access key instead of what the environment has.
+    /// As [`Self::connect`], with this access key id and secret access key instead of what the environment has, and
+    /// without a name in the user agent: for other programs that use this crate, such as tests.
     ///
     /// # Errors
     /// When no region is known.
@@ -73,30 +76,26 @@ impl Aws {
     ) -> Result<Self, CloudError> {
         let credentials =
             Credentials::builder().access_key_id(id).secret_access_key(secret).provider_name("given").build();
-        Self::load(config, accounts, Some(SharedCredentialsProvider::new(credentials))).await
+        let given = aws_config::defaults(BehaviorVersion::latest());
+        Self::load(config, accounts, given.credentials_provider(SharedCredentialsProvider::new(credentials))).await
     }
 
     async fn load(
         config: &AwsConfig,
         accounts: &BTreeMap<String, AccountConfig>,
-        credentials: Option<SharedCredentialsProvider>,
+        loader: ConfigLoader,
     ) -> Result<Self, CloudError> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest())
-            .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .connect_timeout(CONNECT_TIMEOUT)
-                    .operation_timeout(Duration::from_millis(config.operation_timeout_ms))
-                    .build(),
-            );
+        let mut loader = loader.retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX)).timeout_config(
+            TimeoutConfig::builder()
+                .connect_timeout(CONNECT_TIMEOUT)
+                .operation_timeout(Duration::from_millis(config.operation_timeout_ms))
+                .build(),
+        );
         if let Some(region) = &config.region {
             loader = loader.region(Region::new(region.clone()));
         }
         if let Some(url) = &config.endpoint_url {
             loader = loader.endpoint_url(url);
-        }
-        if let Some(credentials) = credentials {
-            loader = loader.credentials_provider(credentials);
         }
         let own = loader.load().await;
         if own.region().is_none() {
@@ -158,8 +157,7 @@ impl Aws {
         let access = place.account.as_ref().and_then(|account| self.accounts.get(account));
         let mut builder = self.own.to_builder().region(region.clone());
         if let Some(AccountAccess { role_arn: Some(role), external_id, .. }) = access {
-            let mut provider =
-                AssumeRoleProvider::builder(role).session_name(SESSION_NAME).region(region).configure(&self.own);
+            let mut provider = AssumeRoleProvider::builder(role).session_name(NAME).region(region).configure(&self.own);
             if let Some(id) = external_id {
                 provider = provider.external_id(id.expose());
             }

@@ -17,6 +17,7 @@ pub mod kinesis;
 pub mod leases;
 mod s3;
 mod secrets;
+mod signed;
 mod sinks;
 mod sqs;
 

@@ -34,6 +34,8 @@ const START: Duration = Duration::from_secs(120);
 pub const REGION: &str = "eu-central-1";
 /// The account whose credentials tests have; moto's default.
 pub const ACCOUNT: &str = "123456789012";
+/// What the program may do: the task role, the role in other accounts, and what `doctor` asks for.
+const POLICIES: [&str; 3] = ["daemon.json", "member-role.json", "doctor.json"];
 /// Credentials that every emulator takes.
 pub const ACCESS_KEY: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY");
 
@@ -122,12 +124,24 @@ fn packages(scratch: &str) -> Result<Packages, String> {
 
 /// moto, with what it gets wrong put right. `scratch` is the build's folder for test files (`CARGO_TARGET_TMPDIR`).
 ///
+/// The real program is refused whatever the policies of `infra/iam` do not allow, in every test that runs it.
+///
 /// # Errors
 /// When it cannot be installed or does not start.
 pub async fn aws(scratch: &str) -> Result<Emulator, String> {
+    aws_allowing(scratch, &POLICIES).await
+}
+
+/// As [`aws`], with these policies of `infra/iam` and no others for the real program.
+///
+/// # Errors
+/// When it cannot be installed or does not start.
+pub async fn aws_allowing(scratch: &str, policies: &[&str]) -> Result<Emulator, String> {
     let mut command = Command::new(venv(scratch)?.program("python"));
     let (id, secret) = ACCESS_KEY;
-    command.arg(folder().join("aws.py")).env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret);
+    command.arg(folder().join("aws.py"));
+    command.args(policies.iter().map(|policy| root().join("infra/iam").join(policy)));
+    command.env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret);
     // It takes the local time for that of UTC.
     command.env("TZ", "UTC");
     Emulator::start("moto", command, "listening on ", None).await

@@ -76,11 +76,28 @@ pub struct Facts {
     /// How far the own clock is ahead of AWS's, in seconds.
     pub clock_ahead_s: Asked<i64>,
     /// Each sink by name, and what it answered.
-    pub sinks: Vec<(String, Result<String, String>)>,
+    pub sinks: Vec<(String, SinkAnswer)>,
     /// What the daemon answers at `/readyz`; `None` where its address is not known.
     pub daemon: Option<Daemon>,
     /// Whether a canary came back; `None` where none was sent.
     pub canary: Option<Canary>,
+}
+
+/// What came of asking a sink.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SinkAnswer {
+    /// It answers.
+    Answers(String),
+    /// It cannot be asked, for this reason.
+    NotAsked(String),
+    /// It does not answer.
+    Fails(String),
+}
+
+impl From<Result<String, String>> for SinkAnswer {
+    fn from(answer: Result<String, String>) -> Self {
+        answer.map_or_else(Self::Fails, Self::Answers)
+    }
 }
 
 /// Who asks.
@@ -123,7 +140,7 @@ pub struct Selectors {
 }
 
 /// A place from which the service reads.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
     /// A Kinesis stream.
     Stream {
@@ -163,7 +180,7 @@ impl Entry {
 }
 
 /// A stream.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Stream {
     /// The ARN.
     pub arn: String,
@@ -179,6 +196,19 @@ pub struct Stream {
     pub open_shards: i32,
     /// The key it is encrypted with.
     pub key: Option<String>,
+    /// What was written to it in the last 24 hours.
+    pub traffic: Asked<Traffic>,
+}
+
+/// What was written to a stream in the last 24 hours.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Traffic {
+    /// Bytes in its busiest minute.
+    pub busiest_minute_bytes: f64,
+    /// Records in its busiest minute.
+    pub busiest_minute_records: f64,
+    /// Writes that were refused because a shard was at its limit.
+    pub refused: f64,
 }
 
 /// A queue.

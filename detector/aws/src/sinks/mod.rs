@@ -8,7 +8,6 @@ mod fault;
 mod finding;
 mod message;
 mod security_hub;
-mod signed;
 mod sns;
 
 use std::{sync::Arc, time::Duration};

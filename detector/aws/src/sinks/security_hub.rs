@@ -21,9 +21,11 @@ use super::{
     Way,
     fault::fault,
     finding::{self, Hub},
-    signed::Signed,
 };
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    signed::{Call, Signed},
+};
 
 /// What the role needs.
 const NEEDS: &str =
@@ -69,7 +71,7 @@ impl SecurityHub {
 
     async fn import(&self, ready: &Ready, finding: &Value) -> Result<(), SinkError> {
         let body = json!({ "Findings": [finding] });
-        let answer = ready.client.send(&ready.sdk, Method::POST, "/findings/import", &body).await;
+        let answer = ready.client.send(&ready.sdk, &Call::rest(Method::POST, "/findings/import"), &body).await;
         let answer = answer.map_err(|failure| fault(&failure, "Security Hub", NEEDS))?;
         if answer.get("FailedCount").and_then(Value::as_u64) == Some(0) {
             return Ok(());
@@ -90,7 +92,9 @@ impl SecurityHub {
             "FindingIdentifiers": [{ "Id": id, "ProductArn": product }],
             "Workflow": { "Status": if status == Status::Withdrawn { "SUPPRESSED" } else { "RESOLVED" } },
         });
-        if let Err(failure) = ready.client.send(&ready.sdk, Method::PATCH, "/findings/batchupdate", &body).await {
+        if let Err(failure) =
+            ready.client.send(&ready.sdk, &Call::rest(Method::PATCH, "/findings/batchupdate"), &body).await
+        {
             // It is archived, which is what counts.
             tracing::warn!(sink = self.name, alert = id, %failure, "the finding's workflow status was not set");
         }

@@ -5,6 +5,7 @@ use serde_json::{Map, Value as Json, json};
 use super::{Alert, Severity, Status, SubjectKind, compose, identity::alert_id};
 use crate::{
     account::{Account, Regions},
+    firsts,
     principals::{Day, Opening, Principal, PrincipalBaseline, Tally, Verdict},
     rule::{Counts, Metric, Rule},
     settings::Settings,
@@ -112,12 +113,27 @@ impl Source<'_> {
             }
             Counts::Matches => {
                 facts.insert("operations".to_owned(), json!(self.verdict.names));
+                self.first_time_facts(&mut facts, opening);
+                let said = self.rule.fact_names().map(|name| (name.to_owned(), json!(self.verdict.fact(name))));
+                facts.extend(said);
             }
             Counts::Calls | Counts::Usage => {}
         }
         self.window_facts(&mut facts, opening);
         self.usage_facts(&mut facts);
         facts
+    }
+
+    /// What was new, of a rule over first times.
+    fn first_time_facts(&self, facts: &mut Map<String, Json>, opening: &Opening) {
+        let asked = self.rule.first_times().map_or(0, |terms| terms.asked);
+        if asked & firsts::MODEL != 0 {
+            let names = self.account.models.names(&opening.new_models);
+            facts.insert("new_models".to_owned(), json!(names));
+        }
+        if asked & firsts::REGION != 0 {
+            facts.insert("new_regions".to_owned(), json!(self.regions.names(&opening.new_regions)));
+        }
     }
 
     /// What the windows held at the first second at which the rule did.

@@ -92,9 +92,11 @@ impl Engine {
         let Some(name) = largest.map(|(name, _)| name.to_owned()) else { return };
         let Some(account) = self.memory.accounts.get_mut(&name) else { return };
         let evicted = account.principals.evict(account.watermark.0.saturating_sub(horizon_s));
+        account.firsts.forget_principals(&evicted);
         account.usage.follow_eviction(&account.principals);
-        self.memory.principal_count = self.memory.principal_count.saturating_sub(evicted);
-        let evicted = u64::try_from(evicted).unwrap_or(u64::MAX);
+        account.with_verdicts.retain(|number| evicted.binary_search(number).is_err());
+        self.memory.principal_count = self.memory.principal_count.saturating_sub(evicted.len());
+        let evicted = u64::try_from(evicted.len()).unwrap_or(u64::MAX);
         self.memory.stats.principals_evicted = self.memory.stats.principals_evicted.saturating_add(evicted);
     }
 
@@ -116,6 +118,7 @@ impl Engine {
         for seen in &mut account.models.seen {
             seen.compact(models_horizon.0);
         }
+        account.firsts.forget_before((horizon.0 / DAY_S).saturating_sub(1));
         self.settle_calls(&name, horizon);
         self.archive_verdicts(&name, models_horizon.0 / DAY_S);
     }

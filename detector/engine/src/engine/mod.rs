@@ -3,6 +3,11 @@
 //! Deliberately no logic of its own: it leads each activity through the account, the principals, the world and the
 //! rules, and gathers what changed.
 
+mod exchanging;
+#[cfg(test)]
+mod exchanging_tests;
+mod explaining;
+mod firsts;
 mod judging;
 mod keeping;
 mod moving;
@@ -46,6 +51,8 @@ pub struct Engine {
     pub(crate) teaching: bool,
     pub(crate) prefilter: bool,
     peeking: Peeking,
+    /// Follows from the memory and the rules.
+    orphans: exchanging::Orphans,
 }
 
 /// Whether looking at a record before decoding it pays: not in a stream of which nearly everything is of interest.
@@ -113,6 +120,7 @@ impl Engine {
             teaching: false,
             prefilter: true,
             peeking: Peeking::default(),
+            orphans: exchanging::Orphans::default(),
         }
     }
 
@@ -136,7 +144,7 @@ impl Engine {
         if self.is_prefiltering()
             && let Some(seen) = peek(bytes)
         {
-            if !self.interest.admits_now(seen.source, seen.name) {
+            if !self.interest.admits_now(seen.source, seen.name) && !self.interest.admits_text(bytes) {
                 self.memory.stats.records = self.memory.stats.records.saturating_add(1);
                 self.memory.stats.prefiltered = self.memory.stats.prefiltered.saturating_add(1);
                 self.note_time(seen.account, seen.time);
@@ -185,6 +193,7 @@ impl Engine {
             }
         }
         self.keep_limits();
+        self.name_agents(&mut changes);
         self.count_fired(&changes);
         changes
     }
@@ -213,6 +222,7 @@ impl Engine {
         let touched = self.memory.world.advance(self.memory.clock);
         self.derive(touched, &mut changes);
         self.resolve_quiet(&mut changes);
+        self.resolve_orphans(self.memory.clock, &mut changes);
         changes
     }
 
@@ -220,7 +230,8 @@ impl Engine {
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Second> {
         let quiet = self.memory.quiet_due.first_key_value().map(|(due, _)| *due);
-        [self.memory.world.next_wakeup(), quiet].into_iter().flatten().min()
+        let orphan = self.orphans.first_key_value().map(|(due, _)| *due);
+        [self.memory.world.next_wakeup(), quiet, orphan].into_iter().flatten().min()
     }
 
     /// Ends a replay: closes every window as if time had moved on.
@@ -229,6 +240,7 @@ impl Engine {
         let touched = self.memory.world.advance(Second::MAX);
         self.derive(touched, &mut changes);
         self.resolve_all(&mut changes);
+        self.resolve_orphans(Second::MAX, &mut changes);
         self.count_fired(&changes);
         changes
     }
@@ -242,7 +254,10 @@ impl Engine {
     #[must_use]
     pub fn alerts(&self) -> Vec<Alert> {
         let mut alerts: Vec<Alert> = self.principal_alerts();
-        alerts.extend(self.memory.book.iter().filter_map(|(stored, origin)| self.present(stored, origin)));
+        // A rule that was gone and came back finds again what the book has kept of it.
+        let found: BTreeSet<String> = alerts.iter().map(|alert| alert.id.clone()).collect();
+        let kept = self.memory.book.iter().filter(|(stored, _)| !found.contains(stored.id()));
+        alerts.extend(kept.filter_map(|(stored, origin)| self.present(stored, origin)));
         alerts.retain(|alert| alert.status != Status::Withdrawn);
         alerts.sort_by(|left, right| (left.first_event_time, &left.id).cmp(&(right.first_event_time, &right.id)));
         alerts
@@ -261,7 +276,9 @@ impl Engine {
     pub fn restore(rules: Arc<RuleSet>, settings: Settings, snapshot: &[u8]) -> Result<Self, SnapshotError> {
         let mut memory = snapshot::read(snapshot)?;
         memory.correlator.retain(&rules);
-        Ok(Self { memory, ..Self::new(rules, settings) })
+        let mut engine = Self { memory, ..Self::new(rules, settings) };
+        engine.find_orphans();
+        Ok(engine)
     }
 
     /// What was counted.
@@ -315,7 +332,9 @@ impl Engine {
     fn handle_call(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let late = self.is_late(&call.account, call.time);
         self.note_time(&call.account, call.time);
-        if !self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes()) {
+        let is_of_interest = self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes())
+            || self.interest.admits_any_text(call.record.as_bytes());
+        if !is_of_interest {
             self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
             return;
         }
@@ -343,12 +362,15 @@ impl Engine {
         self.memory.world.note_clock(self.memory.clock);
         for origin in touched {
             if let Origin::Resource(resource) = &origin {
-                self.memory.world.schedule_emptied(resource, &self.settings);
+                self.memory.world.schedule(resource, &self.settings);
+                self.explain_role(resource, changes);
             }
             self.settle_blindness(&origin);
             let findings = self.findings_about(&origin);
             let entering = self.entering();
-            changes.extend(self.memory.book.settle(&origin, findings, entering));
+            let rules = &self.rules;
+            let stays = |rule: &str| !exchanging::knows(rules, rule);
+            changes.extend(self.memory.book.settle(&origin, findings, entering, stays));
         }
     }
 

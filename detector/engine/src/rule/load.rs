@@ -8,6 +8,7 @@ use super::{
     definition::{About, Counts, Rule},
     detection,
     extension::{self, Extension, Speaker},
+    first_times,
     floors::Floors,
     logic::Search,
     metadata,
@@ -136,14 +137,16 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
             return None;
         }
     };
-    let Extension { subject, counts, levels, summary } =
-        extension::read(document, Speaker::Rule(domain, &searches), problems);
+    let extension = extension::read(document, Speaker::Rule(domain, &searches), problems);
+    let first_times = first_times::read(&searches, &extension, node.place, problems);
+    let Extension { subject, counts, levels, summary, facts, .. } = extension;
     let counts = match usage_of(&searches) {
         Ok(of_usage) => counts_of(counts, domain, of_usage),
         Err(message) => Err(message),
     };
     let counts = counts.map_err(|message| problems.add(node.place, message)).unwrap_or(Counts::Calls);
     let subject = match domain {
+        Domain::CloudTrail if first_times.is_some() => SubjectKind::Principal,
         Domain::CloudTrail => subject.unwrap_or(SubjectKind::Event),
         Domain::Principal | Domain::State => SubjectKind::Principal,
     };
@@ -158,11 +161,14 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         subject,
         counts,
         levels,
+        facts,
         searches,
         condition,
         windows,
         refusals_only: false,
         alerts: true,
+        first_times,
+        exclusions: Vec::new(),
         floors: Floors::default(),
     };
     rule.floors = Floors::of(&rule.condition, &rule.searches);
@@ -248,13 +254,16 @@ pub(super) fn state_subject(rule: &Rule) -> Result<SubjectKind, String> {
     let matched = || STATE_EVENTS.iter().filter(|event| bound.admits("", event));
     let count = |beginning: &str| matched().filter(|event| event.starts_with(beginning)).count();
     let (jobs, logging, all) = (count("JobDependency"), count("InvocationLogging"), matched().count());
+    let dependents = count("Dependency").saturating_add(count("DataExposed"));
     match all {
         0 => Err(format!("no state event matches; watch.event is {}", listed(STATE_EVENTS.iter().copied()))),
         all if all == jobs => Ok(SubjectKind::CustomizationJobDependency),
         all if all == logging => Ok(SubjectKind::InvocationLogging),
-        _ if jobs == 0 && logging == 0 => Ok(SubjectKind::Event),
+        all if all == dependents => Ok(SubjectKind::Dependency),
+        _ if jobs == 0 && logging == 0 && dependents == 0 => Ok(SubjectKind::Event),
         _ => {
-            Err("a state rule is about jobs, about logging or about the service itself; test watch.event for one kind"
+            Err("a state rule is about customization jobs, about other dependents, about logging or about the service itself; \
+                 test watch.event for one kind"
                 .to_owned())
         }
     }

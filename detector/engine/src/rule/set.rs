@@ -11,6 +11,7 @@ use super::{
     load,
     logic::Logic,
     problem::Problem,
+    stage::Stage,
     value::Field,
     vocabulary::{Domain, STATE_EVENTS},
 };
@@ -26,6 +27,8 @@ pub struct RuleSet {
     rules: Vec<Rule>,
     correlations: Vec<CorrelationRule>,
     dispatch: Dispatch,
+    /// The rules that ask for first times.
+    first_times: Dispatch,
     principal: Vec<RuleIndex>,
     usage: Vec<RuleIndex>,
     prices: Prices,
@@ -51,11 +54,11 @@ impl RuleSet {
         Ok(Self::new(rules, correlations))
     }
 
-    fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
+    pub(super) fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
         let of_domain = |domain: Domain| indexed(&rules).filter(move |(_, rule)| rule.domain == domain);
-        let call_bounds: Vec<(RuleIndex, Bound)> = of_domain(Domain::CloudTrail)
+        let (of_first_times, call_bounds): (Vec<_>, Vec<_>) = of_domain(Domain::CloudTrail)
             .map(|(index, rule)| (index, bound(&rule.condition, &rule.searches, &record_name)))
-            .collect();
+            .partition(|(index, _)| rules.get(index.0 as usize).is_some_and(|rule| rule.first_times.is_some()));
         let (usage, principal) = of_domain(Domain::Principal)
             .map(|(index, _)| index)
             .partition(|index| rules.get(index.0 as usize).is_some_and(|rule| rule.counts == Counts::Usage));
@@ -66,12 +69,20 @@ impl RuleSet {
                 (*event, judging.map(|(index, _)| index).collect())
             })
             .collect();
-        let bound = Bound::union(call_bounds.iter().map(|(_, bound)| bound));
+        // What is a first time is only known if everything on Bedrock is seen.
+        let of_bedrock = (!of_first_times.is_empty()).then(Bound::of_bedrock);
+        let bound = Bound::union(call_bounds.iter().map(|(_, bound)| bound).chain(&of_bedrock));
         let dispatch = Dispatch::new(call_bounds);
+        let first_times = Dispatch::new(of_first_times);
         let mut by_id: Vec<RuleIndex> = indexed(&rules).map(|(index, _)| index).collect();
         by_id.sort_by_key(|index| rules.get(index.0 as usize).map(|rule| rule.about.id.clone()));
         let prices = Prices::default();
-        Self { rules, correlations, dispatch, principal, usage, prices, state, bound, by_id }
+        Self { rules, correlations, dispatch, first_times, principal, usage, prices, state, bound, by_id }
+    }
+
+    /// What it was made of.
+    pub(super) fn into_parts(self) -> (Vec<Rule>, Vec<CorrelationRule>) {
+        (self.rules, self.correlations)
     }
 
     /// These rules with what tokens cost.
@@ -103,7 +114,21 @@ impl RuleSet {
         &self.correlations
     }
 
-    /// The rules that may match a CloudTrail record of this source and name.
+    /// Whether any rule asks for first times.
+    pub(crate) const fn asks_for_first_times(&self) -> bool {
+        !self.first_times.is_empty()
+    }
+
+    /// The rules over first times that may match a CloudTrail record of this source and name.
+    pub(crate) fn first_time_rules<'a>(
+        &'a self,
+        source: &'a str,
+        name: &'a str,
+    ) -> impl Iterator<Item = RuleIndex> + 'a {
+        self.first_times.candidates(source, name)
+    }
+
+    /// The rules that may match a CloudTrail record of this source and name, besides those over first times.
     pub fn call_rules<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {
         self.dispatch.candidates(source, name)
     }
@@ -147,6 +172,13 @@ impl RuleSet {
     pub fn index_of(&self, id: &str) -> Option<RuleIndex> {
         let found = self.by_id.binary_search_by(|index| self.get(*index).about.id.as_str().cmp(id)).ok()?;
         self.by_id.get(found).copied()
+    }
+
+    /// The stage of the rule or correlation with this id.
+    #[must_use]
+    pub fn stage_of(&self, id: &str) -> Option<Stage> {
+        let correlation = || self.correlations.iter().map(CorrelationRule::about).find(|about| about.id == id);
+        self.by_id(id).map(Rule::about).or_else(correlation).map(|about| about.stage)
     }
 
     /// What a CloudTrail record must look like for any rule to be able to match it.
@@ -208,6 +240,10 @@ impl Dispatch {
             }
         }
         dispatch
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.by_name.is_empty() && self.by_source.is_empty() && self.others.is_empty()
     }
 
     fn candidates<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {

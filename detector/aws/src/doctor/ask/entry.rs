@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 use bedrock_watch_service::config::SourceConfig;
+use jiff::Timestamp;
 
-use super::refused;
+use super::{refused, traffic};
 use crate::doctor::facts::{Asked, Entry, Queue, Stream};
 
 /// Every source that EventBridge or S3 fills.
@@ -44,7 +45,9 @@ async fn stream(config: &SdkConfig, name: &str) -> Asked<Stream> {
     let asked = call.send().await.map_err(|error| refused(ACTION, &error))?;
     let Some(found) = asked.stream_description_summary() else { return Err(nothing(ACTION)) };
     let mode = found.stream_mode_details().map(|details| details.stream_mode().as_str());
+    let traffic = traffic::ask(config, found.stream_name(), Timestamp::now()).await;
     Ok(Stream {
+        traffic,
         arn: found.stream_arn().to_owned(),
         name: found.stream_name().to_owned(),
         status: found.stream_status().as_str().to_owned(),

@@ -9,6 +9,7 @@ mod error;
 mod key;
 mod organization;
 mod role;
+mod traffic;
 mod trail;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,7 +24,7 @@ pub use organization::organization;
 use bus::rules_leading_to;
 
 use super::{
-    facts::{Asked, Caller, Daemon, Entry, Facts, Key, Role},
+    facts::{Asked, Caller, Daemon, Entry, Facts, Key, Role, SinkAnswer},
     rights,
 };
 use crate::Aws;
@@ -62,7 +63,7 @@ pub async fn gather(aws: &Aws, config: &Config, local: Local) -> Facts {
         Ok(caller) => denied(own, config, caller, (&region, &entries)).await,
         Err(error) => Err(error.clone()),
     };
-    let mut sinks = local.sinks;
+    let mut sinks: Vec<_> = local.sinks.into_iter().map(|(name, answer)| (name, answer.into())).collect();
     sinks.extend(aws_sinks(own, &config.sinks).await);
     Facts {
         region,
@@ -142,7 +143,7 @@ async fn denied(
 }
 
 /// What AWS's sinks answer; nothing is sent to them.
-async fn aws_sinks(own: &SdkConfig, sinks: &[SinkConfig]) -> Vec<(String, Result<String, String>)> {
+async fn aws_sinks(own: &SdkConfig, sinks: &[SinkConfig]) -> Vec<(String, SinkAnswer)> {
     let mut answers = Vec::new();
     for sink in sinks {
         let SinkKind::Aws(kind) = &sink.kind else { continue };
@@ -150,10 +151,12 @@ async fn aws_sinks(own: &SdkConfig, sinks: &[SinkConfig]) -> Vec<(String, Result
             AwsSink::EventBridge { bus, .. } => bus::describe(own, bus).await,
             AwsSink::Sns { topic_arn } => account::topic(own, topic_arn).await,
             AwsSink::SecurityHub { .. } => {
-                Ok("not asked: Security Hub answers only to findings, and none is sent".to_owned())
+                let why = "Security Hub answers only to findings, and none is sent".to_owned();
+                answers.push((sink.name.clone(), SinkAnswer::NotAsked(why)));
+                continue;
             }
         };
-        answers.push((sink.name.clone(), answer.map_err(|error| error.to_string())));
+        answers.push((sink.name.clone(), answer.map_err(|error| error.to_string()).into()));
     }
     answers
 }

@@ -10,6 +10,11 @@ use crate::doctor::{
 const RETENTION_MIN_H: i32 = 24;
 /// Hours that are advised, so that a long weekend's outage loses nothing either.
 const RETENTION_ADVISED_H: i32 = 96;
+/// What a shard takes in a minute, in bytes and records (Kinesis Data Streams quotas: 1 MB/s or 1,000 records/s).
+const SHARD_BYTES_A_MINUTE: f64 = 60.0 * 1_048_576.0;
+const SHARD_RECORDS_A_MINUTE: f64 = 60.0 * 1_000.0;
+/// The share of its limit from which a shard is near it.
+const SHARE_MAX: f64 = 0.7;
 
 /// Every entry exists and keeps what it is given.
 pub(super) fn check(facts: &Facts) -> Vec<Finding> {
@@ -62,18 +67,37 @@ fn retention(facts: &Facts, name: &str, stream: &Stream) -> Finding {
     Finding::fine(LINK, name, format!("records are kept for {hours} h{advice}"))
 }
 
-/// How close accounts come to a shard's limit stands in CloudWatch, which is not asked.
+/// Whether a shard comes near what it takes. All events of an account go to one shard, so that of a stream whose busiest
+/// minute is more than one shard's share only the refusals say for certain which side of the limit it is on.
 fn near_limit(name: &str, stream: &Stream) -> Finding {
-    let how = if stream.mode == "ON_DEMAND" {
-        "on demand, the stream grows, but one account's events all go to one shard (1 MB/s, 1,000 records/s)"
-    } else {
-        "provisioned, each shard takes 1 MB/s or 1,000 records/s, and one account's events all go to one shard"
+    const LINK: &str = "shard-limit";
+    let traffic = match &stream.traffic {
+        Ok(traffic) => traffic,
+        Err(error) => return Finding::not_asked(LINK, name, error),
     };
-    let why = format!(
-        "{how}; whether one comes near that is not checked, because Kinesis itself does not say: watch \
-         WriteProvisionedThroughputExceeded of the stream in CloudWatch"
-    );
-    Finding::not_checked("shard-limit", name, why)
+    let shards = f64::from(stream.open_shards.max(1));
+    // In shards: how many would have been full.
+    let busiest = (traffic.busiest_minute_bytes / SHARD_BYTES_A_MINUTE)
+        .max(traffic.busiest_minute_records / SHARD_RECORDS_A_MINUTE);
+    let percent = busiest * 100.0;
+    if traffic.refused > 0.0 {
+        let what = format!(
+            "{:.0} writes were refused in the last 24 h because a shard was at its limit: EventBridge tries again for a \
+             day, so alerts come late",
+            traffic.refused
+        );
+        return Finding::broken(LINK, name, Level::Medium, what).mended_by(
+            "Split shards; should one account alone be too much for a shard, give it a stream of its own",
+            "",
+        );
+    }
+    if busiest >= SHARE_MAX * shards {
+        let what = format!("the busiest minute of the last 24 h took {:.0} % of all shards together", percent / shards);
+        return Finding::broken(LINK, name, Level::Low, what).mended_by("Split shards before writes are refused", "");
+    }
+    let certain = if busiest < SHARE_MAX { "" } else { "; how it was spread over shards is not known" };
+    let what = format!("no write was refused in the last 24 h; the busiest minute took {percent:.0} % of one shard");
+    Finding::fine(LINK, name, format!("{what}{certain}"))
 }
 
 fn queue_links(facts: &Facts, url: &str, queue: &Asked<Queue>) -> Vec<Finding> {

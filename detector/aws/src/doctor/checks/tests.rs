@@ -6,8 +6,8 @@ use super::{coverage, examine};
 use crate::doctor::{
     Verdict,
     facts::{
-        Asked, Caller, Canary, Covered, Daemon, Entry, Facts, Key, NotAsked, Role, Rule, Selectors, Stream, Target,
-        Trail, Why,
+        Asked, Caller, Canary, Covered, Daemon, Entry, Facts, Key, NotAsked, Role, Rule, Selectors, SinkAnswer, Stream,
+        Target, Traffic, Trail, Why,
     },
 };
 
@@ -67,6 +67,7 @@ fn good() -> Facts {
         mode: "ON_DEMAND".to_owned(),
         open_shards: 4,
         key: Some(KEY.to_owned()),
+        traffic: Ok(Traffic { busiest_minute_bytes: 5e6, busiest_minute_records: 900.0, refused: 0.0 }),
     };
     let policy =
         r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*"}]}"#;
@@ -92,7 +93,7 @@ fn good() -> Facts {
         invocation_logging: Ok(true),
         security_contact: Ok(true),
         clock_ahead_s: Ok(1),
-        sinks: vec![("slack".to_owned(), Ok("answers".to_owned()))],
+        sinks: vec![("slack".to_owned(), SinkAnswer::Answers("answers".to_owned()))],
         daemon: Some(Daemon { url: "http://127.0.0.1:8787".to_owned(), answer: Ok(BTreeMap::new()) }),
         canary: Some(Canary::Back { after_ms: 900, through: "bedrock-watch".to_owned() }),
     }
@@ -106,8 +107,7 @@ fn with(verdict: Verdict, facts: &Facts) -> Vec<&'static str> {
 #[test]
 fn the_good_set_up_passes() {
     assert_eq!(with(Verdict::Broken, &good()), Vec::<&str>::new());
-    // Whether a shard is near its limit stands in CloudWatch.
-    assert_eq!(with(Verdict::NotChecked, &good()), ["shard-limit"]);
+    assert_eq!(with(Verdict::NotChecked, &good()), Vec::<&str>::new());
 }
 
 fn first_trail(facts: &mut Facts) -> &mut Trail {
@@ -133,11 +133,14 @@ fn stream(facts: &mut Facts) -> &mut Stream {
     }
 }
 
+fn traffic(facts: &mut Facts) -> &mut Traffic {
+    stream(facts).traffic.as_mut().unwrap()
+}
+
 fn check(what: &str, verdict: Verdict, expected: &[&str], change: impl FnOnce(&mut Facts)) {
     let mut facts = good();
     change(&mut facts);
     let found = with(verdict, &facts);
-    let found: Vec<&str> = found.into_iter().filter(|link| *link != "shard-limit").collect();
     assert_eq!(found, expected, "{what}");
 }
 
@@ -199,12 +202,15 @@ fn the_way_from_the_rule_to_the_service() {
     });
     broken("stream being deleted", &["stream"], |facts| stream(facts).status = "DELETING".to_owned());
     broken("kept too briefly", &["stream-retention"], |facts| stream(facts).retention_h = 12);
+    broken("writes refused", &["shard-limit"], |facts| traffic(facts).refused = 3.0);
+    broken("near in bytes", &["shard-limit"], |facts| traffic(facts).busiest_minute_bytes = 180e6);
+    broken("near in records", &["shard-limit"], |facts| traffic(facts).busiest_minute_records = 168_000.0);
     broken("right missing", &["rights"], |facts| facts.denied = Ok(BTreeSet::from(["kinesis:GetRecords".to_owned()])));
     broken("logging off", &["invocation-logging"], |facts| facts.invocation_logging = Ok(false));
     broken("no contact", &["security-contact"], |facts| facts.security_contact = Ok(false));
     broken("clock slow", &["clock"], |facts| facts.clock_ahead_s = Ok(-61));
     broken("clock fast", &["clock"], |facts| facts.clock_ahead_s = Ok(61));
-    broken("sink silent", &["sink"], |facts| facts.sinks[0].1 = Err("connection refused".to_owned()));
+    broken("sink silent", &["sink"], |facts| facts.sinks[0].1 = SinkAnswer::Fails("connection refused".to_owned()));
     broken("daemon silent", &["daemon"], |facts| {
         facts.daemon.as_mut().unwrap().answer = Err("connection refused".to_owned());
     });
@@ -221,6 +227,12 @@ fn what_was_not_answered_is_not_checked_and_names_the_permission() {
         |what, expected: &[&str], change: fn(&mut Facts)| check(what, Verdict::NotChecked, expected, change);
     unchecked("trails", &["trail", "data-events", "data-events"], |facts| {
         facts.trails = error("cloudtrail:DescribeTrails", Why::Denied);
+    });
+    unchecked("traffic", &["shard-limit"], |facts| {
+        stream(facts).traffic = error("cloudwatch:GetMetricData", Why::Denied);
+    });
+    unchecked("a sink that only takes findings", &["sink"], |facts| {
+        facts.sinks[0].1 = SinkAnswer::NotAsked("it answers only to findings".to_owned());
     });
     unchecked("status", &["trail-logging"], |facts| {
         first_trail(facts).logging = error("cloudtrail:GetTrailStatus", Why::Denied);
