@@ -14,6 +14,7 @@ import re
 import sys
 from pathlib import Path
 
+import botocore.session
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,8 +28,17 @@ BEDROCK = "bedrock"
 NATIVE = {"Model Customization Job State Change", "Batch Inference Job State Change"}
 # Services that log in us-east-1, whatever region they are used from, and STS, whose global endpoint does.
 GLOBAL = {"account", "iam", "organizations", "signin", "sso", "sts"}
-# EventBridge's limit for a pattern.
+# Services that botocore calls otherwise than CloudTrail.
+OTHER_NAMES = {"aoss.amazonaws.com": "opensearchserverless", "es.amazonaws.com": "opensearch"}
+# Calls that a case makes of another service's sample, by changing the name alone: whose they are.
+CALLED_ON = {
+    "CreateFunction20150331": "lambda.amazonaws.com",
+    "RunInstances": "ec2.amazonaws.com",
+    "SendCommand": "ssm.amazonaws.com",
+}
+# EventBridge's limit for a pattern, and CloudFormation's for a template that is sent as it is.
 PATTERN_CHARACTERS_MAX = 2048
+TEMPLATE_BYTES_MAX = 51200
 
 
 def interests():
@@ -81,8 +91,8 @@ def happened(folder):
         for step in (case.get("teach") or []) + (case.get("steps") or []):
             record, _ = sample(step["event"])
             changed = step.get("set") or {}
-            source = changed.get("eventSource", record.get("eventSource"))
             name = changed.get("eventName", record.get("eventName"))
+            source = changed.get("eventSource", CALLED_ON.get(name, record.get("eventSource")))
             if source and name:
                 yield source, name, bool(changed.get("readOnly", record.get("readOnly")))
 
@@ -105,9 +115,25 @@ def of_rules():
     return needed
 
 
+def check_operations(pairs):
+    """Each call is one that its service has, as far as botocore knows the service: a case may have made it up."""
+    session = botocore.session.get_session()
+    known = session.get_available_services()
+    for source, name in sorted(pairs):
+        service = OTHER_NAMES.get(source, source.removesuffix(".amazonaws.com"))
+        # CloudTrail puts the API's version behind Lambda's names.
+        operation = re.sub(r"\d{8}(v\d)?$", "", name)
+        # S3's events have names of their own; Bedrock is forwarded as a whole.
+        if service == "s3" or service.startswith(BEDROCK) or service not in known:
+            continue
+        if operation not in session.get_service_model(service).operation_names:
+            raise SystemExit(f"{source} has no {name}: name its real service in CALLED_ON of infra/events.py")
+
+
 def derive():
     needed = {pair: False for pair in interests()} | of_rules()
     families = {}
+    check_operations(needed)
     for (source, name), reads in sorted(needed.items()):
         service = source.removesuffix(".amazonaws.com")
         if service.startswith(BEDROCK):
@@ -196,8 +222,9 @@ def main():
     events = derive()
     made = patterns(events)
     wanted = {OUTPUT: rendered(events)}
-    if TEMPLATE.exists():
-        wanted[TEMPLATE] = with_rules(TEMPLATE.read_text(), made)
+    wanted[TEMPLATE] = with_rules(TEMPLATE.read_text(), made)
+    if len(wanted[TEMPLATE].encode()) > TEMPLATE_BYTES_MAX:
+        raise SystemExit(f"{TEMPLATE} is too long for a stack set: leave out or merge families")
     stale = [path for path, text in wanted.items() if not path.exists() or path.read_text() != text]
     if "--write" in sys.argv[1:]:
         for path in stale:
