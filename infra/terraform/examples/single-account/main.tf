@@ -36,6 +36,7 @@ module "service" {
 }
 
 resource "aws_sns_topic" "alarms" {
+  # checkov:skip=CKV_AWS_26: CloudWatch's alarms cannot write to a topic under AWS's key, and texts of alarms are no secret
   count = var.alarm_email == null ? 0 : 1
 
   name = "bedrock-watch-alarms"

@@ -4,6 +4,16 @@ mock_provider "aws" {
   source = "../../tests/mocks"
 }
 
+override_resource {
+  target = aws_kinesis_stream.this["activity"]
+  values = { arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/bedrock-watch-activity" }
+}
+
+override_resource {
+  target = aws_kinesis_stream.this["state"]
+  values = { arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/bedrock-watch-state" }
+}
+
 mock_provider "aws" {
   alias  = "global"
   source = "../../tests/mocks"
