@@ -9,7 +9,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use bedrock_watch_engine::alert::ChangeKind;
+use bedrock_watch_engine::{alert::ChangeKind, rule::RuleSet};
 use bedrock_watch_service::{
     config::{Config, SourceConfig},
     http::{self, Nudge, Parts, Tls},
@@ -108,6 +108,7 @@ impl Server {
             reports,
             pings: pings_in,
             status: status.clone(),
+            rules: Arc::<RuleSet>::default().into(),
             sinks: vec!["slack".to_owned()],
             sink_reports: http::SinkReports(Arc::new(|| {
                 let counted = Counted { told: 7, ..Counted::default() };
