@@ -217,8 +217,10 @@ fn a_rule_mentions_what_it_covers() {
     }
     for rule in &coverage.every_operation {
         let text = String::from_utf8_lossy(pack.file(&format!("{rule}/rule.yml")).unwrap_or_default()).into_owned();
-        if text.contains("eventName") {
-            faults.push(format!("{rule} names operations, so it does not judge every one"));
+        if text.contains("eventName:") || !text.contains("watch.first.operation: true") {
+            faults.push(format!(
+                "{rule} names operations, or does not ask for first ones, so it does not judge every one"
+            ));
         }
     }
     none(faults);

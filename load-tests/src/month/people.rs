@@ -70,7 +70,7 @@ fn developer(number: u32, minute: Minute) -> Who {
     let abroad = number == 5 && ABROAD.contains(&minute.day());
     let address = if abroad { "198.51.100.77".to_owned() } else { format!("203.0.113.{}", 10 + number % 8) };
     let who = Who::person(DEV, &format!("dev{number:02}@example.com"), &address);
-    if number % 3 == 0 { who.with_agent(CONSOLE) } else { who }
+    if number.is_multiple_of(3) { who.with_agent(CONSOLE) } else { who }
 }
 
 fn developers(minute: Minute, stream: &mut Stream) {
@@ -113,7 +113,7 @@ fn newcomer_enables(minute: Minute, stream: &mut Stream) {
     stream.call(at, &who, &Call::reading("bedrock", "ListFoundationModels", "us-east-1"));
     stream.call(at.plus(5), &who, &Call::reading("bedrock", "GetUseCaseForModelAccess", "us-east-1"));
     let request = r#"{"modelId":"amazon.nova-pro-v1:0"}"#;
-    if place % 2 == 0 {
+    if place.is_multiple_of(2) {
         let call = Call::new("bedrock", "PutFoundationModelEntitlement", "us-east-1", request);
         stream.call(at.plus(40), &who, &call.answered(r#"{"status":"SUCCESS"}"#));
     }

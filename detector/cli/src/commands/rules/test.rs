@@ -3,6 +3,7 @@
 use std::{fs, io::Write, path::Path, sync::Arc};
 
 use anyhow::Context as _;
+use bedrock_watch_engine::rule::RuleSet;
 use bedrock_watch_service::cases::{self, Case, RulePack};
 use indicatif::{ProgressBar, ProgressStyle};
 
