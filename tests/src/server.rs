@@ -9,7 +9,7 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use bedrock_watch_engine::alert::ChangeKind;
+use bedrock_watch_engine::{alert::ChangeKind, rule::RuleSet};
 use bedrock_watch_service::{
     config::{Config, SourceConfig},
     http::{self, Nudge, Parts, Tls},
@@ -105,6 +105,7 @@ impl Server {
             told: told.clone(),
             nudge: Nudge(Arc::new(move || nudge.notify_one())),
             silences: silences.clone(),
+            rules: Arc::<RuleSet>::default().into(),
             reports,
             pings: pings_in,
             status: status.clone(),
