@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from moto.account.responses import AccountResponse
 from moto.account.urls import url_paths as account_paths
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.bedrock.models import ModelCustomizationJob
 from moto.bedrock.responses import BedrockResponse
 from moto.bedrockagent import models as agents
@@ -259,6 +260,11 @@ def mend_account():
     account_paths["{0}/listRegions$"] = AccountResponse.dispatch
 
 
+def mend_scaling():
+    """Tags of scaling targets, which moto does not list and Terraform reads."""
+    ApplicationAutoScalingResponse.list_tags_for_resource = lambda response: json.dumps({"Tags": {}})
+
+
 def mend_agents():
     """The Rust SDK asks for /agents, others for /agents/, which is all that moto knows. Times are RFC 3339."""
     agents.unix_time = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -317,6 +323,7 @@ def main():
     enforce(sys.argv[1:])
     for mend in (mend_bedrock, mend_security_groups, mend_events, mend_dynamodb, mend_iam, mend_account, mend_agents):
         mend()
+    mend_scaling()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     print(f"listening on {server.get_host_and_port()[1]}", flush=True)

@@ -1,7 +1,7 @@
 //! The rules in force, which may change while the service runs.
 //!
-//! Whoever judges holds a [`LiveRules`] and takes over what it says; one task
-//! ([`LiveRules::keep_fresh`]) looks for changes. Rules that cannot be used change nothing: the old ones stay, and the reasons are in the log, in `/v1/state`
+//! Whoever judges holds a [`LiveRules`] and takes over what it says; one task ([`RuleWatch::keep_fresh`]) looks for
+//! changes. Rules that cannot be used change nothing: the old ones stay, and the reasons are in the log, in `/v1/state`
 //! and in a metric. Deliberately not in `/readyz`: what protects still protects.
 
 use std::{
@@ -12,7 +12,7 @@ use std::{
 
 use bedrock_watch_engine::rule::RuleSet;
 use tokio::sync::{Notify, watch};
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::sync::CancellationToken;
 
 /// Problems of rules that are kept to be shown.
 const PROBLEMS_MAX: usize = 50;
@@ -92,16 +92,15 @@ impl LiveRules {
         self.reloads.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Looks for changes until `stop`, where there can be any.
-    pub fn keep_fresh(&self, tracker: &TaskTracker, stop: &CancellationToken) {
-        if let Some(watch) = &self.watch {
-            tracker.spawn(Arc::clone(watch).keep_fresh(stop.clone()));
-        }
+    /// What looks for changes, where there can be any.
+    #[must_use]
+    pub fn watch(&self) -> Option<Arc<RuleWatch>> {
+        self.watch.clone()
     }
 }
 
 /// Looks for changes of rules.
-struct RuleWatch {
+pub struct RuleWatch {
     source: Arc<dyn RuleSource>,
     sender: watch::Sender<Arc<RuleSet>>,
     /// How often it is looked; `None` only when asked to.
@@ -119,7 +118,7 @@ impl fmt::Debug for RuleWatch {
 
 impl RuleWatch {
     /// Reads the rules again whenever their files have changed and then stayed the same for one look, or somebody asks.
-    async fn keep_fresh(self: Arc<Self>, stop: CancellationToken) {
+    pub async fn keep_fresh(self: Arc<Self>, stop: CancellationToken) {
         let mut known = self.stamp().await;
         let mut seen = known;
         loop {
@@ -212,9 +211,7 @@ mod tests {
         let first: Arc<RuleSet> = Arc::default();
         let every = Some(Duration::from_millis(1));
         let mut rules = LiveRules::new(Arc::clone(&first), Arc::<Numbered>::clone(&source), every, Arc::clone(&asked));
-        let tracker = TaskTracker::new();
-        rules.keep_fresh(&tracker, &stop);
-        tracker.close();
+        let watching = tokio::spawn(rules.watch().unwrap().keep_fresh(stop.clone()));
         // Until the watch has seen how it begins, a change is none.
         asked.notify_one();
         let second = rules.changed().await;
@@ -231,12 +228,13 @@ mod tests {
         eventually("the failure is over", || rules.reloads().problems.is_empty()).await;
         assert_eq!((rules.reloads().done, rules.reloads().failed), (2, 1));
         stop.cancel();
-        tracker.wait().await;
+        watching.await.unwrap();
     }
 
     #[tokio::test]
     async fn rules_without_a_source_never_change() {
         let mut rules = LiveRules::from(Arc::<RuleSet>::default());
+        assert!(rules.watch().is_none());
         let waited = tokio::time::timeout(Duration::from_millis(5), rules.changed()).await;
         assert!(waited.is_err());
     }

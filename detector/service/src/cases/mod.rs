@@ -10,6 +10,7 @@ mod file;
 mod junit;
 mod lint;
 mod pack;
+mod prices;
 mod record;
 mod run;
 mod template;

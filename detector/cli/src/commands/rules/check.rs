@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use bedrock_watch_engine::rule::{Placeholders, RuleSet};
+use bedrock_watch_engine::rule::Placeholders;
 use bedrock_watch_service::cases::{self, RulePack};
 
 use super::{Failure, Outcome, counted, print_problems};
@@ -15,7 +15,7 @@ pub(super) fn check(
     strict: bool,
 ) -> Result<Outcome, Failure> {
     let ids = pack.rule_ids();
-    let compiled = RuleSet::compile_with(&pack.rule_files(), placeholders);
+    let compiled = pack.compile_with(&[], placeholders);
     let warnings = compiled.as_ref().map(|rules| cases::lint(pack, rules)).unwrap_or_default();
     let mut problems = compiled.err().unwrap_or_default();
     problems.extend(ids.iter().filter_map(|id| cases::load(pack, id).err()).flatten());

@@ -17,7 +17,7 @@ pub(super) fn test(
     junit: Option<&Path>,
 ) -> Result<Outcome, Failure> {
     let ids = pack.rule_ids();
-    let (rules, mut problems) = match RuleSet::compile_with(&pack.rule_files(), placeholders) {
+    let (rules, mut problems) = match pack.compile_with(&[], placeholders) {
         Ok(rules) => (Some(Arc::new(rules)), Vec::new()),
         Err(problems) => (None, problems),
     };
