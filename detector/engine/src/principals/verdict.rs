@@ -8,11 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     alert::{ChangeKind, Severity, Status},
+    firsts::First,
     order::EventId,
     rule::{ITEMS_MAX, RuleIndex, RuleSet},
 };
 
-use super::{actor::StoredActor, day::Tally};
+use super::{
+    actor::StoredActor,
+    calls::NO_MODEL,
+    day::{Tally, insert_sorted},
+};
 
 /// One rule's findings about a principal on a UTC day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +35,8 @@ pub(crate) struct Verdict {
     reached: [u32; Severity::ALL.len()],
     /// The seconds at which the rule held and that can no longer change.
     settled: Option<Settled>,
+    /// These as stretches, in order.
+    settled_stretches: Vec<Stretch>,
     /// What was known at the earliest second at which the rule holds.
     pub(crate) opening: Opening,
     /// The matching events, of a rule that judges single records.
@@ -82,12 +89,18 @@ impl Verdict {
             held: Vec::new(),
             reached: [0; Severity::ALL.len()],
             settled: None,
+            settled_stretches: Vec::new(),
             opening: Opening::default(),
             matches: None,
             names: Vec::new(),
             facts: BTreeMap::new(),
             told: None,
         }
+    }
+
+    /// The same, as if nothing had been told about it.
+    pub(crate) fn untold(self) -> Self {
+        Self { told: None, ..self }
     }
 
     /// The rule's place in `rules`, the set that the engine judges by; `None` if it is not there any more.
@@ -163,10 +176,13 @@ impl Verdict {
         self.held.iter().map(|&(held, _)| held).filter(|&held| held > second).collect()
     }
 
-    /// The seconds at which the rule holds, as stretches: first and last second. What was folded together is one.
-    pub(crate) fn spans(&self) -> Vec<(u32, u32)> {
-        let settled = self.settled.iter().map(|settled| (settled.first, settled.last));
-        settled.chain(self.held.iter().map(|&(second, _)| (second, second))).collect()
+    /// The seconds at which the rule holds, as stretches in order. It does not matter which of them were folded already.
+    pub(crate) fn stretches(&self) -> Vec<Stretch> {
+        let mut stretches = self.settled_stretches.clone();
+        for &(second, _) in &self.held {
+            add_to(&mut stretches, second);
+        }
+        stretches
     }
 
     /// Whether the rule holds at any second of the day.
@@ -208,6 +224,25 @@ impl Verdict {
         so_far.severity = so_far.severity.max(severity);
     }
 
+    /// Makes it rest on exactly these events, in judging order: of a rule over first times.
+    pub(crate) fn rest_on(&mut self, found: &[(&First, Severity)]) {
+        (self.matches, self.settled) = (None, None);
+        self.names.clear();
+        self.opening = Opening::default();
+        for (first, severity) in found {
+            let matches = self.matches.get_or_insert_with(Tally::default);
+            matches.add(first.second, || first.id.clone(), first.region, || first.actor.clone());
+            if let Err(place) = self.names.binary_search(&first.name) {
+                self.names.insert(place, first.name.clone());
+            }
+            insert_sorted(&mut self.opening.new_regions, first.region);
+            if first.model != NO_MODEL {
+                insert_sorted(&mut self.opening.new_models, first.model);
+            }
+            self.reach(first.second, *severity);
+        }
+    }
+
     /// Folds the seconds before `horizon`, which can no longer change.
     pub(crate) fn settle(&mut self, horizon: u32) {
         const WORTH_FOLDING: usize = 64;
@@ -221,6 +256,7 @@ impl Verdict {
         for (second, severity) in folded {
             self.uncount(severity);
             self.reach(second, severity);
+            add_to(&mut self.settled_stretches, second);
         }
     }
 
@@ -266,6 +302,20 @@ impl Verdict {
     }
 }
 
+/// First and last of seconds at which a rule holds, none of them further than [`STRETCH_GAP_S`] from the next.
+pub(crate) type Stretch = (u32, u32);
+
+/// Seconds that lie further apart than so many belong to two stretches: as long as it takes until an alert is resolved.
+const STRETCH_GAP_S: u32 = 900;
+
+/// Adds a second after all that were added.
+fn add_to(stretches: &mut Vec<Stretch>, second: u32) {
+    match stretches.last_mut() {
+        Some((_, last)) if second <= last.saturating_add(STRETCH_GAP_S) => *last = second.max(*last),
+        _ => stretches.push((second, second)),
+    }
+}
+
 /// Whether a count passed a power of two.
 pub(crate) fn grew(told: u64, count: u64) -> bool {
     count.checked_ilog2() > told.checked_ilog2()
@@ -279,7 +329,8 @@ mod tests {
     fn facts_are_the_same_in_any_order() {
         let said = |numbers: &mut dyn Iterator<Item = usize>| {
             let mut verdict = Verdict::new("rule", 0);
-            numbers.for_each(|number| verdict.note_fact("agents", vec![format!("agent-{number:03}"), "both".to_owned()]));
+            numbers
+                .for_each(|number| verdict.note_fact("agents", vec![format!("agent-{number:03}"), "both".to_owned()]));
             verdict.fact("agents").into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
         let forwards = said(&mut (0..100));

@@ -25,7 +25,7 @@ use bedrock_watch_engine::{
 };
 
 pub use delivery::{
-    AccountConfig, GroupConfig, Pace, Route, RoutingConfig, SinkConfig, SinkKind, SlackAccess, Suppression,
+    AccountConfig, GroupBy, GroupConfig, Pace, Route, RoutingConfig, SinkConfig, SinkKind, SlackAccess, Suppression,
 };
 pub use example::example;
 pub use problem::Problem;
