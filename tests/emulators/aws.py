@@ -286,10 +286,7 @@ def mend_what_is_made():
     def make_service(response):
         answer = create_service(response)
         rebalancing = response._get_param("availabilityZoneRebalancing") or "DISABLED"
-        name = response._get_param("serviceName")
-        made = (one for one in response.ecs_backend.services.values() if one.service_name == name)
-        for service in made:
-            service.availability_zone_rebalancing = rebalancing
+        answer.result["service"].availability_zone_rebalancing = rebalancing
         return answer
 
     KinesisResponse.create_stream = make_stream
