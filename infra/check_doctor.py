@@ -17,7 +17,7 @@ FINE = {
 
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
-        findings = json.load(file)["findings"]
+        findings = json.load(file)["links"]
     broken = [one for one in findings if one["verdict"] == "broken" and one["link"] not in NOT_HERE]
     unknown = [one for one in findings if one["verdict"] == "not_checked" and one["link"] not in NOT_HERE]
     fine = {one["link"] for one in findings if one["verdict"] == "fine"}

@@ -40,6 +40,16 @@ locals {
     }
   }
 
+  # Of users who should call nothing but Bedrock: all that they do elsewhere, reading too.
+  of_identities = {
+    for name, detail in local.events.identities : name => {
+      pattern = jsonencode({ source = [{ prefix = "aws." }], detail = detail })
+      state   = local.all
+      carries = "state"
+      global  = true
+    }
+  }
+
   of_others = {
     for name, family in local.events.families : name => {
       pattern = jsonencode({

@@ -60,6 +60,18 @@ locals {
         period     = 300
         missing    = "notBreaching"
       }
+      given-up = {
+        text       = "An alert could not be told for give_up_s (a day) and was given up: nobody knows of it. Mend the sink, then run `bedrock-watch alerts redrive`."
+        namespace  = local.metric_namespace
+        metric     = "GivenUp"
+        dimensions = {}
+        statistic  = "Sum"
+        comparison = "GreaterThanThreshold"
+        threshold  = 0
+        periods    = 1
+        period     = 300
+        missing    = "notBreaching"
+      }
       undelivered = {
         text       = "EventBridge could not deliver events for a day; they wait in ${var.ingest.undelivered_name}. Mend the target, then replay them."
         namespace  = "AWS/SQS"
@@ -108,27 +120,25 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   ok_actions          = var.alarm_topic_arns
 }
 
-# The log line of detector/aws/src/canary/mod.rs.
-resource "aws_cloudwatch_log_metric_filter" "blind" {
-  name           = "${var.name}-blind"
-  log_group_name = aws_cloudwatch_log_group.this.name
-  pattern        = "\"blind: \""
-
-  metric_transformation {
-    namespace = local.metric_namespace
-    name      = "Blind"
-    value     = "1"
+locals {
+  # Lines of the log that are counted: of detector/aws/src/canary, of detector/service/src/sink, and every error.
+  counted_lines = {
+    Blind   = "\"blind: \""
+    GivenUp = "\"an alert could not be told and was given up\""
+    Errors  = "{ $.level = \"ERROR\" }"
   }
 }
 
-resource "aws_cloudwatch_log_metric_filter" "errors" {
-  name           = "${var.name}-errors"
+resource "aws_cloudwatch_log_metric_filter" "this" {
+  for_each = local.counted_lines
+
+  name           = "${var.name}-${each.key}"
   log_group_name = aws_cloudwatch_log_group.this.name
-  pattern        = "{ $.level = \"ERROR\" }"
+  pattern        = each.value
 
   metric_transformation {
     namespace = local.metric_namespace
-    name      = "Errors"
+    name      = each.key
     value     = "1"
   }
 }

@@ -120,6 +120,7 @@ resource "aws_ecs_service" "this" {
   # A new worker runs before an old one ends, so that shards move instead of waiting.
   deployment_minimum_healthy_percent = 100
   deployment_maximum_percent         = 200
+  availability_zone_rebalancing      = "ENABLED"
   propagate_tags                     = "SERVICE"
 
   deployment_circuit_breaker {

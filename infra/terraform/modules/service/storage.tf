@@ -63,7 +63,7 @@ resource "aws_dynamodb_table" "leases" {
 locals {
   buckets = {
     # What the engine knows, written every 30 s: the newest version counts.
-    memory = { lock = false, noncurrent_days = 7 }
+    memory = { lock = false, noncurrent_days = 1 }
     # What the detector did and was told.
     evidence = { lock = true, noncurrent_days = null }
   }

@@ -159,6 +159,13 @@ run "good" {
   }
 
   assert {
+    condition = alltrue([
+      for widget in jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets : widget.x + widget.width <= 24
+    ])
+    error_message = "The dashboard is wider than CloudWatch takes."
+  }
+
+  assert {
     condition     = aws_vpc_security_group_egress_rule.https.from_port == 443
     error_message = "Tasks may connect to more than HTTPS."
   }
