@@ -160,6 +160,19 @@ fn every_problem_of_a_tuning_has_its_place() {
 }
 
 #[test]
+fn placeholders_are_filled_by_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = rule("PutMine", "high").replace("requestParameters.size|gte: 10", "userAgent|expand: '%tools%'");
+    write_rule(folder.path(), "mine", &text);
+    let output = run(folder.path(), &["rules", "check", "rules"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stdout(&output).contains("the placeholder %tools% has no values"), "{}", stdout(&output));
+    fs::write(folder.path().join("c.toml"), "[rules]\nplaceholders = { tools = [\"curl/*\"] }\n").unwrap();
+    let output = run(folder.path(), &["rules", "check", "rules", "--config", "c.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
+}
+
+#[test]
 fn the_configuration_shows_in_lists_and_in_what_is_shown() {
     let folder = tempfile::tempdir().unwrap();
     write_rule(folder.path(), "mine", &rule("PutMine", "high"));
