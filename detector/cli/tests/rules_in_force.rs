@@ -1,6 +1,6 @@
 //! Rules as the configuration wants them: modes, tuning, and other rules while the daemon runs.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails fails its test")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a helper that fails fails its test")]
 
 mod support;
 
