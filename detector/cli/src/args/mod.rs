@@ -4,8 +4,8 @@
 
 mod audit;
 mod doctor;
-mod queries;
 mod incident;
+mod queries;
 mod stored;
 
 use std::path::PathBuf;
@@ -19,8 +19,8 @@ pub(crate) use audit::{AuditArguments, AuditFormat};
 pub(crate) use doctor::DoctorArguments;
 #[cfg(feature = "aws")]
 pub(crate) use doctor::DoctorFormat;
-pub(crate) use queries::{QueriesArguments, QueriesFormat};
 pub(crate) use incident::{IncidentArguments, IncidentCommand, ReportFormat};
+pub(crate) use queries::{QueriesArguments, QueriesFormat};
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,

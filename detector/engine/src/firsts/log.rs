@@ -135,13 +135,7 @@ impl FirstLog {
     }
 
     /// The events of a principal that match a rule and whose windows of `within_s` can end on `day`, with their levels.
-    pub(crate) fn matching(
-        &self,
-        principal: u32,
-        rule: &str,
-        day: u32,
-        within_s: u32,
-    ) -> Vec<(&First, Severity)> {
+    pub(crate) fn matching(&self, principal: u32, rule: &str, day: u32, within_s: u32) -> Vec<(&First, Severity)> {
         let from = day.saturating_mul(DAY_S).saturating_sub(within_s);
         let start = self.events.partition_point(|event| event.second < from);
         let events = self.events.iter().skip(start).take_while(|event| event.day() <= day);

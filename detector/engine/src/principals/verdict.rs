@@ -308,7 +308,8 @@ mod tests {
     fn facts_are_the_same_in_any_order() {
         let said = |numbers: &mut dyn Iterator<Item = usize>| {
             let mut verdict = Verdict::new("rule", 0);
-            numbers.for_each(|number| verdict.note_fact("agents", vec![format!("agent-{number:03}"), "both".to_owned()]));
+            numbers
+                .for_each(|number| verdict.note_fact("agents", vec![format!("agent-{number:03}"), "both".to_owned()]));
             verdict.fact("agents").into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
         let forwards = said(&mut (0..100));

@@ -59,7 +59,9 @@ impl Rule {
         let about = match self.subject {
             SubjectKind::Event => "for each event",
             SubjectKind::Principal => "for each account, principal and UTC day",
-            SubjectKind::CustomizationJobDependency | SubjectKind::Dependency => "for each account, region and lost thing",
+            SubjectKind::CustomizationJobDependency | SubjectKind::Dependency => {
+                "for each account, region and lost thing"
+            }
             SubjectKind::InvocationLogging => "for each account, region and disabling event or lost destination",
         };
         format!("There is one alert {about}{counted}. Its level is {level}.")

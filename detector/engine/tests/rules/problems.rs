@@ -111,9 +111,8 @@ fn one_by_one() {
 
 #[test]
 fn facts() {
-    let of = |facts: &str| {
-        format!("{HEAD}detection: {{s: {{eventName: A}}, condition: s}}\nx-watch:\n  facts: {facts}\n")
-    };
+    let of =
+        |facts: &str| format!("{HEAD}detection: {{s: {{eventName: A}}, condition: s}}\nx-watch:\n  facts: {facts}\n");
     assert!(problems(&of("{units: requestParameters.modelUnits, id: [userAgent, requestParameters.a.b]}")).is_empty());
     check(&of("none"), &[("6:10", "maps names to fields")]);
     check(&of("{Units: userAgent}"), &[("6:11", "`Units` is no name of a fact")]);
