@@ -24,7 +24,7 @@ use bedrock_watch_tests::receivers::{
     alerts::{START, alert, change, resolved},
     fake::BRISK,
     memory_store::MemoryStore,
-    server::{Mood, Receiver, Request},
+    server::{Answer, Mood, Receiver, Request},
     strict,
 };
 use serde_json::{Value, json};
@@ -64,7 +64,11 @@ struct Bench {
 impl Bench {
     /// So many processes that share a store, each with this sink.
     async fn start(sink: &'static str, processes: usize) -> Self {
-        let receiver = Receiver::start(both).await.unwrap();
+        Self::answered(sink, processes, both).await
+    }
+
+    async fn answered(sink: &'static str, processes: usize, answer: Answer) -> Self {
+        let receiver = Receiver::start(answer).await.unwrap();
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let pace = Pace { timeout_ms: 1_000, backoff_max_s: 1, ..BRISK };
         let group_by = GroupBy::Incident;
@@ -254,6 +258,23 @@ async fn a_slack_that_fails_loses_no_alert_and_repeats_only_what_may_have_arrive
         let first = taken.iter().find(is_root).unwrap();
         assert_eq!(first.raw.contains("Possible repeat"), repeats, "{mood:?}: {}", first.raw);
     }
+}
+
+#[tokio::test]
+async fn a_message_that_somebody_deleted_is_made_anew() {
+    /// The first message is gone by the time anybody answers in its thread.
+    fn gone(request: &Request, number: usize) -> (u16, String) {
+        let to_the_first = request.body.get("thread_ts").is_some_and(|ts| ts == "1.0");
+        if to_the_first {
+            (200, json!({ "ok": false, "error": "thread_not_found" }).to_string())
+        } else {
+            both(request, number)
+        }
+    }
+    let bench = Bench::answered("bot", 1, gone).await;
+    bench.tell(&[fires(eve("a1")), fires(eve("a2"))]).await;
+    let is_answer = |request: &&Request| request.body.get("thread_ts").is_some_and(|ts| ts != "1.0");
+    assert_eq!(bench.receiver.requests().iter().filter(is_answer).count(), 2, "both alerts are told");
 }
 
 #[tokio::test]

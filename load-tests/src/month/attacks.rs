@@ -85,7 +85,9 @@ fn quiet_theft(since: u32, minute: Minute, stream: &mut Stream) {
 
 fn region_probing(since: u32, minute: Minute, stream: &mut Stream) {
     let regions = ["us-east-1", "us-west-2", "eu-central-1", "ap-southeast-2", "ap-northeast-1"];
-    let Some(region) = regions.get(usize::try_from(since / 2).unwrap_or(0)).filter(|_| since.is_multiple_of(2)) else { return };
+    let Some(region) = regions.get(usize::try_from(since / 2).unwrap_or(0)).filter(|_| since.is_multiple_of(2)) else {
+        return;
+    };
     let who = Who::user(DEV, "backup-agent", ABROAD);
     let at = stream.within(minute);
     let message = "max_tokens_to_sample: range: 1..1,000,000";

@@ -250,6 +250,9 @@ Examples:
         /// Also exit with 3 for warnings
         #[arg(long)]
         strict: bool,
+        /// The configuration, for the placeholders of |expand
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Run the cases of rules, exit code 3 if one fails
     #[command(after_help = "\
@@ -262,6 +265,9 @@ Examples:
         /// Also write the results into this file, as JUnit XML
         #[arg(long, value_name = "FILE")]
         junit: Option<PathBuf>,
+        /// The configuration, for the placeholders of |expand
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Make the folder of a new rule, with a case that fails until the rule is written
     #[command(after_help = "Example:\n  bedrock-watch rules new guardrail-deleted --dir my-rules")]

@@ -164,7 +164,7 @@ impl Daemon {
         let bound = bind(config).await?;
         let address = bound.as_ref().map(|bound| bound.address);
         let clock = surroundings.clock;
-        let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(&rules.current()));
+        let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(rules.clone()));
         let workers = start_sinks(config, &store, (&status, &silences, &incidents), (surroundings, &intake))?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 

@@ -178,6 +178,7 @@ impl Bot {
                 Ok(Told { through: None, memo: serde_json::to_string(&memo).ok(), requests })
             }
             Outcome::Done(_) => Err(SinkError::sink("Slack did not say which message it created", true)),
+            Outcome::Refused(error) if thread.is_some() && is_gone(&error) => Err(SinkError::alert(THREAD_GONE, false)),
             Outcome::Refused(error) => Err(SinkError::permanent(&format!("Slack said {error}"))),
         }
     }
@@ -218,6 +219,9 @@ impl Bot {
         Ok(Told { through: None, memo: serde_json::to_string(&memo).ok(), requests })
     }
 }
+
+/// What is said when an alert cannot be put into a thread because somebody deleted the message above it.
+pub(super) const THREAD_GONE: &str = "the message of the incident is gone";
 
 /// Whether a message can no longer be edited: somebody deleted it, or it is too old.
 pub(super) fn is_gone(error: &str) -> bool {

@@ -15,7 +15,7 @@ use super::{
         conversation::{Held, Remembered},
         payload::slack::{self, Message},
     },
-    bot::{Bot, InThread, Outcome, Reply, is_gone},
+    bot::{Bot, InThread, Outcome, Reply, THREAD_GONE, is_gone},
 };
 use crate::{incident::Incident, store::Claim};
 
@@ -86,7 +86,12 @@ impl Bot {
         let is_worse = held.state.severity.is_some_and(|known| alert.severity > known);
         let message = slack::alert(claim, &self.context, claim.unsettled);
         let place = (Some(InThread { root, note }), is_worse && alert.status == Status::Firing);
-        let told = self.create(std::slice::from_ref(claim), &message, place).await?;
+        let told = self.create(std::slice::from_ref(claim), &message, place).await.inspect_err(|error| {
+            if error.message == THREAD_GONE {
+                // The next attempt makes another one.
+                held.state = Root { severity: held.state.severity, ..Root::default() };
+            }
+        })?;
         held.state.severity = held.state.severity.max(Some(alert.severity));
         *requests = requests.saturating_add(self.show(held, incident).await);
         Ok(told)
