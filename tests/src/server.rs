@@ -9,12 +9,10 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use bedrock_watch_engine::{alert::ChangeKind, rule::RuleSet};
+use bedrock_watch_engine::alert::ChangeKind;
 use bedrock_watch_service::{
     config::{Config, SourceConfig},
     http::{self, Nudge, Parts, Tls},
-    incident::{Contacts, Gatherer, Joining, Stages},
-    live_rules::LiveRules,
     pipeline::{Report, Told},
     routing::ActiveSilences,
     sink::{Counted, SinkReport},
@@ -101,12 +99,9 @@ impl Server {
         let parts = Parts {
             intake: config.sources.contains(&SourceConfig::Http).then_some(intake),
             store: Arc::clone(&store) as Arc<dyn Store>,
-            incidents: Gatherer::new(Arc::clone(&store) as Arc<dyn Store>, Joining::default(), Stages::default()),
-            contacts: Contacts::default(),
             told: told.clone(),
             nudge: Nudge(Arc::new(move || nudge.notify_one())),
             silences: silences.clone(),
-            rules: LiveRules::from(Arc::new(RuleSet::default())),
             reports,
             pings: pings_in,
             status: status.clone(),

@@ -72,8 +72,7 @@ impl Running {
         let told = broadcast::Sender::new(BATCHES);
         let heard = told.subscribe();
         let pipeline = Pipeline::new(Parts {
-            restored: pipeline::restore(&*store, Arc::clone(&rules), Settings::standard()).await.unwrap(),
-            rules: rules.into(),
+            restored: pipeline::restore(&*store, rules, Settings::standard()).await.unwrap(),
             clock: Clock::event(),
             future_s: 300,
             intake,

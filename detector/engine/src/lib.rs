@@ -19,7 +19,6 @@ pub mod bedrock;
 pub mod decode;
 mod detector_observation;
 mod engine;
-mod firsts;
 mod hashing;
 mod observation;
 mod order;
@@ -33,18 +32,14 @@ mod snapshot;
 mod stats;
 mod summary;
 mod time;
-mod usage;
 mod world;
 
-pub use activity::{Activity, ApiCall, Identity, InvocationLog, JobStateChange, OtherEvent};
+pub use activity::{Activity, ApiCall, Identity, JobStateChange, OtherEvent};
 pub use detector_observation::{DetectorObservation, DetectorState};
 pub use engine::{Engine, SnapshotError};
-pub use observation::{
-    Observation, ObservedDependent, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule,
-};
-pub use remedy::{Inquiry, Language, put_in_vpc, replace_group};
+pub use observation::{Observation, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule};
+pub use remedy::{put_in_vpc, replace_group};
 pub use settings::{Limits, Settings};
 pub use stats::Stats;
 pub use summary::{AccountSummary, JobSummary, Summary};
 pub use time::{DAY_S, MINUTE_S, Second, day_to_string};
-pub use usage::{ModelPrice, Prices, PricesError};

@@ -8,7 +8,6 @@
 mod calls;
 mod delivery;
 mod dependencies;
-mod dependents;
 mod dice;
 mod groups;
 mod inventory;

@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 use super::{
     calls,
     dependencies::{self, Dependencies},
-    dependents,
     dice::Dice,
     groups::{self, Group},
     inventory,
@@ -102,7 +101,6 @@ impl Story {
                 Theme::Jobs => jobs::something(&mut self),
                 Theme::Groups => groups::something(&mut self),
                 Theme::Dependencies => dependencies::something(&mut self),
-                Theme::Dependents => dependents::something(&mut self),
                 Theme::Inventory => inventory::look(&mut self),
                 Theme::Logging => logging::something(&mut self),
                 Theme::Calls => calls::something(&mut self),
@@ -115,9 +113,7 @@ impl Story {
     fn themes(&mut self) -> Vec<Theme> {
         let joins = [Theme::Jobs, Theme::Jobs, Theme::Groups, Theme::Groups, Theme::Dependencies];
         let logging = [Theme::Logging, Theme::Logging, Theme::Calls];
-        let dependents = [Theme::Dependents, Theme::Dependents, Theme::Dependents];
-        match self.dice.index(6) {
-            5 => joins.into_iter().chain(dependents).chain([Theme::Dependencies, Theme::Logging]).collect(),
+        match self.dice.index(5) {
             0 => joins.into_iter().chain([Theme::Inventory]).collect(),
             1 => logging.to_vec(),
             2 => vec![Theme::Calls],
@@ -205,7 +201,6 @@ enum Theme {
     Jobs,
     Groups,
     Dependencies,
-    Dependents,
     Inventory,
     Logging,
     Calls,

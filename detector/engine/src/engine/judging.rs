@@ -2,11 +2,7 @@
 
 use std::cell::Cell;
 
-use super::{
-    Engine,
-    explaining::{EXPLAINED, explain},
-    firsts::Noted,
-};
+use super::Engine;
 use crate::{
     account::Account,
     activity::ApiCall,
@@ -16,7 +12,7 @@ use crate::{
         compose::{correlation_alert, event_alert},
         identity::alert_id,
     },
-    bedrock::{Outcome, is_bedrock, is_enabling},
+    bedrock::{Outcome, is_enabling},
     decode::{CallFields, section},
     hashing::short_hash_of,
     order::{EventId, Evidence},
@@ -24,7 +20,7 @@ use crate::{
         CallKind, Change, Court, Enablement, Principal, PrincipalMoment, StoredActor, Tally, insert_hash,
         insert_sorted, judge, judge_again,
     },
-    rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex, texts},
+    rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex},
     time::{DAY_S, Second, day_to_string},
     world::evidence_of,
 };
@@ -33,27 +29,17 @@ impl Engine {
     /// Takes a call into its principal's history and judges what that changes.
     pub(super) fn note_principal(&mut self, call: &ApiCall<'_>, inference: bool, changes: &mut Vec<AlertChange>) {
         let enabled = call.error_code.is_none() && is_enabling(&call.source, &call.name);
-        let asks_for_firsts = self.rules.asks_for_first_times() && is_bedrock(&call.source);
-        let mut noted = None;
         if inference {
-            noted = self.note_inference(call, changes);
-        } else {
-            if enabled {
-                self.note_enabling(call, changes);
-            }
-            if asks_for_firsts {
-                noted = self.note_control(call);
-            }
-        }
-        if let Some(noted) = noted.filter(|_| asks_for_firsts) {
-            self.note_firsts(call, noted, changes);
+            self.note_inference(call, changes);
+        } else if enabled {
+            self.note_enabling(call, changes);
         }
     }
 
-    fn note_inference(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) -> Option<Noted> {
+    fn note_inference(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let history_s = self.settings.history_days.saturating_mul(DAY_S);
         let limits = &self.settings.limits;
-        let account = self.memory.accounts.get_mut(&call.account)?;
+        let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
         account.note_activity(call.time);
         let region = account.regions.number_of(&call.region);
         let model_id = call.request.as_deref().and_then(|request| section::text(request, &["modelId"]));
@@ -67,7 +53,7 @@ impl Engine {
         self.memory.principal_count =
             self.memory.principal_count.saturating_add(account.principals.len().saturating_sub(known));
         let Account { principals, shared, models, watermark, .. } = account;
-        let (name, principal) = principals.get_mut(number)?;
+        let Some((name, principal)) = principals.get_mut(number) else { return };
         principal.compact(watermark.0, &self.settings);
         principal.settle(watermark.0, &self.settings);
         let placed = principal.insert_call(second, kind);
@@ -92,7 +78,6 @@ impl Engine {
             self.judge_others(&call.account, number, change.after, changes);
         }
         self.count_blind(call, changes);
-        Some(Noted { principal: number, region, model: Some(model) })
     }
 
     /// A model called by one principal is no longer new for the others.
@@ -165,7 +150,7 @@ impl Engine {
                 self.note_match(call, index, severity, changes);
                 continue;
             }
-            let alert = event_alert(rule, severity, &evidence, call);
+            let alert = event_alert(rule, severity, &evidence, (&call.account, &call.region));
             if !self.memory.book.knows(&alert.id) {
                 let entering = self.entering();
                 changes.extend(self.memory.book.enter(None, Finding { alert, over: false }, entering));
@@ -227,9 +212,6 @@ impl Engine {
         }
         matches.add(call.time.0, || id, region, || StoredActor::of(call, shared));
         verdict.reach(call.time.0, severity);
-        for (name, fact) in rule.facts(&CallFields::new(call, None)) {
-            verdict.note_fact(name, texts(&fact));
-        }
         if let Err(place) = verdict.names.binary_search_by(|known| (**known).cmp(&*call.name)) {
             verdict.names.insert(place, (*call.name).into());
         }
@@ -278,12 +260,10 @@ impl Engine {
     }
 
     /// Tells the alerts about a principal that changed.
-    pub(super) fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
+    fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
         let clock = self.memory.clock;
         let Some(account) = self.memory.accounts.get_mut(account_name) else { return };
-        let Account { principals, usage, .. } = account;
-        let Some((name, principal)) = principals.get_mut(number) else { return };
-        let ledger = usage.get(number);
+        let Some((_, principal)) = account.principals.get_mut(number) else { return };
         let mut news: Vec<(usize, ChangeKind)> = Vec::new();
         let mut due = None;
         for place in 0..principal.verdicts.len() {
@@ -292,11 +272,10 @@ impl Engine {
             let count = principal
                 .verdicts
                 .get(place)
-                .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict, ledger));
+                .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict));
             let Some(verdict) = principal.verdicts.get_mut(place) else { continue };
-            let explained = (!explain(&self.memory.world, rule, name, verdict).is_empty()).then_some(EXPLAINED);
             let quiet_at = Second(verdict.last()).plus(self.settings.quiet_s);
-            if let Some(kind) = verdict.news(count, quiet_at <= clock, explained) {
+            if let Some(kind) = verdict.news(count, quiet_at <= clock) {
                 news.push((place, kind));
                 due = Some(due.map_or(quiet_at, |due: Second| due.min(quiet_at)));
             }

@@ -45,7 +45,6 @@ impl Engine {
             account.watermark = account.watermark.max(known.watermark);
             memory.principal_count =
                 memory.principal_count.saturating_sub(known.principals.len()).saturating_add(account.principals.len());
-            memory.ledger_count = memory.ledger_count.saturating_add(account.usage.len());
             memory.accounts.insert(name, account);
             let counted = other.blind.remove(name).unwrap_or_default();
             for (region, calls) in memory.blind.get_mut(name).into_iter().flatten() {
@@ -62,7 +61,6 @@ impl Engine {
         memory.stats.add(&other.stats);
         memory.clock = memory.clock.max(other.clock);
         let unsaid = memory.book.absorb(other.book, &owns_of_other);
-        self.find_orphans();
         unsaid.into_iter().map(|alert| AlertChange { kind: kind_of(alert.status), alert }).collect()
     }
 }

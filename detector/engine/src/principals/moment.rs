@@ -8,7 +8,7 @@ use crate::{
     bedrock::Outcome,
     rule::{Field, Fields, Floor, Metric, Value},
     settings::Settings,
-    time::{DAY_S, Second},
+    time::DAY_S,
 };
 
 use super::{
@@ -218,7 +218,6 @@ impl PrincipalMoment<'_> {
                 number(sum(self.principal.accepted.between(first, last), success))
             }
             Metric::Enablements => self.enablements(seconds),
-            Metric::InputTokens | Metric::OutputTokens | Metric::CostUsd | Metric::LogErrors => 0,
             _ if no_refusals => 0,
             Metric::Refusals => number(sum(self.refused(seconds), |_| true)),
             Metric::LongLivedRefusals => number(sum(self.refused(seconds), |kind| kind.long_lived)),
@@ -283,10 +282,6 @@ fn int(count: usize) -> i64 {
 }
 
 impl Fields for PrincipalMoment<'_> {
-    fn time(&self) -> Option<Second> {
-        Some(Second(self.second))
-    }
-
     fn value(&self, field: &Field) -> Value<'_> {
         match field {
             Field::Window { metric, seconds } => Value::Int(int(self.count(*metric, *seconds))),

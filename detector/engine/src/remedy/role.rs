@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::{
-    alert::{Alert, Remediation, SubjectKind},
+    alert::{Alert, Remediation},
     world::Loss,
 };
 
@@ -42,16 +42,14 @@ impl<'a> Role<'a> {
     }
 }
 
-/// What the service role of a customization job, or of something else of Bedrock, needs back.
+/// What a customization job's service role needs back.
 pub(super) fn restore(alert: &Alert, losses: &BTreeSet<Loss>) -> Vec<Remediation> {
     let role = Role::of(&alert.subject_id);
-    let of_jobs = alert.subject_kind == SubjectKind::CustomizationJobDependency;
     let source = format!(
-        "arn:{}:bedrock:{}:{}:{}",
+        "arn:{}:bedrock:{}:{}:model-customization-job/*",
         partition(alert.region.as_deref()),
         alert.region.as_deref().unwrap_or("*"),
-        alert.account,
-        if of_jobs { "model-customization-job/*" } else { "*" }
+        alert.account
     );
     let mut remediation = Vec::new();
     if losses.contains(&Loss::Deleted) {

@@ -6,8 +6,6 @@ use super::{
     definition::{About, Maturity},
     extension::choice,
     problem::{Place, Problems, nearest},
-    stage,
-    tuning::Mode,
     yaml::{Kind, Node},
 };
 use crate::alert::Severity;
@@ -36,7 +34,6 @@ pub(super) fn read(document: &Node, id: &str, file: &str, problems: &mut Problem
         Some(status) => choice(status, "status", &Maturity::ALL, Maturity::as_str, problems),
         None => Some(Maturity::Experimental),
     };
-    let tags = texts(document, "tags", problems);
     let about = About {
         id: id.to_owned(),
         file: file.to_owned(),
@@ -46,13 +43,11 @@ pub(super) fn read(document: &Node, id: &str, file: &str, problems: &mut Problem
         description: text(document, "description", problems).unwrap_or_default(),
         severity: severity.unwrap_or(Severity::Informational),
         status: status.unwrap_or(Maturity::Experimental),
-        stage: stage::read(document, &tags, problems),
-        attack: tags.iter().filter_map(|tag| technique(tag)).collect(),
+        attack: texts(document, "tags", problems).iter().filter_map(|tag| technique(tag)).collect(),
         references: texts(document, "references", problems),
         false_positives: texts(document, "falsepositives", problems),
         summary: None,
         runbook: format!("rules/{id}/runbook.md"),
-        mode: Mode::On,
     };
     (problems.count() == before).then_some(about)
 }

@@ -11,4 +11,3 @@ mod generator;
 mod loading;
 mod matching;
 mod problems;
-mod published;

@@ -8,6 +8,7 @@ mod sources;
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
+use bedrock_watch_engine::rule::RuleSet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     net::TcpListener,
@@ -23,8 +24,6 @@ use crate::{
     config::{Config, SourceConfig},
     format::{Colour, Format},
     http::{self, Tls},
-    incident::{Gatherer, Stages},
-    live_rules::LiveRules,
     pipeline::{Clock, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
     sink::{self, Confirmations, Workers},
@@ -136,17 +135,11 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens the store, restores the memory, starts sinks and attaches sources. `rules` are a set that stays, or
-    /// [`LiveRules`] that change with their source.
+    /// Opens the store, restores the memory, starts sinks and attaches sources.
     ///
     /// # Errors
     /// When the store, the memory or the address cannot be used.
-    pub async fn start(
-        config: &Config,
-        rules: impl Into<LiveRules>,
-        surroundings: Surroundings,
-    ) -> Result<Self, StartError> {
-        let rules = rules.into();
+    pub async fn start(config: &Config, rules: Arc<RuleSet>, surroundings: Surroundings) -> Result<Self, StartError> {
         let cloud = surroundings.cloud.clone();
         let store = open_store(config, cloud.as_deref()).await?;
         let (status, canaries) = (Status::default(), Canaries::default());
@@ -164,19 +157,20 @@ impl Daemon {
         let bound = bind(config).await?;
         let address = bound.as_ref().map(|bound| bound.address);
         let clock = surroundings.clock;
-        let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(rules.clone()));
-        let workers = start_sinks(config, &store, (&status, &silences, &incidents), (surroundings, &intake))?;
+        let Surroundings { stdout, format, colour, .. } = surroundings;
+        let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
+        let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, &intake));
+        let told_to = sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), confirmations, ..told_to };
+        let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
+        let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
-            intake: config.sources.contains(&SourceConfig::Http).then(|| intake.clone()),
+            intake: has_http_source.then(|| intake.clone()),
             store: Arc::clone(&store),
-            incidents,
-            contacts: config.contacts.clone(),
             told: told.clone(),
             nudge: http::Nudge(Arc::new(move || nudged_by_http.nudge())),
             silences: silences.clone(),
-            rules: rules.clone(),
             reports,
             pings: pings_in,
             status: status.clone(),
@@ -188,7 +182,6 @@ impl Daemon {
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
         let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
-        rules.watch().map(|watch| chores.spawn(watch.keep_fresh(stop_chores.clone())));
         let shell = Shell {
             store: Arc::clone(&store),
             rules,
@@ -280,25 +273,6 @@ async fn open_store(config: &Config, cloud: Option<&dyn Cloud>) -> Result<Arc<dy
         (Some(dynamodb), Some(cloud)) => cloud.store(dynamodb).await?,
         _ => Arc::new(SqliteStore::open(&config.store.path)?),
     })
-}
-
-/// Starts the workers of the sinks.
-fn start_sinks(
-    config: &Config,
-    store: &Arc<dyn Store>,
-    (status, silences, incidents): (&Status, &ActiveSilences, &Gatherer),
-    (surroundings, intake): (Surroundings, &Intake),
-) -> Result<Workers, StartError> {
-    let Surroundings { stdout, format, colour, cloud, .. } = surroundings;
-    let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, intake));
-    let told_to = sink::Surroundings {
-        cloud,
-        silences: silences.clone(),
-        confirmations,
-        incidents: Some(incidents.clone()),
-        ..sink::Surroundings::wall(stdout, format, colour, status.clone())
-    };
-    Ok(sink::start_all(&config.sinks, &config.routing, store, told_to)?)
 }
 
 /// How long sources may take to end.

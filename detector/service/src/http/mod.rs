@@ -11,7 +11,6 @@ mod console;
 mod events;
 mod firing;
 mod health;
-mod incidents;
 mod limit;
 mod metrics;
 mod serve;
@@ -39,8 +38,6 @@ pub use tls::{Tls, TlsError};
 
 use crate::{
     config::{ApiKey, HttpConfig},
-    incident::{Contacts, Gatherer},
-    live_rules::LiveRules,
     pipeline::{Report, Told},
     routing::ActiveSilences,
     sink::SinkReport,
@@ -79,13 +76,10 @@ impl fmt::Debug for SinkReports {
 struct App {
     intake: Option<Intake>,
     store: Arc<dyn Store>,
-    incidents: Gatherer,
-    contacts: Arc<Contacts>,
     told: broadcast::Sender<Arc<Told>>,
     feed: stream::Feed,
     nudge: Nudge,
     silences: ActiveSilences,
-    rules: LiveRules,
     reports: watch::Receiver<Report>,
     pings: mpsc::Sender<oneshot::Sender<()>>,
     status: Status,
@@ -109,18 +103,12 @@ pub struct Parts {
     pub intake: Option<Intake>,
     /// Alerts, silences and what waits for sinks.
     pub store: Arc<dyn Store>,
-    /// Which alerts belong together.
-    pub incidents: Gatherer,
-    /// Who to turn to in an incident.
-    pub contacts: Contacts,
     /// The changes that are stored; resolutions by hand are added to them here.
     pub told: broadcast::Sender<Arc<Told>>,
     /// Wakes the sinks after a resolution by hand.
     pub nudge: Nudge,
     /// The silences as the loop sees them; read anew when one is made or ended here.
     pub silences: ActiveSilences,
-    /// The rules in force, and what became of reading them again.
-    pub rules: LiveRules,
     /// The counters.
     pub reports: watch::Receiver<Report>,
     /// Asks whether the loop turns.
@@ -147,13 +135,10 @@ pub fn router(
     let app = App {
         intake: parts.intake,
         store: parts.store,
-        incidents: parts.incidents,
-        contacts: Arc::new(parts.contacts),
         told: parts.told,
         feed,
         nudge: parts.nudge,
         silences: parts.silences,
-        rules: parts.rules,
         reports: parts.reports,
         pings: parts.pings,
         status: parts.status,
@@ -200,8 +185,6 @@ fn table() -> Vec<Entry> {
         ("/v1/alerts", &["get"], get(alerts::list)),
         ("/v1/alerts/{id}", &["get"], get(alerts::show)),
         ("/v1/alerts/{id}/resolve", &["post"], post(alerts::resolve)),
-        ("/v1/incidents", &["get"], get(incidents::list)),
-        ("/v1/incidents/{id}", &["get"], get(incidents::show)),
         (
             "/v1/silences",
             &["get", "post", "delete"],

@@ -8,7 +8,6 @@ mod access;
 mod baseline;
 mod burst;
 mod fanout;
-mod firsts;
 mod probing;
 mod row;
 
@@ -37,8 +36,6 @@ pub(super) fn alerts(events: &[Event]) -> Vec<Expected<'_>> {
         alerts.extend(probing::alerts(&principal));
         alerts.extend(access::with_long_term_key(&principal));
         alerts.extend(access::enabled_then_used(&principal));
-        alerts.extend(firsts::first_use(&principal));
-        alerts.extend(firsts::reconnaissance(&principal));
     }
     alerts
 }

@@ -69,8 +69,6 @@ pub(super) enum Place {
     Buffer(Range<usize>),
     /// It was unescaped from a log message.
     Message,
-    /// It was rewritten by the reader, which keeps it.
-    Rewritten,
 }
 
 /// Takes a stream of bytes apart.
@@ -181,7 +179,6 @@ impl Splitter {
         match place {
             Place::Buffer(range) => self.buffer.get(range.clone()).unwrap_or_default(),
             Place::Message => &self.message,
-            Place::Rewritten => &[],
         }
     }
 

@@ -2,24 +2,23 @@
 
 mod bot;
 mod hook;
-mod thread;
 
 use std::{sync::Arc, time::Duration};
 
 use super::{Sink, StartError, payload::Context};
-use crate::config::delivery::{GroupBy, SlackAccess};
+use crate::config::delivery::SlackAccess;
 
 /// The sink for this access.
 pub(super) fn sink(
     name: &str,
-    (access, group_by): (&SlackAccess, GroupBy),
+    access: &SlackAccess,
     timeout: Duration,
     context: Arc<Context>,
 ) -> Result<Arc<dyn Sink>, StartError> {
     Ok(match access {
         SlackAccess::Webhook { url } => Arc::new(hook::Hook::new(name, url, timeout, context)?),
         SlackAccess::Bot { token, channel, api_url } => {
-            Arc::new(bot::Bot::new(name, (token, channel, api_url), group_by, (timeout, context))?)
+            Arc::new(bot::Bot::new(name, (token, channel, api_url), timeout, context)?)
         }
     })
 }

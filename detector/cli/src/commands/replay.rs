@@ -1,0 +1,177 @@
+//! `replay`: judges recorded events.
+
+use std::{
+    io::{self, StdoutLock, Write},
+    sync::Arc,
+    time::Instant,
+};
+
+use anyhow::Context;
+use bedrock_watch_engine::{
+    Engine, Settings,
+    alert::{AlertChange, ChangeKind, Severity, Status},
+    rule::RuleSet,
+};
+use bedrock_watch_service::{
+    config::Config,
+    format::{Colour, Format},
+    input::{Merge, Records, Sorted},
+    replay::{Span, Summary, Watcher, replay},
+    state_file::StateFile,
+    store::Snapshot,
+};
+
+use super::{Failure, Outcome, inputs, notify::Notifier};
+use crate::{args::ReplayArguments, builtin, logging, progress::Progress, terminal};
+
+/// Runs the command.
+pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
+    if arguments.teach && (arguments.fail_on.is_some() || arguments.final_only) {
+        return Err(Failure::Arguments("--teach raises nothing, so --final and --fail-on make no sense".to_owned()));
+    }
+    let notifier = arguments.config.as_deref().filter(|_| arguments.notify).map(Notifier::prepare).transpose()?;
+    let rules = builtin::compile(&builtin::pack_with(arguments.rules.as_deref())?, &[])?;
+    let (mut engine, memory) = restore(arguments, rules)?;
+    engine.set_teaching(arguments.teach);
+    let span = Span { since: arguments.since, until: arguments.until };
+    let mut found = inputs::find(&arguments.paths, span)?;
+    let (inputs, notes) = (std::mem::take(&mut found.inputs), std::mem::take(&mut found.notes));
+    let nothing_to_read = inputs.is_empty() && notes.iter().any(|note| note.is_failure);
+    let merged = Merge::new(inputs, notes);
+    let mut records: Box<dyn Records> = if arguments.sort { Box::new(Sorted::new(merged)) } else { Box::new(merged) };
+
+    let began = Instant::now();
+    let mut printer = Printer {
+        stdout: io::stdout().lock(),
+        format: arguments.format.map_or_else(terminal::default_format, Format::from),
+        colour: terminal::stdout_colour(),
+        quiet: arguments.final_only,
+        progress: Progress::start(found.reached.take()),
+    };
+    let summary = replay(&mut engine, records.as_mut(), span, &mut printer)?;
+    printer.progress.end();
+    if arguments.final_only {
+        for alert in engine.alerts() {
+            let kind = if alert.status == Status::Firing { ChangeKind::Fired } else { ChangeKind::Resolved };
+            printer.print(&AlertChange { kind, alert })?;
+        }
+    }
+    if arguments.teach
+        && let Some((memory, known)) = memory
+    {
+        engine.set_teaching(false);
+        // What else the file knows, as that of a daemon that is stopped does, still holds.
+        let snapshot = Snapshot { bytes: engine.snapshot(), ..known };
+        memory.save(&snapshot).map_err(anyhow::Error::from)?;
+    }
+    report(&engine, &summary, began.elapsed().as_secs_f64(), arguments);
+    if nothing_to_read {
+        return Err(anyhow::anyhow!("there was nothing to read").into());
+    }
+    if let Some(notifier) = notifier {
+        logging::start(&Config::standard().log);
+        notifier.tell(engine.alerts())?;
+    }
+    let found = |level: Severity| engine.alerts().iter().any(|alert| alert.severity >= level);
+    Ok(if arguments.fail_on.is_some_and(found) { Outcome::FoundSomething } else { Outcome::Fine })
+}
+
+/// A file with memory, and what was in it.
+type Memory = (StateFile, Snapshot);
+
+fn restore(arguments: &ReplayArguments, rules: Arc<RuleSet>) -> Result<(Engine, Option<Memory>), Failure> {
+    let settings = Settings::standard();
+    let Some(path) = &arguments.state else { return Ok((Engine::new(rules, settings), None)) };
+    let file = StateFile::claim(path).map_err(anyhow::Error::from)?;
+    let known = file.load().map_err(anyhow::Error::from)?;
+    let engine = match &known {
+        Some(known) => Engine::restore(rules, settings, &known.bytes)
+            .with_context(|| format!("the memory in {} cannot be used", path.display()))?,
+        None if arguments.teach => Engine::new(rules, settings),
+        None => {
+            let message = format!("there is no {}; make it with --teach", path.display());
+            return Err(anyhow::Error::msg(message).into());
+        }
+    };
+    Ok((engine, Some((file, known.unwrap_or_default()))))
+}
+
+struct Printer {
+    stdout: StdoutLock<'static>,
+    format: Format,
+    colour: Colour,
+    /// Whether only the end is printed.
+    quiet: bool,
+    progress: Progress,
+}
+
+impl Printer {
+    fn print(&mut self, change: &AlertChange) -> io::Result<()> {
+        let text = self.format.render(change, self.colour);
+        let stdout = &mut self.stdout;
+        self.progress.aside(|| {
+            stdout.write_all(text.as_bytes())?;
+            stdout.flush()
+        })
+    }
+}
+
+impl Watcher for Printer {
+    fn changed(&mut self, change: &AlertChange) -> io::Result<()> {
+        self.progress.alert();
+        if self.quiet { Ok(()) } else { self.print(change) }
+    }
+
+    fn advanced(&mut self, summary: &Summary) {
+        self.progress.advance(summary);
+    }
+}
+
+/// The summary, on standard error.
+fn report(engine: &Engine, summary: &Summary, seconds: f64, arguments: &ReplayArguments) {
+    for note in &summary.notes {
+        terminal::say(&format!("note: {note}"));
+    }
+    for rejection in &summary.rejections {
+        terminal::say(&format!("rejected: {rejection}"));
+    }
+    let unnamed = summary.rejected.saturating_sub(summary.rejections.len() as u64);
+    if unnamed > 0 {
+        terminal::say(&format!("rejected: and {unnamed} more"));
+    }
+    let stats = engine.stats();
+    let mut parts = vec![format!("{} records", summary.records), format!("{} judged", stats.judged)];
+    let counted = [
+        (summary.outside, "outside --since and --until"),
+        (summary.rejected, "rejected"),
+        (stats.duplicates, "duplicates"),
+        (stats.copies_differ, "copies that differ"),
+        (stats.late, "late"),
+    ];
+    parts.extend(counted.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
+    terminal::say(&format!("{}; {:.1} s, {:.0} records/s", parts.join(", "), seconds, rate(summary.records, seconds)));
+    if stats.late > 0 && !arguments.sort {
+        terminal::say(&format!(
+            "{} records came later than the allowed lateness and took no part in counts: use --sort",
+            stats.late
+        ));
+    }
+    if arguments.teach {
+        terminal::say("taught; no alert was raised");
+        return;
+    }
+    let alerts = engine.alerts();
+    let by_severity = Severity::ALL.into_iter().rev().filter_map(|severity| {
+        let count = alerts.iter().filter(|alert| alert.severity == severity).count();
+        (count > 0).then(|| format!("{count} {}", severity.as_str()))
+    });
+    let by_severity: Vec<String> = by_severity.collect();
+    let by_severity = if by_severity.is_empty() { String::new() } else { format!(": {}", by_severity.join(", ")) };
+    let noun = if alerts.len() == 1 { "alert" } else { "alerts" };
+    terminal::say(&format!("{} {noun}{by_severity}", alerts.len()));
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate for people; the last digits do not matter")]
+fn rate(records: u64, seconds: f64) -> f64 {
+    records as f64 / seconds.max(0.001)
+}
