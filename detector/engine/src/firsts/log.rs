@@ -162,12 +162,12 @@ impl FirstLog {
 
 /// Of events in judging order, those that lie in a window of less than `within_s` seconds that ends on `day` with at
 /// least `at_least` of them; of a rule that asks for one, those of the day.
-pub(crate) fn found<'a>(
-    events: Vec<(&'a First, Severity)>,
+pub(crate) fn found(
+    events: Vec<(&First, Severity)>,
     day: u32,
     at_least: usize,
     within_s: u32,
-) -> Vec<(&'a First, Severity)> {
+) -> Vec<(&First, Severity)> {
     let mut is_in = vec![false; events.len()];
     let mut start = 0_usize;
     for (end, (last, _)) in events.iter().enumerate() {

@@ -133,6 +133,7 @@ impl SightingsList {
 }
 
 #[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "the numbers of a test are small")]
 mod tests {
     use super::*;
 

@@ -180,7 +180,7 @@ mod tests {
         check("anthropic.claude-3-sonnet-v1:0", [0, 0, 10_000, 0], 0, 0.003, true);
         check("anthropic.claude-3-sonnet-v1:0", [0, 0, 0, 1_000], 2, 0.083_75, true);
         check("new.model", [0, 1_000, 0, 0], 0, 0.075, false);
-        check("", [u64::MAX, u64::MAX, 1, 1], 0, 18_446_744.073_709_551, false);
+        check("", [u64::MAX, u64::MAX, 1, 1], 0, 18_446_744.073_709_55, false);
     }
 
     #[test]

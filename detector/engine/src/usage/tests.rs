@@ -1,5 +1,7 @@
 //! What is finally said about tokens and cost is what a plain count over all records says, however they are delivered.
 
+#![expect(clippy::arithmetic_side_effects, reason = "the numbers of a test are small")]
+
 use std::sync::Arc;
 
 use crate::{
