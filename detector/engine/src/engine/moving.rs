@@ -40,9 +40,10 @@ impl Engine {
         let moving: BTreeSet<Box<str>> =
             other.accounts.names().into_iter().filter(|account| owns_of_other(account)).collect();
         for name in &moving {
-            let Some(mut account) = other.accounts.remove(name) else { continue };
+            let Some(account) = other.accounts.remove(name) else { continue };
             let known = memory.accounts.remove(name).unwrap_or_default();
-            account.watermark = account.watermark.max(known.watermark);
+            // Its time is the one that its owner knew: what the owner has not heard yet of the state stream is heard
+            // again, and must not count as late.
             memory.principal_count =
                 memory.principal_count.saturating_sub(known.principals.len()).saturating_add(account.principals.len());
             memory.ledger_count = memory.ledger_count.saturating_add(account.usage.len());
