@@ -85,10 +85,10 @@ function numbers(one, all) {
           [
             time(new Date(Date.parse(all.from) + minute * MINUTE_MS)),
             number(calls),
-            one.bursts.includes(minute) ? "burst" : "",
+            one.bursts.includes(minute) ? "burst" : "usual",
           ],
         ]
       : [],
   );
-  return table(`Calls of ${shortName(one.principal)} by minute`, ["Minute", "Calls", ""], rows);
+  return table(`Calls of ${shortName(one.principal)} by minute`, ["Minute", "Calls", "Judged"], rows);
 }
