@@ -13,6 +13,7 @@ use bedrock_watch_engine::alert::ChangeKind;
 use bedrock_watch_service::{
     config::{Config, SourceConfig},
     http::{self, Nudge, Parts, Tls},
+    incident::{Contacts, Gatherer, Joining, Stages},
     pipeline::{Report, Told},
     routing::ActiveSilences,
     sink::{Counted, SinkReport},
@@ -99,6 +100,8 @@ impl Server {
         let parts = Parts {
             intake: config.sources.contains(&SourceConfig::Http).then_some(intake),
             store: Arc::clone(&store) as Arc<dyn Store>,
+            incidents: Gatherer::new(Arc::clone(&store) as Arc<dyn Store>, Joining::default(), Stages::default()),
+            contacts: Contacts::default(),
             told: told.clone(),
             nudge: Nudge(Arc::new(move || nudge.notify_one())),
             silences: silences.clone(),

@@ -2,8 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use bedrock_watch_engine::rule::RuleSet;
-use bedrock_watch_service::cases::RulePack;
+use bedrock_watch_engine::rule::{Mode, RuleSet};
+use bedrock_watch_service::{cases::RulePack, config::Config};
 use include_dir::{Dir, include_dir};
 
 use crate::commands::Failure;
@@ -49,4 +49,17 @@ pub(crate) fn compile(pack: &RulePack, disabled: &[String]) -> Result<Arc<RuleSe
         Failure::Configuration(problems.iter().map(ToString::to_string).collect())
     };
     RuleSet::compile(&files).map(Arc::new).map_err(problems)
+}
+
+/// Compiles a pack's rules as a configuration wants them: without those that are off, and tuned.
+pub(crate) fn compile_tuned(pack: &RulePack, config: &Config) -> Result<Arc<RuleSet>, Failure> {
+    let mut disabled = config.rules.disabled.clone();
+    let off = config.rules.tuning.iter().filter(|(_, tuning)| tuning.mode == Mode::Off);
+    disabled.extend(off.map(|(id, _)| id.clone()));
+    let rules = compile(pack, &disabled)?;
+    let tuned = RuleSet::clone(&rules).tuned(&config.rules.tuning);
+    let problems = |problems: Vec<bedrock_watch_engine::rule::TuningProblem>| {
+        Failure::Configuration(problems.iter().map(|problem| config.tuning_problem(problem).to_string()).collect())
+    };
+    tuned.map(Arc::new).map_err(problems)
 }

@@ -12,13 +12,13 @@ use crate::{bedrock::Credential, detector_observation::DetectorObservation, obse
 pub enum Activity<'a> {
     /// An AWS API call (or service event, or sign-in) reported by CloudTrail.
     Call(Box<ApiCall<'a>>),
-    /// Bedrock's own event about a customization job; it does not come from CloudTrail.
+    /// Bedrock's own event about a customization or batch inference job; it does not come from CloudTrail.
     JobState(Box<JobStateChange<'a>>),
     /// What AWS answered when asked about its resources.
     Inventory(Box<Observation>),
     /// What the daemon noticed about its own protection.
     Detector(Box<DetectorObservation>),
-    /// A well-formed event that this product has no use for, such as a batch inference state change.
+    /// A well-formed event that this product has no use for.
     Other(OtherEvent<'a>),
 }
 
@@ -106,9 +106,12 @@ impl Identity<'_> {
     }
 }
 
-/// Bedrock's event `Model Customization Job State Change` (Amazon Bedrock user guide, "Monitor ... using EventBridge").
+/// Bedrock's event `Model Customization Job State Change` or `Batch Inference Job State Change` (Amazon Bedrock user
+/// guide, "Monitor ... using EventBridge").
 #[derive(Debug, Clone)]
 pub struct JobStateChange<'a> {
+    /// Whether it is about a batch inference job; otherwise it is about a customization job.
+    pub batch: bool,
     /// The envelope's `id`.
     pub envelope_id: Cow<'a, str>,
     /// The envelope's `time`.
@@ -117,11 +120,12 @@ pub struct JobStateChange<'a> {
     pub account: Cow<'a, str>,
     /// The envelope's `region`.
     pub region: Cow<'a, str>,
-    /// `detail.jobArn`, else the first of `resources`.
+    /// `detail.jobArn` or `detail.batchJobArn`, else the first of `resources`.
     pub job_arn: Cow<'a, str>,
-    /// `detail.jobName`.
+    /// `detail.jobName` or `detail.batchJobName`.
     pub job_name: Option<Cow<'a, str>>,
-    /// `detail.jobStatus`: `InProgress`, `Completed`, `Failed`, `Stopping`, `Stopped`.
+    /// `detail.jobStatus`: `InProgress`, `Completed`, `Failed`, `Stopping`, `Stopped`; of a batch job `detail.status`,
+    /// which knows `Submitted`, `Validating`, `Scheduled`, `PartiallyCompleted` and `Expired` as well.
     pub status: Cow<'a, str>,
     /// `detail.creationTime`.
     pub created_at: Option<Second>,

@@ -37,8 +37,10 @@ mod world;
 pub use activity::{Activity, ApiCall, Identity, JobStateChange, OtherEvent};
 pub use detector_observation::{DetectorObservation, DetectorState};
 pub use engine::{Engine, SnapshotError};
-pub use observation::{Observation, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule};
-pub use remedy::{put_in_vpc, replace_group};
+pub use observation::{
+    Observation, ObservedDependent, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule,
+};
+pub use remedy::{Inquiry, Language, put_in_vpc, replace_group};
 pub use settings::{Limits, Settings};
 pub use stats::Stats;
 pub use summary::{AccountSummary, JobSummary, Summary};

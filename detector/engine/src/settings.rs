@@ -32,6 +32,8 @@ pub struct Limits {
     pub accounts_max: u32,
     /// Customization jobs, over all accounts.
     pub jobs_max: u32,
+    /// Batch, import and evaluation jobs, deployed models, knowledge bases, agents and their parts, over all accounts.
+    pub dependents_max: u32,
     /// Security groups, subnets, keys, roles, buckets and other dependencies, over all accounts.
     pub dependencies_max: u32,
     /// Changes remembered for one dependency or one logging configuration.
@@ -65,6 +67,7 @@ impl Settings {
                 principals_max: 2_000_000,
                 accounts_max: 20_000,
                 jobs_max: 50_000,
+                dependents_max: 100_000,
                 dependencies_max: 500_000,
                 changes_max: 64,
                 alerts_max: 50_000,

@@ -2,7 +2,7 @@
 //!
 //! Deliberately not the snapshot: nothing can be restored from it.
 
-use crate::{engine::Engine, time::Second, world::Job};
+use crate::{engine::Engine, time::Second, world::Dependent};
 
 /// What an engine knows.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,14 +51,14 @@ impl Engine {
         let logging = self.memory.world.postures();
         Summary {
             accounts: accounts.collect(),
-            jobs: self.memory.world.jobs().iter().map(job_summary).collect(),
+            jobs: self.memory.world.dependents().jobs().map(|(_, job)| job_summary(job)).collect(),
             logging: logging.map(|(account, region, now)| (account.to_owned(), region.to_owned(), now)).collect(),
             resources: self.memory.world.resources(),
         }
     }
 }
 
-fn job_summary(job: &Job) -> JobSummary {
+fn job_summary(job: &Dependent) -> JobSummary {
     JobSummary {
         job: job.label().to_owned(),
         status: job.status().to_owned(),

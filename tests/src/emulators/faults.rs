@@ -19,7 +19,7 @@ use tokio::{
 
 /// The largest head of a request, in bytes.
 const HEAD_BYTES_MAX: usize = 64 * 1_024;
-/// How long a delayed answer waits.
+/// How long a delayed answer waits: the delay is the fault itself, no test waits for something by it.
 const DELAY: Duration = Duration::from_millis(700);
 
 /// What happens to an answer.

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::fake::{Fault, Refusal, Stream, text};
 
 const STREAM_ARN: &str = "arn:aws:kinesis:eu-central-1:123456789012:stream/s";
-/// Between two events.
+/// Between two events, as the service spreads them; nothing is waited for by it.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Events of one subscription.
 const EVENTS: usize = 30;

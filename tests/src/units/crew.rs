@@ -119,7 +119,7 @@ impl Crew {
         let (turns, turns_out) = mpsc::channel(TURNS_MAX);
         let stop = CancellationToken::new();
         let common = Common {
-            rules: Arc::clone(&self.rules),
+            rules: Arc::clone(&self.rules).into(),
             settings: Settings::standard(),
             clock: Clock::event(),
             future_s: 300,

@@ -4,6 +4,8 @@
 
 mod audit;
 mod doctor;
+mod queries;
+mod incident;
 mod stored;
 
 use std::path::PathBuf;
@@ -17,6 +19,8 @@ pub(crate) use audit::{AuditArguments, AuditFormat};
 pub(crate) use doctor::DoctorArguments;
 #[cfg(feature = "aws")]
 pub(crate) use doctor::DoctorFormat;
+pub(crate) use queries::{QueriesArguments, QueriesFormat};
+pub(crate) use incident::{IncidentArguments, IncidentCommand, ReportFormat};
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,
@@ -58,6 +62,10 @@ pub(crate) enum Command {
     Alerts(AlertsArguments),
     /// List, make and end silences
     Silences(SilencesArguments),
+    /// Print the queries that investigate an alert or a principal
+    Queries(Box<QueriesArguments>),
+    /// List what belongs together, and print the report for a support case
+    Incident(IncidentArguments),
     /// Prove that events really reach this service, link by link
     Doctor(DoctorArguments),
     /// Check a configuration, or describe one
@@ -139,6 +147,7 @@ Examples:
   zcat trail.gz | bedrock-watch replay -              standard input
   bedrock-watch replay --since 2026-08-01 s3://my-trail/AWSLogs/
   bedrock-watch replay --final --format json trail/   the last state of each alert
+  bedrock-watch replay --incidents trail/             what belongs together, as incidents
   bedrock-watch replay --fail-on high trail/          exit code 3 if anything high or critical is found
   bedrock-watch replay --teach --state memory last-month/
   bedrock-watch replay --state memory today/          judge with what was taught")]
@@ -152,6 +161,9 @@ pub(crate) struct ReplayArguments {
     /// Print only the last state of each alert, at the end
     #[arg(long = "final")]
     pub(crate) final_only: bool,
+    /// Print only the incidents that the alerts form, at the end
+    #[arg(long, conflicts_with_all = ["final_only", "teach"])]
+    pub(crate) incidents: bool,
     /// Exit with 3 if an alert has this severity or a higher one
     #[arg(long, value_name = "LEVEL", value_parser = severity)]
     pub(crate) fail_on: Option<Severity>,

@@ -1,6 +1,7 @@
 //! `replay`: judges recorded events.
 
 use std::{
+    collections::BTreeMap,
     io::{self, StdoutLock, Write},
     sync::Arc,
     time::Instant,
@@ -9,12 +10,13 @@ use std::{
 use anyhow::Context;
 use bedrock_watch_engine::{
     Engine, Settings,
-    alert::{AlertChange, ChangeKind, Severity, Status},
+    alert::{Alert, AlertChange, ChangeKind, Severity, Status},
     rule::RuleSet,
 };
 use bedrock_watch_service::{
     config::Config,
     format::{Colour, Format},
+    incident::{Incident, Joining, Stages, join, line, story},
     input::{Merge, Records, Sorted},
     replay::{Span, Summary, Watcher, replay},
     state_file::StateFile,
@@ -31,7 +33,7 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
     }
     let notifier = arguments.config.as_deref().filter(|_| arguments.notify).map(Notifier::prepare).transpose()?;
     let rules = builtin::compile(&builtin::pack_with(arguments.rules.as_deref())?, &[])?;
-    let (mut engine, memory) = restore(arguments, rules)?;
+    let (mut engine, memory) = restore(arguments, Arc::clone(&rules))?;
     engine.set_teaching(arguments.teach);
     let span = Span { since: arguments.since, until: arguments.until };
     let mut found = inputs::find(&arguments.paths, span)?;
@@ -45,16 +47,13 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
         stdout: io::stdout().lock(),
         format: arguments.format.map_or_else(terminal::default_format, Format::from),
         colour: terminal::stdout_colour(),
-        quiet: arguments.final_only,
+        quiet: arguments.final_only || arguments.incidents,
         progress: Progress::start(found.reached.take()),
     };
     let summary = replay(&mut engine, records.as_mut(), span, &mut printer)?;
     printer.progress.end();
-    if arguments.final_only {
-        for alert in engine.alerts() {
-            let kind = if alert.status == Status::Firing { ChangeKind::Fired } else { ChangeKind::Resolved };
-            printer.print(&AlertChange { kind, alert })?;
-        }
+    if arguments.final_only || arguments.incidents {
+        finish(&mut printer, engine.alerts(), &Stages::of(&rules), arguments)?;
     }
     if arguments.teach
         && let Some((memory, known)) = memory
@@ -106,8 +105,12 @@ struct Printer {
 }
 
 impl Printer {
-    fn print(&mut self, change: &AlertChange) -> io::Result<()> {
-        let text = self.format.render(change, self.colour);
+    fn print(&mut self, change: &AlertChange, incident: Option<&str>) -> io::Result<()> {
+        let text = self.format.render_in(change, incident, self.colour);
+        self.write(&text)
+    }
+
+    fn write(&mut self, text: &str) -> io::Result<()> {
         let stdout = &mut self.stdout;
         self.progress.aside(|| {
             stdout.write_all(text.as_bytes())?;
@@ -119,12 +122,33 @@ impl Printer {
 impl Watcher for Printer {
     fn changed(&mut self, change: &AlertChange) -> io::Result<()> {
         self.progress.alert();
-        if self.quiet { Ok(()) } else { self.print(change) }
+        if self.quiet { Ok(()) } else { self.print(change, None) }
     }
 
     fn advanced(&mut self, summary: &Summary) {
         self.progress.advance(summary);
     }
+}
+
+/// Prints the last state of each alert, or the incidents they form.
+fn finish(printer: &mut Printer, alerts: Vec<Alert>, stages: &Stages, arguments: &ReplayArguments) -> io::Result<()> {
+    let alerts: Vec<Arc<Alert>> = alerts.into_iter().map(Arc::new).collect();
+    let incidents = join(&alerts, &Joining::default(), stages);
+    if arguments.incidents {
+        let json = printer.format != Format::Human;
+        return incidents
+            .iter()
+            .try_for_each(|incident| printer.write(&if json { line(incident) } else { story(incident) }));
+    }
+    let members = |incident: &'_ Incident| -> Vec<(String, String)> {
+        incident.alerts.iter().map(|(alert, _)| (alert.id.clone(), incident.id.clone())).collect()
+    };
+    let incident_of: BTreeMap<String, String> = incidents.iter().flat_map(members).collect();
+    alerts.iter().try_for_each(|alert| {
+        let kind = if alert.status == Status::Firing { ChangeKind::Fired } else { ChangeKind::Resolved };
+        let change = AlertChange { kind, alert: Alert::clone(alert) };
+        printer.print(&change, incident_of.get(&alert.id).map(String::as_str))
+    })
 }
 
 /// The summary, on standard error.

@@ -101,6 +101,8 @@ impl Source<'_> {
             }
             Counts::Matches => {
                 facts.insert("operations".to_owned(), json!(self.verdict.names));
+                let said = self.rule.fact_names().map(|name| (name.to_owned(), json!(self.verdict.fact(name))));
+                facts.extend(said);
             }
             Counts::Calls => {}
         }

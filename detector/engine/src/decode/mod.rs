@@ -16,6 +16,7 @@ mod identity;
 mod json;
 pub mod section;
 mod wire;
+mod workload;
 
 #[cfg(test)]
 mod tests;
@@ -24,8 +25,10 @@ use std::borrow::Cow;
 
 pub use error::DecodeError;
 pub use fields::CallFields;
-pub use identity::via;
+pub(crate) use identity::role_name;
+pub use identity::{via, workload};
 pub use json::NESTING_MAX;
+pub(crate) use workload::{Signs, workload as workload_of};
 
 use crate::activity::{Activity, OtherEvent};
 use json::{Json, SerdeJson, Sonic};

@@ -2,7 +2,10 @@
 
 use std::cell::Cell;
 
-use super::Engine;
+use super::{
+    Engine,
+    explaining::{EXPLAINED, explain},
+};
 use crate::{
     account::Account,
     activity::ApiCall,
@@ -20,7 +23,7 @@ use crate::{
         CallKind, Change, Court, Enablement, Principal, PrincipalMoment, StoredActor, Tally, insert_hash,
         insert_sorted, judge, judge_again,
     },
-    rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex},
+    rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex, texts},
     time::{DAY_S, Second, day_to_string},
     world::evidence_of,
 };
@@ -150,7 +153,7 @@ impl Engine {
                 self.note_match(call, index, severity, changes);
                 continue;
             }
-            let alert = event_alert(rule, severity, &evidence, (&call.account, &call.region));
+            let alert = event_alert(rule, severity, &evidence, call);
             if !self.memory.book.knows(&alert.id) {
                 let entering = self.entering();
                 changes.extend(self.memory.book.enter(None, Finding { alert, over: false }, entering));
@@ -212,6 +215,9 @@ impl Engine {
         }
         matches.add(call.time.0, || id, region, || StoredActor::of(call, shared));
         verdict.reach(call.time.0, severity);
+        for (name, fact) in rule.facts(&CallFields::new(call, None)) {
+            verdict.note_fact(name, texts(&fact));
+        }
         if let Err(place) = verdict.names.binary_search_by(|known| (**known).cmp(&*call.name)) {
             verdict.names.insert(place, (*call.name).into());
         }
@@ -260,10 +266,10 @@ impl Engine {
     }
 
     /// Tells the alerts about a principal that changed.
-    fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
+    pub(super) fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
         let clock = self.memory.clock;
         let Some(account) = self.memory.accounts.get_mut(account_name) else { return };
-        let Some((_, principal)) = account.principals.get_mut(number) else { return };
+        let Some((name, principal)) = account.principals.get_mut(number) else { return };
         let mut news: Vec<(usize, ChangeKind)> = Vec::new();
         let mut due = None;
         for place in 0..principal.verdicts.len() {
@@ -274,8 +280,9 @@ impl Engine {
                 .get(place)
                 .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict));
             let Some(verdict) = principal.verdicts.get_mut(place) else { continue };
+            let explained = (!explain(&self.memory.world, rule, name, verdict).is_empty()).then_some(EXPLAINED);
             let quiet_at = Second(verdict.last()).plus(self.settings.quiet_s);
-            if let Some(kind) = verdict.news(count, quiet_at <= clock) {
+            if let Some(kind) = verdict.news(count, quiet_at <= clock, explained) {
                 news.push((place, kind));
                 due = Some(due.map_or(quiet_at, |due: Second| due.min(quiet_at)));
             }

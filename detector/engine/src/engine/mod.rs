@@ -3,6 +3,10 @@
 //! Deliberately no logic of its own: it leads each activity through the account, the principals, the world and the
 //! rules, and gathers what changed.
 
+mod exchanging;
+#[cfg(test)]
+mod exchanging_tests;
+mod explaining;
 mod judging;
 mod keeping;
 mod moving;
@@ -45,6 +49,8 @@ pub struct Engine {
     pub(crate) teaching: bool,
     pub(crate) prefilter: bool,
     peeking: Peeking,
+    /// Follows from the memory and the rules.
+    orphans: exchanging::Orphans,
 }
 
 /// Whether looking at a record before decoding it pays: not in a stream of which nearly everything is of interest.
@@ -110,6 +116,7 @@ impl Engine {
             teaching: false,
             prefilter: true,
             peeking: Peeking::default(),
+            orphans: exchanging::Orphans::default(),
         }
     }
 
@@ -181,6 +188,7 @@ impl Engine {
             }
         }
         self.keep_limits();
+        self.name_agents(&mut changes);
         self.count_fired(&changes);
         changes
     }
@@ -209,6 +217,7 @@ impl Engine {
         let touched = self.memory.world.advance(self.memory.clock);
         self.derive(touched, &mut changes);
         self.resolve_quiet(&mut changes);
+        self.resolve_orphans(self.memory.clock, &mut changes);
         changes
     }
 
@@ -216,7 +225,8 @@ impl Engine {
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Second> {
         let quiet = self.memory.quiet_due.first_key_value().map(|(due, _)| *due);
-        [self.memory.world.next_wakeup(), quiet].into_iter().flatten().min()
+        let orphan = self.orphans.first_key_value().map(|(due, _)| *due);
+        [self.memory.world.next_wakeup(), quiet, orphan].into_iter().flatten().min()
     }
 
     /// Ends a replay: closes every window as if time had moved on.
@@ -225,6 +235,7 @@ impl Engine {
         let touched = self.memory.world.advance(Second::MAX);
         self.derive(touched, &mut changes);
         self.resolve_all(&mut changes);
+        self.resolve_orphans(Second::MAX, &mut changes);
         self.count_fired(&changes);
         changes
     }
@@ -238,7 +249,10 @@ impl Engine {
     #[must_use]
     pub fn alerts(&self) -> Vec<Alert> {
         let mut alerts: Vec<Alert> = self.principal_alerts();
-        alerts.extend(self.memory.book.iter().filter_map(|(stored, origin)| self.present(stored, origin)));
+        // A rule that was gone and came back finds again what the book has kept of it.
+        let found: BTreeSet<String> = alerts.iter().map(|alert| alert.id.clone()).collect();
+        let kept = self.memory.book.iter().filter(|(stored, _)| !found.contains(stored.id()));
+        alerts.extend(kept.filter_map(|(stored, origin)| self.present(stored, origin)));
         alerts.retain(|alert| alert.status != Status::Withdrawn);
         alerts.sort_by(|left, right| (left.first_event_time, &left.id).cmp(&(right.first_event_time, &right.id)));
         alerts
@@ -257,7 +271,9 @@ impl Engine {
     pub fn restore(rules: Arc<RuleSet>, settings: Settings, snapshot: &[u8]) -> Result<Self, SnapshotError> {
         let mut memory = snapshot::read(snapshot)?;
         memory.correlator.retain(&rules);
-        Ok(Self { memory, ..Self::new(rules, settings) })
+        let mut engine = Self { memory, ..Self::new(rules, settings) };
+        engine.find_orphans();
+        Ok(engine)
     }
 
     /// What was counted.
@@ -338,12 +354,15 @@ impl Engine {
         self.memory.world.note_clock(self.memory.clock);
         for origin in touched {
             if let Origin::Resource(resource) = &origin {
-                self.memory.world.schedule_emptied(resource, &self.settings);
+                self.memory.world.schedule(resource, &self.settings);
+                self.explain_role(resource, changes);
             }
             self.settle_blindness(&origin);
             let findings = self.findings_about(&origin);
             let entering = self.entering();
-            changes.extend(self.memory.book.settle(&origin, findings, entering));
+            let rules = &self.rules;
+            let stays = |rule: &str| !exchanging::knows(rules, rule);
+            changes.extend(self.memory.book.settle(&origin, findings, entering, stays));
         }
     }
 

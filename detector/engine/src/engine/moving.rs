@@ -61,6 +61,7 @@ impl Engine {
         memory.stats.add(&other.stats);
         memory.clock = memory.clock.max(other.clock);
         let unsaid = memory.book.absorb(other.book, &owns_of_other);
+        self.find_orphans();
         unsaid.into_iter().map(|alert| AlertChange { kind: kind_of(alert.status), alert }).collect()
     }
 }

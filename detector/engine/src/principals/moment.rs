@@ -8,7 +8,7 @@ use crate::{
     bedrock::Outcome,
     rule::{Field, Fields, Floor, Metric, Value},
     settings::Settings,
-    time::DAY_S,
+    time::{DAY_S, Second},
 };
 
 use super::{
@@ -282,6 +282,10 @@ fn int(count: usize) -> i64 {
 }
 
 impl Fields for PrincipalMoment<'_> {
+    fn time(&self) -> Option<Second> {
+        Some(Second(self.second))
+    }
+
     fn value(&self, field: &Field) -> Value<'_> {
         match field {
             Field::Window { metric, seconds } => Value::Int(int(self.count(*metric, *seconds))),

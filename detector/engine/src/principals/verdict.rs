@@ -2,12 +2,14 @@
 //!
 //! A verdict holds while at least one of its seconds does. Seconds that can no longer change are folded together.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     alert::{ChangeKind, Severity, Status},
     order::EventId,
-    rule::{RuleIndex, RuleSet},
+    rule::{ITEMS_MAX, RuleIndex, RuleSet},
 };
 
 use super::{actor::StoredActor, day::Tally};
@@ -34,6 +36,9 @@ pub(crate) struct Verdict {
     pub(crate) matches: Option<Tally>,
     /// `eventName`s of the matching events, or error codes of refused calls.
     pub(crate) names: Vec<Box<str>>,
+    /// What the matching events said, of a rule that takes facts over: all different values, the first
+    /// [`ITEMS_MAX`] in the order of their texts, so that the order of arrival does not matter.
+    facts: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
     told: Option<Told>,
 }
 
@@ -63,6 +68,8 @@ pub(crate) struct Told {
     pub(crate) status: Status,
     severity: Severity,
     count: u64,
+    /// Whether what is known of jobs explained it.
+    explained: bool,
 }
 
 impl Verdict {
@@ -78,6 +85,7 @@ impl Verdict {
             opening: Opening::default(),
             matches: None,
             names: Vec::new(),
+            facts: BTreeMap::new(),
             told: None,
         }
     }
@@ -88,6 +96,28 @@ impl Verdict {
             self.index = rules.index_of(&self.rule);
         }
         self.index
+    }
+
+    /// Notes what a matching event said.
+    pub(crate) fn note_fact(&mut self, name: &str, texts: Vec<String>) {
+        if texts.is_empty() {
+            return;
+        }
+        let known = self.facts.entry(name.into()).or_default();
+        known.extend(texts.into_iter().map(String::into_boxed_str));
+        while known.len() > ITEMS_MAX {
+            known.pop_last();
+        }
+    }
+
+    /// What the matching events said, in the order of the texts.
+    pub(crate) fn fact(&self, name: &str) -> Vec<&str> {
+        self.facts.get(name).into_iter().flatten().map(|text| &**text).collect()
+    }
+
+    /// The set of rules is another one now.
+    pub(crate) const fn forget_index(&mut self) {
+        self.index = None;
     }
 
     /// Notes whether the rule holds at `second`.
@@ -131,6 +161,12 @@ impl Verdict {
     /// The seconds after `second` at which the rule holds and that can still change.
     pub(crate) fn held_after(&self, second: u32) -> Vec<u32> {
         self.held.iter().map(|&(held, _)| held).filter(|&held| held > second).collect()
+    }
+
+    /// The seconds at which the rule holds, as stretches: first and last second. What was folded together is one.
+    pub(crate) fn spans(&self) -> Vec<(u32, u32)> {
+        let settled = self.settled.iter().map(|settled| (settled.first, settled.last));
+        settled.chain(self.held.iter().map(|&(second, _)| (second, second))).collect()
     }
 
     /// Whether the rule holds at any second of the day.
@@ -188,10 +224,12 @@ impl Verdict {
         }
     }
 
-    /// What is to be told now, if anything: the change, given how many events the alert counts.
-    pub(crate) fn news(&mut self, count: u64, quiet_since: bool) -> Option<ChangeKind> {
+    /// What is to be told now, if anything: the change, given how many events the alert counts. What jobs of its own
+    /// explain has a severity of its own; that an explanation came, or holds no longer, is told.
+    pub(crate) fn news(&mut self, count: u64, quiet_since: bool, explained: Option<Severity>) -> Option<ChangeKind> {
         let holds = self.holds();
-        let severity = self.severity();
+        let severity = self.severity().map(|reached| explained.unwrap_or(reached));
+        let explained = explained.is_some();
         let (kind, status) = match (&self.told, holds, severity) {
             (None, true, Some(_)) => (ChangeKind::Fired, Status::Firing),
             (Some(told), true, Some(_)) if told.status == Status::Withdrawn => (ChangeKind::Fired, Status::Firing),
@@ -199,13 +237,15 @@ impl Verdict {
                 (ChangeKind::Fired, Status::Firing)
             }
             (Some(told), false, _) if told.status != Status::Withdrawn => (ChangeKind::Withdrawn, Status::Withdrawn),
-            (Some(told), true, Some(reached)) if reached > told.severity || grew(told.count, count) => {
+            (Some(told), true, Some(reached))
+                if reached > told.severity || told.explained != explained || grew(told.count, count) =>
+            {
                 (ChangeKind::Updated, told.status)
             }
             _ => return None,
         };
         let severity = severity.or_else(|| self.told.map(|told| told.severity))?;
-        self.told = Some(Told { status, severity, count });
+        self.told = Some(Told { status, severity, count, explained });
         Some(kind)
     }
 
@@ -229,4 +269,23 @@ impl Verdict {
 /// Whether a count passed a power of two.
 pub(crate) fn grew(told: u64, count: u64) -> bool {
     count.checked_ilog2() > told.checked_ilog2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_the_same_in_any_order() {
+        let said = |numbers: &mut dyn Iterator<Item = usize>| {
+            let mut verdict = Verdict::new("rule", 0);
+            numbers.for_each(|number| verdict.note_fact("agents", vec![format!("agent-{number:03}"), "both".to_owned()]));
+            verdict.fact("agents").into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let forwards = said(&mut (0..100));
+        assert_eq!(forwards, said(&mut (0..100).rev()));
+        assert_eq!((forwards.len(), forwards[0].as_str()), (ITEMS_MAX, "agent-000"));
+        assert_eq!(said(&mut (0..2)), ["agent-000", "agent-001", "both"]);
+        assert_eq!(said(&mut (0..0)), Vec::<String>::new());
+    }
 }

@@ -2,13 +2,19 @@
 //!
 //! Deliberately not the alert: the rule knows its template and its subject's kind, never an event's values.
 
+use serde_json::Value as Json;
+
 use super::{
     clause::{self, Clause},
+    facts::FactSource,
+    exclusion::{Excluded, Exclusion},
     floors::Floors,
     logic::{Logic, Search},
     matcher,
+    stage::Stage,
     template::Template,
     value::{Field, Fields, Metric},
+    tuning::Mode,
     vocabulary::Domain,
 };
 use crate::alert::{Severity, SubjectKind};
@@ -96,6 +102,8 @@ pub struct About {
     pub severity: Severity,
     /// How far the rule has come.
     pub status: Maturity,
+    /// How far an attack has come when it fires.
+    pub stage: Stage,
     /// MITRE ATT&CK technique ids, upper case.
     pub attack: Vec<String>,
     /// Where to read more.
@@ -106,6 +114,8 @@ pub struct About {
     pub summary: Option<Template>,
     /// `rules/<id>/runbook.md`.
     pub runbook: String,
+    /// Whether its alerts are raised; the configuration says so.
+    pub mode: Mode,
 }
 
 /// A compiled rule.
@@ -116,11 +126,14 @@ pub struct Rule {
     pub(super) subject: SubjectKind,
     pub(super) counts: Counts,
     pub(super) levels: Vec<(usize, Severity)>,
+    pub(super) facts: Vec<FactSource>,
     pub(super) searches: Vec<Search>,
     pub(super) condition: Logic,
     pub(super) windows: Vec<(Metric, u32)>,
     pub(super) refusals_only: bool,
     pub(super) alerts: bool,
+    /// What never matches; the configuration says so.
+    pub(super) exclusions: Vec<Excluded>,
     /// Follows from the condition.
     pub(super) floors: Floors,
 }
@@ -183,21 +196,39 @@ impl Rule {
 
     /// Judges an event: `None` if it does not match, else the level.
     pub fn matches(&self, event: &(impl Fields + ?Sized)) -> Option<Severity> {
-        matcher::holds(&self.condition, &self.searches, event).then(|| self.level(event))
+        if matcher::holds(&self.condition, &self.searches, event) { self.level(event) } else { None }
     }
 
-    /// The level of an event that matches.
-    pub(super) fn level(&self, event: &(impl Fields + ?Sized)) -> Severity {
+    /// What never matches it, by the configuration.
+    pub fn exclusions(&self) -> impl Iterator<Item = &Exclusion> {
+        self.exclusions.iter().map(Excluded::said)
+    }
+
+    /// The level of an event that satisfies the condition; `None` when an exception holds for it.
+    pub(super) fn level(&self, event: &(impl Fields + ?Sized)) -> Option<Severity> {
+        if self.exclusions.iter().any(|excluded| excluded.holds(event)) {
+            return None;
+        }
         let reached = self.levels.iter().filter(|(search, level)| {
             *level > self.about.severity
                 && self.searches.get(*search).is_some_and(|search| matcher::holds(&search.logic, &self.searches, event))
         });
-        reached.map(|(_, level)| *level).max().unwrap_or(self.about.severity)
+        Some(reached.map(|(_, level)| *level).max().unwrap_or(self.about.severity))
     }
 
     /// Whether the rule may match, knowing only [`Fields::upper_bound`]; false means it certainly does not.
     pub fn possible(&self, event: &(impl Fields + ?Sized)) -> bool {
         matcher::outlook(&self.condition, &self.searches, event) != Some(false)
+    }
+
+    /// What an alert takes over from the record it is about: names and values, null where the record does not say.
+    pub fn facts<'a>(&'a self, event: &'a (impl Fields + ?Sized)) -> impl Iterator<Item = (&'a str, Json)> {
+        self.facts.iter().map(move |fact| (fact.name(), fact.of(event)))
+    }
+
+    /// The names of its [`Rule::facts`].
+    pub(crate) fn fact_names(&self) -> impl Iterator<Item = &str> {
+        self.facts.iter().map(FactSource::name)
     }
 
     /// Every part of the rule that could be left out, for tests that each part is needed.

@@ -4,6 +4,7 @@
 
 use super::{
     definition::Counts,
+    facts::{self, FactSource},
     logic::Search,
     problem::{Place, Problems, listed, nearest},
     template::Template,
@@ -19,6 +20,7 @@ pub(super) struct Extension {
     pub(super) counts: Option<Counts>,
     pub(super) levels: Vec<(usize, Severity)>,
     pub(super) summary: Option<Template>,
+    pub(super) facts: Vec<FactSource>,
 }
 
 /// Where the extension stands, which decides what it may say.
@@ -31,7 +33,7 @@ pub(super) enum Speaker<'a> {
 impl Speaker<'_> {
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Rule(Domain::CloudTrail, _) => &["subject", "counts", "levels", "summary"],
+            Self::Rule(Domain::CloudTrail, _) => &["subject", "counts", "levels", "summary", "facts"],
             Self::Rule(Domain::Principal, _) => &["counts", "levels", "summary"],
             Self::Rule(Domain::State, _) => &["levels", "summary"],
             Self::Correlation => &["summary"],
@@ -51,6 +53,8 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
     };
     for (key, value) in entries {
         match (key.text.as_str(), speaker) {
+            // Read with the tags, from which it follows by default.
+            ("stage", _) => {}
             (known, _) if !speaker.keys().contains(&known) => unknown_key(known, key.place, speaker, problems),
             ("subject", _) => {
                 let names = [SubjectKind::Event, SubjectKind::Principal];
@@ -62,6 +66,7 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
             }
             ("levels", Speaker::Rule(_, searches)) => extension.levels = levels(value, searches, problems),
             ("summary", _) => extension.summary = summary(value, problems),
+            ("facts", _) => extension.facts = facts::read(value, problems),
             _ => {}
         }
     }
@@ -69,7 +74,7 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
 }
 
 fn unknown_key(key: &str, place: Place, speaker: Speaker<'_>, problems: &mut Problems<'_>) {
-    let hint = match nearest(key, speaker.keys().iter().copied()).first() {
+    let hint = match nearest(key, speaker.keys().iter().copied().chain(["stage"])).first() {
         Some(likely) => format!("; did you mean {likely}?"),
         None => ";".to_owned(),
     };
@@ -79,7 +84,7 @@ fn unknown_key(key: &str, place: Place, speaker: Speaker<'_>, problems: &mut Pro
         Speaker::Rule(Domain::State, _) => "a rule for bedrock-watch/state",
         Speaker::Correlation => "a correlation",
     };
-    let valid = listed(speaker.keys().iter().copied());
+    let valid = listed(speaker.keys().iter().copied().chain(["stage"]));
     problems.add(place, format!("x-watch of {place_name} has no key `{key}`{hint} valid is {valid}"));
 }
 

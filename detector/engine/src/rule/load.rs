@@ -136,7 +136,7 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
             return None;
         }
     };
-    let Extension { subject, counts, levels, summary } =
+    let Extension { subject, counts, levels, summary, facts } =
         extension::read(document, Speaker::Rule(domain, &searches), problems);
     let counts = counts.unwrap_or(if domain == Domain::Principal { Counts::Calls } else { Counts::Matches });
     let subject = match domain {
@@ -154,11 +154,13 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         subject,
         counts,
         levels,
+        facts,
         searches,
         condition,
         windows,
         refusals_only: false,
         alerts: true,
+        exclusions: Vec::new(),
         floors: Floors::default(),
     };
     rule.floors = Floors::of(&rule.condition, &rule.searches);
@@ -207,13 +209,16 @@ pub(super) fn state_subject(rule: &Rule) -> Result<SubjectKind, String> {
     let matched = || STATE_EVENTS.iter().filter(|event| bound.admits("", event));
     let count = |beginning: &str| matched().filter(|event| event.starts_with(beginning)).count();
     let (jobs, logging, all) = (count("JobDependency"), count("InvocationLogging"), matched().count());
+    let dependents = count("Dependency").saturating_add(count("DataExposed"));
     match all {
         0 => Err(format!("no state event matches; watch.event is {}", listed(STATE_EVENTS.iter().copied()))),
         all if all == jobs => Ok(SubjectKind::CustomizationJobDependency),
         all if all == logging => Ok(SubjectKind::InvocationLogging),
-        _ if jobs == 0 && logging == 0 => Ok(SubjectKind::Event),
+        all if all == dependents => Ok(SubjectKind::Dependency),
+        _ if jobs == 0 && logging == 0 && dependents == 0 => Ok(SubjectKind::Event),
         _ => {
-            Err("a state rule is about jobs, about logging or about the service itself; test watch.event for one kind"
+            Err("a state rule is about customization jobs, about other dependents, about logging or about the service itself; \
+                 test watch.event for one kind"
                 .to_owned())
         }
     }

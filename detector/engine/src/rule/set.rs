@@ -11,6 +11,7 @@ use super::{
     load,
     logic::Logic,
     problem::Problem,
+    stage::Stage,
     value::Field,
     vocabulary::{Domain, STATE_EVENTS},
 };
@@ -48,7 +49,7 @@ impl RuleSet {
         Ok(Self::new(rules, correlations))
     }
 
-    fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
+    pub(super) fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
         let of_domain = |domain: Domain| indexed(&rules).filter(move |(_, rule)| rule.domain == domain);
         let call_bounds: Vec<(RuleIndex, Bound)> = of_domain(Domain::CloudTrail)
             .map(|(index, rule)| (index, bound(&rule.condition, &rule.searches, &record_name)))
@@ -66,6 +67,11 @@ impl RuleSet {
         let mut by_id: Vec<RuleIndex> = indexed(&rules).map(|(index, _)| index).collect();
         by_id.sort_by_key(|index| rules.get(index.0 as usize).map(|rule| rule.about.id.clone()));
         Self { rules, correlations, dispatch, principal, state, bound, by_id }
+    }
+
+    /// What it was made of.
+    pub(super) fn into_parts(self) -> (Vec<Rule>, Vec<CorrelationRule>) {
+        (self.rules, self.correlations)
     }
 
     /// Every rule, in the order of the files.
@@ -123,6 +129,13 @@ impl RuleSet {
     pub fn index_of(&self, id: &str) -> Option<RuleIndex> {
         let found = self.by_id.binary_search_by(|index| self.get(*index).about.id.as_str().cmp(id)).ok()?;
         self.by_id.get(found).copied()
+    }
+
+    /// The stage of the rule or correlation with this id.
+    #[must_use]
+    pub fn stage_of(&self, id: &str) -> Option<Stage> {
+        let correlation = || self.correlations.iter().map(CorrelationRule::about).find(|about| about.id == id);
+        self.by_id(id).map(Rule::about).or_else(correlation).map(|about| about.stage)
     }
 
     /// What a CloudTrail record must look like for any rule to be able to match it.

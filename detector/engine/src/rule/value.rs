@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::time::Second;
+
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
@@ -115,6 +117,11 @@ pub enum Metric {
 pub trait Fields {
     /// The value of `field`, [`Value::Missing`] if this kind of event has none.
     fn value(&self, field: &Field) -> Value<'_>;
+
+    /// When the event happened, where it has a time.
+    fn time(&self) -> Option<Second> {
+        None
+    }
 
     /// A number that `field` cannot exceed, if one is known more cheaply than the value.
     fn upper_bound(&self, field: &Field) -> Option<i64> {

@@ -37,6 +37,8 @@ pub const STATE_EVENTS: &[&str] = &[
     "InvocationLoggingDestinationLost",
     "DetectorBlind",
     "CoverageGap",
+    "DependencyLost",
+    "DataExposed",
 ];
 
 const EVERYWHERE: &[Domain] = &[Domain::CloudTrail, Domain::Principal, Domain::State];
@@ -57,7 +59,17 @@ pub const FIELDS: &[WatchField] = &[
     field("inference", CALLS, "true for calls that make a model work"),
     field("outcome", CALLS, "success, throttled, service_failure or refused"),
     field("model", CALLS, "normalised model of an inference call"),
-    field("via", CALLS, "console, api_key, service:NAME; missing for an ordinary signed call"),
+    field(
+        "via",
+        CALLS,
+        "console, api_key, agent:NAME, knowledge_base:NAME, service:NAME; missing for an ordinary signed call",
+    ),
+    field(
+        "workload",
+        CALLS,
+        "what a role session looks like: sso, lambda, ecs_task, ec2_instance, eks_pod, eks_service_account, sagemaker, \
+         codebuild, github_actions, gitlab_ci, terraform_cloud, cloudshell, glue_job or batch_job, each with :NAME",
+    ),
     field("principal.baseline_known", ACTIVITY, "whether 60 minutes of activity in the last 7 days are known"),
     field(
         "principal.burst_ratio",
@@ -73,15 +85,22 @@ pub const FIELDS: &[WatchField] = &[
         "event",
         STATE,
         "JobDependencyLost, JobDependencyDeleteRefused, JobDependencyEmptied, JobDependencyMissing, \
-         InvocationLoggingChanged, InvocationLoggingDestinationLost, DetectorBlind or CoverageGap",
+         InvocationLoggingChanged, InvocationLoggingDestinationLost, DetectorBlind, CoverageGap, DependencyLost or \
+         DataExposed",
     ),
-    field("dependency.kind", STATE, "security_group, subnet, vpc_endpoint, role, kms_key or bucket"),
-    field("dependency.id", STATE, "group id, subnet id, endpoint id, role ARN, key ARN or bucket name"),
+    field(
+        "dependency.kind",
+        STATE,
+        "security_group, subnet, vpc_endpoint, role, kms_key or bucket; for DependencyLost also lambda_function, \
+         opensearch_collection, opensearch_domain, db_cluster, vector_bucket, vector_index, neptune_graph or secret",
+    ),
+    field("dependency.id", STATE, "group id, subnet id, endpoint id, bucket name, or the ARN"),
     field("dependency.account", STATE, "account the dependency belongs to"),
     field(
         "dependency.change",
         STATE,
-        "deleted, disabled, scheduled_for_deletion, permissions_removed or trust_removed",
+        "deleted, disabled, scheduled_for_deletion, permissions_removed or trust_removed; for DataExposed policy_public, \
+         policy_cross_account, policy_deleted, replicated, public_access_block_lowered or lifecycle_expires",
     ),
     field("dependency.error", STATE, "errorCode of a refused deletion, without its Client. prefix"),
     field("jobs.affected", STATE, "how many jobs depend on it and had not ended when it was lost"),
@@ -91,6 +110,17 @@ pub const FIELDS: &[WatchField] = &[
     field("logging.reduced", STATE, "true when a data type or destination delivered before is delivered no longer"),
     field("logging.moved", STATE, "true when a destination is another bucket, log group or account than before"),
     field("logging.destination.kind", STATE, "log_group, bucket or role"),
+    field(
+        "dependent.kind",
+        STATE,
+        "customization_job, batch_inference_job, model_import_job, evaluation_job, custom_model_deployment, \
+         knowledge_base, data_source, agent or agent_action_group: what stands on the dependency",
+    ),
+    field(
+        "dependents.affected",
+        STATE,
+        "how many of that kind depend on it and had not ended when it was lost; for DataExposed, how many of any kind",
+    ),
     field("detector.part", STATE, "canary, trail or rule: which part of the service's own protection is missing"),
 ];
 

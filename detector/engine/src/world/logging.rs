@@ -232,6 +232,17 @@ impl LoggingHistory {
         })
     }
 
+    /// Every bucket that logs ever went to.
+    pub(crate) fn buckets(&self) -> Vec<ResourceKey> {
+        let deliveries = self.changes.iter().filter_map(|change| match &change.after {
+            Posture::On(delivery) => Some(delivery),
+            _ => None,
+        });
+        let named = deliveries.flat_map(|delivery| &delivery.destinations);
+        let buckets = named.filter(|(kind, _)| **kind != Destination::LogGroup);
+        buckets.map(|(_, name)| ResourceKey::Bucket(name.clone())).collect()
+    }
+
     /// What is known now.
     pub(crate) fn now(&self) -> &Posture {
         self.changes.last().map_or(&Posture::Unknown, |change| &change.after)

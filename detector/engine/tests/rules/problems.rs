@@ -110,6 +110,23 @@ fn one_by_one() {
 }
 
 #[test]
+fn facts() {
+    let of = |facts: &str| {
+        format!("{HEAD}detection: {{s: {{eventName: A}}, condition: s}}\nx-watch:\n  facts: {facts}\n")
+    };
+    assert!(problems(&of("{units: requestParameters.modelUnits, id: [userAgent, requestParameters.a.b]}")).is_empty());
+    check(&of("none"), &[("6:10", "maps names to fields")]);
+    check(&of("{Units: userAgent}"), &[("6:11", "`Units` is no name of a fact")]);
+    check(&of("{event_name: userAgent}"), &[("6:11", "choose another name")]);
+    check(&of("{units: 3}"), &[("6:18", "name of a field")]);
+    check(&of("{units: []}"), &[("6:18", "at least one field")]);
+    check(&of("{units: watch.credential}"), &[("6:18", "is computed")]);
+    check(&of("{units: watch.credentials}"), &[("6:18", "did you mean watch.credential?")]);
+    let many = (0..13).map(|number| format!("f{number}: userAgent")).collect::<Vec<_>>().join(", ");
+    check(&of(&format!("{{{many}}}")), &[("6:10", "at most 12 facts, and this has 13")]);
+}
+
+#[test]
 fn correlations() {
     let of = |correlation: &str| {
         format!(

@@ -3,7 +3,6 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use bedrock_watch_engine::rule::RuleSet;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -16,6 +15,7 @@ use crate::{
     canary::Canaries,
     cloud::{Cloud, Joining},
     config::Config,
+    live_rules::LiveRules,
     pipeline::{self, Clock, Ownership, Parts, Pipeline, Report, Restored, Told},
     routing::{ActiveSilences, Router},
     source::{Batch, Intake},
@@ -46,7 +46,7 @@ impl Loop {
 /// What loops are made of, however many there are.
 pub(super) struct Shell {
     pub(super) store: Arc<dyn Store>,
-    pub(super) rules: Arc<RuleSet>,
+    pub(super) rules: LiveRules,
     pub(super) clock: Clock,
     pub(super) router: Router,
     pub(super) silences: ActiveSilences,
@@ -76,12 +76,12 @@ impl fmt::Debug for Shell {
 pub(super) async fn remember(
     config: &Config,
     store: &Arc<dyn Store>,
-    rules: &Arc<RuleSet>,
+    rules: &LiveRules,
 ) -> Result<Option<Restored>, StartError> {
     if config.leases.enabled {
         return Ok(None);
     }
-    Ok(Some(pipeline::restore(&**store, Arc::clone(rules), config.engine.clone()).await?))
+    Ok(Some(pipeline::restore(&**store, rules.current(), config.engine.clone()).await?))
 }
 
 impl Shell {
@@ -109,6 +109,7 @@ impl Shell {
         let parts = Parts {
             repeating: repeating(&config.sources, &restored.ahead),
             restored,
+            rules: self.rules,
             clock: self.clock,
             future_s: config.pipeline.future_s,
             intake: self.batches,

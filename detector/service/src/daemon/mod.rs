@@ -8,7 +8,6 @@ mod sources;
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
-use bedrock_watch_engine::rule::RuleSet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     net::TcpListener,
@@ -24,6 +23,8 @@ use crate::{
     config::{Config, SourceConfig},
     format::{Colour, Format},
     http::{self, Tls},
+    live_rules::LiveRules,
+    incident::{Gatherer, Stages},
     pipeline::{Clock, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
     sink::{self, Confirmations, Workers},
@@ -135,11 +136,17 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens the store, restores the memory, starts sinks and attaches sources.
+    /// Opens the store, restores the memory, starts sinks and attaches sources. `rules` are a set that stays, or
+    /// [`LiveRules`] that change with their source.
     ///
     /// # Errors
     /// When the store, the memory or the address cannot be used.
-    pub async fn start(config: &Config, rules: Arc<RuleSet>, surroundings: Surroundings) -> Result<Self, StartError> {
+    pub async fn start(
+        config: &Config,
+        rules: impl Into<LiveRules>,
+        surroundings: Surroundings,
+    ) -> Result<Self, StartError> {
+        let rules = rules.into();
         let cloud = surroundings.cloud.clone();
         let store = open_store(config, cloud.as_deref()).await?;
         let (status, canaries) = (Status::default(), Canaries::default());
@@ -164,13 +171,17 @@ impl Daemon {
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
+        let stages = Stages::of(&rules);
         let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
             intake: has_http_source.then(|| intake.clone()),
             store: Arc::clone(&store),
+            incidents: Gatherer::new(Arc::clone(&store), config.incidents.clone(), stages),
+            contacts: config.contacts.clone(),
             told: told.clone(),
             nudge: http::Nudge(Arc::new(move || nudged_by_http.nudge())),
             silences: silences.clone(),
+            rules: rules.clone(),
             reports,
             pings: pings_in,
             status: status.clone(),
@@ -182,6 +193,9 @@ impl Daemon {
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
         let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
+        if let Some(watch) = rules.watch() {
+            chores.spawn(watch.keep_fresh(stop_chores.clone()));
+        }
         let shell = Shell {
             store: Arc::clone(&store),
             rules,

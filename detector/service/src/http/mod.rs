@@ -11,6 +11,7 @@ mod console;
 mod events;
 mod firing;
 mod health;
+mod incidents;
 mod limit;
 mod metrics;
 mod serve;
@@ -38,6 +39,8 @@ pub use tls::{Tls, TlsError};
 
 use crate::{
     config::{ApiKey, HttpConfig},
+    live_rules::LiveRules,
+    incident::{Contacts, Gatherer},
     pipeline::{Report, Told},
     routing::ActiveSilences,
     sink::SinkReport,
@@ -76,10 +79,13 @@ impl fmt::Debug for SinkReports {
 struct App {
     intake: Option<Intake>,
     store: Arc<dyn Store>,
+    incidents: Gatherer,
+    contacts: Arc<Contacts>,
     told: broadcast::Sender<Arc<Told>>,
     feed: stream::Feed,
     nudge: Nudge,
     silences: ActiveSilences,
+    rules: LiveRules,
     reports: watch::Receiver<Report>,
     pings: mpsc::Sender<oneshot::Sender<()>>,
     status: Status,
@@ -103,12 +109,18 @@ pub struct Parts {
     pub intake: Option<Intake>,
     /// Alerts, silences and what waits for sinks.
     pub store: Arc<dyn Store>,
+    /// Which alerts belong together.
+    pub incidents: Gatherer,
+    /// Who to turn to in an incident.
+    pub contacts: Contacts,
     /// The changes that are stored; resolutions by hand are added to them here.
     pub told: broadcast::Sender<Arc<Told>>,
     /// Wakes the sinks after a resolution by hand.
     pub nudge: Nudge,
     /// The silences as the loop sees them; read anew when one is made or ended here.
     pub silences: ActiveSilences,
+    /// The rules in force, and what became of reading them again.
+    pub rules: LiveRules,
     /// The counters.
     pub reports: watch::Receiver<Report>,
     /// Asks whether the loop turns.
@@ -135,10 +147,13 @@ pub fn router(
     let app = App {
         intake: parts.intake,
         store: parts.store,
+        incidents: parts.incidents,
+        contacts: Arc::new(parts.contacts),
         told: parts.told,
         feed,
         nudge: parts.nudge,
         silences: parts.silences,
+        rules: parts.rules,
         reports: parts.reports,
         pings: parts.pings,
         status: parts.status,
@@ -185,6 +200,8 @@ fn table() -> Vec<Entry> {
         ("/v1/alerts", &["get"], get(alerts::list)),
         ("/v1/alerts/{id}", &["get"], get(alerts::show)),
         ("/v1/alerts/{id}/resolve", &["post"], post(alerts::resolve)),
+        ("/v1/incidents", &["get"], get(incidents::list)),
+        ("/v1/incidents/{id}", &["get"], get(incidents::show)),
         (
             "/v1/silences",
             &["get", "post", "delete"],

@@ -34,6 +34,7 @@ async fn gather(app: &App) -> Result<Value, StoreError> {
         }));
     }
     let reasons = app.status.reasons();
+    let (rules, reloads) = (app.rules.current(), app.rules.reloads());
     Ok(json!({
         "version": env!("CARGO_PKG_VERSION"),
         "now": report.now.to_rfc3339(),
@@ -42,6 +43,13 @@ async fn gather(app: &App) -> Result<Value, StoreError> {
         "firing": firing,
         "sinks": sinks,
         "silences": app.silences.current().len(),
+        "rules": {
+            "count": rules.rules().len().saturating_add(rules.correlations().len()),
+            "reloads": reloads.done,
+            "failed_reloads": reloads.failed,
+            "problems": reloads.problems,
+            "shadow": report.service.shadow,
+        },
         "engine": report.stats,
         "batches": report.service.batches,
         "bytes": report.service.bytes,

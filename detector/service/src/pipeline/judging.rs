@@ -146,6 +146,9 @@ impl Pipeline {
                 account = alert.account,
                 "alert"
             );
+            if self.is_shadow(kind, &alert) {
+                continue;
+            }
             let is_own = self.owns.owns(&alert.account);
             if !is_own && !matters_to_others(&alert) {
                 self.leave_to_its_owner(&alert);

@@ -10,6 +10,7 @@ mod inherit;
 mod judging;
 mod ownership;
 mod report;
+mod shadow;
 mod silenced;
 mod snapshots;
 mod writer;
@@ -43,6 +44,7 @@ pub use writer::Told;
 
 use crate::{
     canary::Canaries,
+    live_rules::LiveRules,
     routing::{ActiveSilences, Router},
     source::Batch,
     status::Status,
@@ -58,6 +60,8 @@ const CATCHING_UP: &str = "catching up";
 pub struct Parts {
     /// Judges the records; as the store remembers it.
     pub restored: Restored,
+    /// The rules in force.
+    pub rules: LiveRules,
     /// Says what time it is.
     pub clock: Clock,
     /// A record this much later than the clock, in seconds, is put aside.
@@ -135,6 +139,9 @@ type Permit = mpsc::OwnedPermit<Order>;
 /// The loop.
 pub struct Pipeline {
     engine: Engine,
+    rules: LiveRules,
+    /// Alerts that were told before their rule became a shadow; sinks hear how they end.
+    still_told: BTreeSet<String>,
     positions: BTreeMap<String, String>,
     clock: Clock,
     future_s: u32,
@@ -186,8 +193,10 @@ impl Pipeline {
             tracing::info!(sources, "catching up");
             parts.status.set(CATCHING_UP, &reason);
         }
-        let pipeline = Self {
+        let mut pipeline = Self {
             engine,
+            rules: parts.rules,
+            still_told: BTreeSet::new(),
             positions,
             clock: parts.clock,
             future_s: parts.future_s,
@@ -207,6 +216,11 @@ impl Pipeline {
             catch_up: Some(CatchUp::new(parts.repeating, held)),
             snapshots: Snapshots::new(parts.snapshot_every, has_snapshot),
         };
+        // They may have changed since the memory was restored.
+        let rules = pipeline.rules.current();
+        if !Arc::ptr_eq(pipeline.engine.rules(), &rules) {
+            pipeline.exchange_rules(rules);
+        }
         pipeline.publish();
         pipeline
     }
@@ -230,6 +244,7 @@ impl Pipeline {
                     Some(batch) => self.judge(batch, permit),
                     None => break,
                 },
+                rules = self.rules.changed() => self.exchange_rules(rules),
                 Some(ping) = self.pings.recv() => ping.send(()).unwrap_or_default(),
                 (permit, ()) = with_room(&orders, sleep_or_never(wakeup)) => self.let_time_pass(permit),
                 (permit, event) = with_room(&orders, self.snapshots.next()) => self.keep_memory(event, permit),

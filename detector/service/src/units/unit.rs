@@ -145,6 +145,7 @@ async fn start(means: &Means, unit: &Unit, inbox: Inbox, status: &Status) -> Res
     let nudge = Arc::clone(&common.nudge);
     let pipeline = Pipeline::new(Parts {
         restored,
+        rules: common.rules.clone(),
         clock: common.clock,
         future_s: common.future_s,
         intake: inbox.batches,
@@ -181,7 +182,7 @@ async fn restore(means: &Means, unit: &Unit, store: &dyn crate::store::Store) ->
             source: parent.source.clone(),
         })
         .collect();
-    let engine = (Arc::clone(&means.common.rules), means.common.settings.clone());
+    let engine = (means.common.rules.current(), means.common.settings.clone());
     inherit(store, &parents, Ownership::Range(unit.range), engine).await
 }
 

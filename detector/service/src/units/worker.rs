@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bedrock_watch_engine::{Settings, rule::RuleSet};
+use bedrock_watch_engine::Settings;
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     task::{AbortHandle, Id, JoinError, JoinSet},
@@ -23,6 +23,7 @@ use super::{
 };
 use crate::{
     canary::Canaries,
+    live_rules::LiveRules,
     pipeline::{Clock, Report, Told},
     routing::{ActiveSilences, Router},
     source::{Batch, Intake},
@@ -42,8 +43,8 @@ const LEASES: &str = "leases";
 
 /// What the units of a worker share.
 pub struct Common {
-    /// The rules.
-    pub rules: Arc<RuleSet>,
+    /// The rules in force.
+    pub rules: LiveRules,
     /// The engines' settings; limits are those of each.
     pub settings: Settings,
     /// Says what time it is.

@@ -132,6 +132,7 @@ fn details(alert: &Alert, context: &Context, with_facts: bool) -> Value {
         "source_network": actor.source_ip.as_deref().map(meaning::network),
         "user_agent": short(actor.user_agent.as_deref()),
         "via": short(actor.via.as_deref()),
+        "workload": short(actor.workload.as_deref()),
         "first_event_time": alert.first_event_time.to_rfc3339(),
         "last_event_time": alert.last_event_time.to_rfc3339(),
         "event_count": alert.event_count,

@@ -233,6 +233,9 @@ fn source(alert: &Alert) -> String {
     if let Some(via) = &actor.via {
         lines.push(format!("through {}", code(via, 100)));
     }
+    if let Some(workload) = &actor.workload {
+        lines.push(format!("running as {}", code(workload, 100)));
+    }
     lines.join("\n")
 }
 

@@ -1,0 +1,44 @@
+"""Parses the queries on standard input, one JSON object a line with language and text, as Athena and Presto would.
+
+Prints one line for each that does not parse, or is not exactly one statement of the kind it should be.
+"""
+
+import json
+import sys
+
+import sqlglot
+from sqlglot import exp
+
+# CloudTrail Lake is Presto. `$EDS_ID` stands for the id of an event data store, which is a UUID with underscores there.
+DIALECTS = {"athena": "athena", "cloudtrail-lake": "presto"}
+STORE = "edcba987_0000_0000_0000_000000000000"
+
+
+def fault(query):
+    dialect = DIALECTS[query["language"]]
+    text = query["text"].replace("$EDS_ID", STORE)
+    try:
+        statements = sqlglot.parse(text, dialect=dialect)
+    except sqlglot.errors.SqlglotError as error:
+        return str(error)
+    if len(statements) != 1:
+        return f"{len(statements)} statements"
+    wanted = exp.Create if text.startswith("CREATE") else exp.Select
+    # What sqlglot does not understand it keeps as a command.
+    if not isinstance(statements[0], wanted):
+        return f"a {type(statements[0]).__name__}, not a {wanted.__name__}"
+    texts = [literal.this for literal in statements[0].find_all(exp.Literal) if literal.is_string]
+    texts += [literal.this for literal in statements[0].find_all(exp.UnicodeString)]
+    if "holds" in query and query["holds"] not in texts:
+        return f"no text is {query['holds']!r}"
+    return None
+
+
+count = 0
+for line in sys.stdin:
+    query = json.loads(line)
+    count += 1
+    found = fault(query)
+    if found is not None:
+        print(f"{query['title']} ({query['language']}): {found}\n{query['text']}")
+print(f"{count} parsed", file=sys.stderr)
