@@ -166,7 +166,7 @@ const resources = [
   resource("security_group", GROUP, [{ what: "deleted", at: "2026-11-18T14:58:40Z", by: ADMIN }]),
   resource("subnet", "subnet-0f1e2d3c4b5a69788"),
   resource("subnet", "subnet-1f1e2d3c4b5a69788"),
-  resource("role", `${ACCOUNT}:bedrock-customization`),
+  resource("role", `arn:aws:iam::${ACCOUNT}:role/bedrock-customization`),
   resource("bucket", "acme-training-data"),
   resource("bucket", "acme-model-output"),
   resource("kms_key", "1234abcd-12ab-34cd-56ef-1234567890ab"),
@@ -183,6 +183,7 @@ const dependent = (kind, id, name, stands_on, fields) => ({
   started: "2026-11-18T13:40:00Z",
   ended: null,
   stands_on,
+  broken: stands_on.includes(key("security_group", GROUP)),
   ...fields,
 });
 const [group, subnetA, subnetB, role, training, output, kms] = resources.map((one) => one.key);
@@ -321,6 +322,16 @@ export const incidents = () => [
 ];
 
 /** `/v1/incidents/ID` of an incident. */
+export const report = () => ({
+  id: "i-a-burst",
+  assessment: "critical, score 71: reconnaissance, blinding, use",
+  principals: [SHADY],
+  artifacts: { event_ids: ["6994f0a2-2255-5ae9-a660-70ef68bf5c47"] },
+  case: { category: "Security", severity: "Business-critical system down" },
+  reminders: ["Tell the account team."],
+});
+
+/** The steps of it. */
 export const timeline = () =>
   alerts()
     .filter((one) => one.id !== "a-deleted" && one.id !== "a-hostile")

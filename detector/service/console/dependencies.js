@@ -6,8 +6,11 @@ import { hits, picture, picked } from "./picture.js";
 import { code, empty, heading, state, table, time } from "./pieces.js";
 import { count, plain, shortName } from "./words.js";
 
-/** How many dependencies of something that lives are broken. */
-export const broken = () => (known.state?.dependencies ?? []).filter((one) => one.state === "broken").length;
+const RANK = { broken: 0, exposed: 1, whole: 2 };
+const SHOWN = { broken: ["broken", "broken"], exposed: ["high", "exposed"], whole: ["good", "no loss known"] };
+
+/** How many of those that live have lost something they need. */
+export const broken = () => (known.state?.dependents?.list ?? []).filter((one) => one.live && one.broken).length;
 
 /** The view. */
 export function dependencies() {
@@ -60,7 +63,7 @@ export function dependencies() {
 function summary(dependents, resources) {
   const live = dependents.list.filter((one) => one.live).length;
   const lost = broken();
-  return `${count(live, "dependent")} live, on ${count(resources.length, "resource")}; ${lost ? `${lost} broken` : "none broken"}`;
+  return `${count(live, "dependent")} live, on ${count(resources.length, "resource")}; ${lost ? `${lost} of them in trouble` : "none in trouble"}`;
 }
 
 function caption(shown, dependents) {
@@ -83,23 +86,20 @@ function row(one, resources) {
       "ul",
       { class: "plain" },
       stands.map((resource) =>
-        h("li", {}, resource.state === "broken" ? state("broken", "broken") : null, " ", code(resource.id)),
+        h("li", {}, resource.state === "whole" ? null : state(...SHOWN[resource.state]), " ", code(resource.id)),
       ),
     ),
   ];
 }
 
 const sorted = (resources) =>
-  [...resources].sort(
-    (one, other) =>
-      (one.state === "broken" ? 0 : 1) - (other.state === "broken" ? 0 : 1) || (one.key < other.key ? -1 : 1),
-  );
+  [...resources].sort((one, other) => RANK[one.state] - RANK[other.state] || (one.key < other.key ? -1 : 1));
 
 function resourceRow(one) {
   return [
     code(one.id),
     plain(one.kind),
-    state(one.state === "broken" ? "broken" : "good", one.state === "broken" ? "broken" : "no loss known"),
+    state(...SHOWN[one.state]),
     one.losses.length
       ? h(
           "ul",

@@ -13,7 +13,7 @@ const MEANINGS = [
   [/^sink/, "This channel does not take alerts. They wait in the store and are told when it works again."],
   [/^snapshot/, "What is remembered cannot be written down. A restart would have to read more records."],
   [/^inventory/, "AWS was not asked completely. What stood before the stream began may be unknown."],
-  [/^canary/, "Events of our own do not come back: real ones may not come either."],
+  [/^(canary|coverage)/, "Events of our own do not come back: real ones may not come either."],
   [/^lease/, "It is not certain which shards are this worker's."],
   [/^source|kinesis|sqs|s3|shard|file/, "Events from this source may be missing."],
 ];

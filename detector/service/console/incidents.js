@@ -3,6 +3,7 @@
 import { h } from "./dom.js";
 import { known } from "./model.js";
 import { code, empty, heading, severity, table, terms, time } from "./pieces.js";
+import { facts } from "./story.js";
 import { count, number, plain, shortName } from "./words.js";
 
 const STAGES = ["reconnaissance", "access", "blinding", "use", "impact"];
@@ -76,8 +77,8 @@ function one(id) {
       ? h(
           "p",
           { class: "note" },
-          "It has become part of ",
-          h("a", { href: `#incident=${answer.merged_into}` }, "another incident"),
+          "The incident that was asked for has become part of ",
+          h("a", { href: `#incident=${answer.merged_into}` }, "this one"),
           ".",
         )
       : null,
@@ -111,8 +112,20 @@ function one(id) {
     ),
     h("h2", {}, `What happened: ${count(steps.length, "alert")}`),
     h("ol", { class: "timeline wide" }, steps.map(step)),
-    h("p", { class: "muted" }, "A report for a support case: ", code(`bedrock-watch incident show ${incident.id}`)),
+    answer.report ? report(answer.report, incident.id) : null,
   ];
+}
+
+/** All that a support case asks for; what stands above already is left out. */
+function report(about, id) {
+  const { timeline, title, ...rest } = about;
+  return h(
+    "details",
+    { key: "report", class: "panel" },
+    h("summary", {}, "Report for a support case"),
+    h("p", { class: "muted" }, "As a text to send: ", code(`bedrock-watch incident show ${id} --format markdown`)),
+    facts(rest),
+  );
 }
 
 function step(one) {

@@ -25,7 +25,7 @@ const VIEWS = {
     draw: incidents,
     badge: () => [known.incidents.filter((one) => one.status === "firing").length, "open"],
   },
-  dependencies: { word: "Dependencies", draw: dependencies, badge: () => [broken(), "broken"] },
+  dependencies: { word: "Dependencies", draw: dependencies, badge: () => [broken(), "in trouble"] },
   activity: { word: "Activity", draw: activity, badge: () => [bursting(), "in a burst"] },
   logging: { word: "Logging", draw: logging, badge: () => [blind(), "off"] },
   health: {

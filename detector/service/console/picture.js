@@ -98,7 +98,7 @@ function dependentWords(one, isLost) {
 
 function resourceWords(one) {
   const isLost = one.state === "broken";
-  const what = isLost ? one.losses.map((loss) => plain(loss.what)).join(", ") || "broken" : "no loss known";
+  const what = one.losses.map((loss) => plain(loss.what)).join(", ") || "no loss known";
   return { isLost, title: shortName(one.id), more: `${plain(one.kind)} · ${what}`, whole: one.id };
 }
 

@@ -50,7 +50,9 @@ function head(alert, details, isGuess) {
           "This account is known for less than 7 days: what is normal there is still being learned.",
         )
       : null,
-    alert.explained_by ? h("p", { class: "note" }, "Explained by: ", code(String(alert.explained_by))) : null,
+    alert.facts?.explained_by
+      ? h("p", { class: "note" }, "A job of Bedrock itself explains it: see who started that job.")
+      : null,
     terms([
       ["Account", alert.account],
       ["Region", alert.region ?? "several"],
@@ -137,11 +139,13 @@ function who(alert) {
     ["Access key", actor.access_key_id ? code(actor.access_key_id) : null],
     ["From", actor.source_ip ? code(actor.source_ip) : null],
     ["Client", actor.user_agent ? code(actor.user_agent) : null],
+    ["Workload", actor.workload ? code(actor.workload) : null],
     ["Via", actor.via ? plain(actor.via) : null],
   ]);
 }
 
-function facts(some) {
+/** Names and what they stand for, whatever they hold. */
+export function facts(some) {
   const pairs = Object.entries(some ?? {}).filter(([name]) => name !== "learning");
   return pairs.length ? terms(pairs.map(([name, value]) => [plain(name), fact(value)])) : null;
 }
