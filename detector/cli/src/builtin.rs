@@ -43,12 +43,10 @@ pub(crate) fn compile(pack: &RulePack, disabled: &[String]) -> Result<Arc<RuleSe
     if !unknown.is_empty() {
         return Err(Failure::Configuration(unknown));
     }
-    let mut files = pack.rule_files();
-    files.retain(|file| !disabled.contains(&file.id));
     let problems = |problems: Vec<bedrock_watch_engine::rule::Problem>| {
         Failure::Configuration(problems.iter().map(ToString::to_string).collect())
     };
-    RuleSet::compile(&files).map(Arc::new).map_err(problems)
+    pack.compile(disabled).map(Arc::new).map_err(problems)
 }
 
 /// Compiles a pack's rules as a configuration wants them: without those that are off, and tuned.

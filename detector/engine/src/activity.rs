@@ -18,6 +18,8 @@ pub enum Activity<'a> {
     Inventory(Box<Observation>),
     /// What the daemon noticed about its own protection.
     Detector(Box<DetectorObservation>),
+    /// What a model invocation log says about one call, without its prompt and completion.
+    InvocationLog(Box<InvocationLog<'a>>),
     /// A well-formed event that this product has no use for.
     Other(OtherEvent<'a>),
 }
@@ -137,6 +139,43 @@ pub struct JobStateChange<'a> {
     pub detail: Cow<'a, str>,
 }
 
+/// The metadata of a model invocation log record (Amazon Bedrock user guide, "Model invocation logging").
+///
+/// There is deliberately no place here for what was asked and answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvocationLog<'a> {
+    /// `requestId`: that of the CloudTrail record of the same call; the key for telling copies apart.
+    pub request_id: Cow<'a, str>,
+    /// `timestamp`, cut to the second.
+    pub time: Second,
+    /// `accountId`.
+    pub account: Cow<'a, str>,
+    /// The normalised principal, in which a role has no path, because the ARN of a session has none.
+    pub principal: Cow<'a, str>,
+    /// `identity.arn`.
+    pub arn: Option<Cow<'a, str>>,
+    /// `region`.
+    pub region: Cow<'a, str>,
+    /// `operation`: `InvokeModel`, `Converse`, ...
+    pub operation: Cow<'a, str>,
+    /// `modelId`.
+    pub model_id: Option<Cow<'a, str>>,
+    /// `errorCode`; absent when the call succeeded.
+    pub error_code: Option<Cow<'a, str>>,
+    /// `inferenceRegion`: where a cross-region profile sent the call.
+    pub inference_region: Option<Cow<'a, str>>,
+    /// `input.inputTokenCount`, in tokens.
+    pub input_tokens: u64,
+    /// `input.cacheReadInputTokenCount`, in tokens.
+    pub cache_read_tokens: u64,
+    /// `input.cacheWriteInputTokenCount`, in tokens.
+    pub cache_write_tokens: u64,
+    /// `output.outputTokenCount`, in tokens.
+    pub output_tokens: u64,
+    /// Images made: 1 when the output has a size in pixels.
+    pub images: u64,
+}
+
 /// An EventBridge event that is neither CloudTrail's nor one the engine knows.
 #[derive(Debug, Clone)]
 pub struct OtherEvent<'a> {
@@ -157,6 +196,7 @@ impl Activity<'_> {
             Self::JobState(change) => change.time,
             Self::Inventory(observation) => observation.at,
             Self::Detector(observation) => observation.at,
+            Self::InvocationLog(log) => log.time,
             Self::Other(other) => other.time,
         }
     }
@@ -169,6 +209,7 @@ impl Activity<'_> {
             Self::JobState(change) => &change.account,
             Self::Inventory(observation) => &observation.account,
             Self::Detector(observation) => &observation.account,
+            Self::InvocationLog(log) => &log.account,
             Self::Other(other) => &other.account,
         }
     }

@@ -19,6 +19,7 @@ pub mod bedrock;
 pub mod decode;
 mod detector_observation;
 mod engine;
+mod firsts;
 mod hashing;
 mod observation;
 mod order;
@@ -32,9 +33,10 @@ mod snapshot;
 mod stats;
 mod summary;
 mod time;
+mod usage;
 mod world;
 
-pub use activity::{Activity, ApiCall, Identity, JobStateChange, OtherEvent};
+pub use activity::{Activity, ApiCall, Identity, InvocationLog, JobStateChange, OtherEvent};
 pub use detector_observation::{DetectorObservation, DetectorState};
 pub use engine::{Engine, SnapshotError};
 pub use observation::{
@@ -45,3 +47,4 @@ pub use settings::{Limits, Settings};
 pub use stats::Stats;
 pub use summary::{AccountSummary, JobSummary, Summary};
 pub use time::{DAY_S, MINUTE_S, Second, day_to_string};
+pub use usage::{ModelPrice, Prices, PricesError};

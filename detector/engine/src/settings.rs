@@ -19,6 +19,8 @@ pub struct Settings {
     pub baseline_days: u32,
     /// From how many minutes of activity on a baseline is known.
     pub baseline_minutes_min: u32,
+    /// From how many hours with log records on a baseline of tokens and cost is known.
+    pub baseline_hours_min: u32,
     /// The limits of everything that grows.
     pub limits: Limits,
 }
@@ -50,6 +52,12 @@ pub struct Limits {
     pub correlation_groups_max: u32,
     /// Events remembered for one group of a correlation rule.
     pub correlation_events_max: u32,
+    /// Operations, networks and user agents remembered for one principal.
+    pub sightings_max: u32,
+    /// First times kept per account, of the days that alerts can still be about.
+    pub firsts_max: u32,
+    /// Principals with model invocation logs, over all accounts.
+    pub usage_principals_max: u32,
 }
 
 impl Settings {
@@ -63,6 +71,7 @@ impl Settings {
             history_days: 30,
             baseline_days: 7,
             baseline_minutes_min: 60,
+            baseline_hours_min: 24,
             limits: Limits {
                 principals_max: 2_000_000,
                 accounts_max: 20_000,
@@ -76,6 +85,9 @@ impl Settings {
                 models_max: 4_096,
                 correlation_groups_max: 100_000,
                 correlation_events_max: 10_000,
+                sightings_max: 256,
+                firsts_max: 16_384,
+                usage_principals_max: 100_000,
             },
         }
     }

@@ -64,12 +64,7 @@ impl From<Arc<RuleSet>> for LiveRules {
 impl LiveRules {
     /// Rules that change when their source does.
     #[must_use]
-    pub fn new(
-        rules: Arc<RuleSet>,
-        source: Arc<dyn RuleSource>,
-        every: Option<Duration>,
-        asked: Arc<Notify>,
-    ) -> Self {
+    pub fn new(rules: Arc<RuleSet>, source: Arc<dyn RuleSource>, every: Option<Duration>, asked: Arc<Notify>) -> Self {
         let (sender, current) = watch::channel(rules);
         let reloads = Arc::<Mutex<Reloads>>::default();
         let watch = RuleWatch { source, sender, every, asked, reloads: Arc::clone(&reloads) };

@@ -22,8 +22,9 @@ use serde_json::Value;
 
 pub use self::compare::{Difference, differences};
 
-/// The rules the model knows: the flagship rules of the contract.
-pub const FLAGSHIP_RULES: [&str; 14] = [
+/// The rules the model knows: the flagship rules of the contract, and two over first times.
+pub const FLAGSHIP_RULES: [&str; 16] = [
+    "bedrock-first-use-by-principal",
     "customization-job-dependency-lost",
     "customization-job-security-group-delete-refused",
     "customization-job-security-group-deleted",
@@ -38,6 +39,7 @@ pub const FLAGSHIP_RULES: [&str; 14] = [
     "invocation-region-fanout",
     "model-access-api-with-long-term-key",
     "model-access-enabled-then-used",
+    "reconnaissance-chain",
 ];
 
 /// The alerts that stand after `records` were replayed: withdrawn ones omitted, in no particular order.

@@ -149,6 +149,8 @@ Examples:
   bedrock-watch replay --final --format json trail/   the last state of each alert
   bedrock-watch replay --incidents trail/             what belongs together, as incidents
   bedrock-watch replay --fail-on high trail/          exit code 3 if anything high or critical is found
+  bedrock-watch replay --report trail/                alerts by rule, pages a week, suggested tuning
+  bedrock-watch replay --compare my-rules/ trail/     what these rules would have changed
   bedrock-watch replay --teach --state memory last-month/
   bedrock-watch replay --state memory today/          judge with what was taught")]
 pub(crate) struct ReplayArguments {
@@ -188,9 +190,15 @@ pub(crate) struct ReplayArguments {
     /// At the end, tell each alert to the sinks of --config by its routes
     #[arg(long, requires = "config", conflicts_with = "teach")]
     pub(crate) notify: bool,
-    /// The configuration whose sinks and routes --notify uses
-    #[arg(long, value_name = "FILE", requires = "notify")]
+    /// The configuration whose rules are used, and whose sinks and routes --notify uses
+    #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Judge with the rules of this folder as well, and print only what they would change; --fail-on is about that
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["teach", "notify", "final_only", "incidents", "report"])]
+    pub(crate) compare: Option<PathBuf>,
+    /// Print no alerts, but how many there are of each rule, pages a week, who is noisy, and what could be tuned
+    #[arg(long, conflicts_with_all = ["teach", "final_only", "incidents"])]
+    pub(crate) report: bool,
 }
 
 #[derive(Debug, Args)]
@@ -207,30 +215,53 @@ pub(crate) enum RulesCommand {
         /// A folder of rules that are added, or replace built-in rules of the same id
         #[arg(long, value_name = "DIR")]
         rules: Option<PathBuf>,
+        /// The configuration, for its rules and what it changes about them
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// How they are listed
         #[arg(long, value_enum, default_value_t = ListFormat::Human)]
         format: ListFormat,
     },
-    /// Show a rule and its runbook
-    #[command(after_help = "Example:\n  bedrock-watch rules show invocation-burst")]
+    /// Show a rule in plain words, its numbers, an alert of it, its file and its runbook
+    #[command(after_help = "\
+Examples:
+  bedrock-watch rules show invocation-burst
+  bedrock-watch rules show invocation-burst --config bedrock-watch.toml")]
     Show {
         /// The rule's id
         id: String,
         /// A folder of rules that are added, or replace built-in rules of the same id
         #[arg(long, value_name = "DIR")]
         rules: Option<PathBuf>,
+        /// The configuration, for its rules and what it changes about them
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Check rules: every problem at once, exit code 3 if there is any
-    #[command(after_help = "Examples:\n  bedrock-watch rules check\n  bedrock-watch rules check my-rules/")]
+    #[command(after_help = "\
+Warnings are about what is allowed and probably not meant, or missing for whoever answers the alerts.
+
+Examples:
+  bedrock-watch rules check
+  bedrock-watch rules check my-rules/ --strict")]
     Check {
         /// The folder; without it, the built-in rules
         dir: Option<PathBuf>,
+        /// Also exit with 3 for warnings
+        #[arg(long)]
+        strict: bool,
     },
     /// Run the cases of rules, exit code 3 if one fails
-    #[command(after_help = "Examples:\n  bedrock-watch rules test\n  bedrock-watch rules test my-rules/")]
+    #[command(after_help = "\
+Examples:
+  bedrock-watch rules test
+  bedrock-watch rules test my-rules/ --junit results.xml")]
     Test {
         /// The folder; without it, the built-in rules
         dir: Option<PathBuf>,
+        /// Also write the results into this file, as JUnit XML
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
     },
     /// Make the folder of a new rule, with a case that fails until the rule is written
     #[command(after_help = "Example:\n  bedrock-watch rules new guardrail-deleted --dir my-rules")]

@@ -1,7 +1,8 @@
 //! `config check|schema|example`, and how every command reads a configuration.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
+use bedrock_watch_engine::rule::RuleSet;
 use bedrock_watch_service::{
     cases::RulePack,
     config::{self, Config, SecretNames, Secrets},
@@ -62,18 +63,23 @@ fn read(
 }
 
 /// The rules the configuration asks for; `folder` stands in for its own.
-pub(super) fn rules(
-    config: &Config,
-    folder: Option<&Path>,
-) -> Result<std::sync::Arc<bedrock_watch_engine::rule::RuleSet>, Failure> {
-    let pack = pack(config, folder)?;
+pub(super) fn rules(config: &Config, folder: Option<&Path>) -> Result<Arc<RuleSet>, Failure> {
+    tuned(config, &pack(config, folder)?)
+}
+
+/// The same with the rules of `more` added; a rule of the same id is replaced.
+pub(super) fn rules_with(config: &Config, folder: Option<&Path>, more: &Path) -> Result<Arc<RuleSet>, Failure> {
+    tuned(config, &pack(config, folder)?.overlaid(builtin::read(more)?))
+}
+
+fn tuned(config: &Config, pack: &RulePack) -> Result<Arc<RuleSet>, Failure> {
     // A route for a rule that was left out is as empty as one for a rule that never was.
     let ids = pack.rule_ids();
     let unknown = config.unknown_rules(ids.iter().map(String::as_str));
     if !unknown.is_empty() {
         return Err(Failure::Configuration(unknown.iter().map(ToString::to_string).collect()));
     }
-    builtin::compile_tuned(&pack, config)
+    builtin::compile_tuned(pack, config)
 }
 
 /// The rule files the configuration asks for; `folder` stands in for its own.

@@ -54,7 +54,8 @@ impl Engine {
             }
         }
         for (name, number, places) in gone {
-            let alerts: Vec<_> = places.iter().filter_map(|place| self.principal_alert(&name, number, *place)).collect();
+            let alerts: Vec<_> =
+                places.iter().filter_map(|place| self.principal_alert(&name, number, *place)).collect();
             alerts.iter().for_each(|alert| self.memory.book.archive(alert));
             let Some(account) = self.memory.accounts.get_mut(&name) else { continue };
             let Some((_, principal)) = account.principals.get_mut(number) else { continue };

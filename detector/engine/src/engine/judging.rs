@@ -5,6 +5,7 @@ use std::cell::Cell;
 use super::{
     Engine,
     explaining::{EXPLAINED, explain},
+    firsts::Noted,
 };
 use crate::{
     account::Account,
@@ -15,7 +16,7 @@ use crate::{
         compose::{correlation_alert, event_alert},
         identity::alert_id,
     },
-    bedrock::{Outcome, is_enabling},
+    bedrock::{Outcome, is_bedrock, is_enabling},
     decode::{CallFields, section},
     hashing::short_hash_of,
     order::{EventId, Evidence},
@@ -32,17 +33,27 @@ impl Engine {
     /// Takes a call into its principal's history and judges what that changes.
     pub(super) fn note_principal(&mut self, call: &ApiCall<'_>, inference: bool, changes: &mut Vec<AlertChange>) {
         let enabled = call.error_code.is_none() && is_enabling(&call.source, &call.name);
+        let asks_for_firsts = self.rules.asks_for_first_times() && is_bedrock(&call.source);
+        let mut noted = None;
         if inference {
-            self.note_inference(call, changes);
-        } else if enabled {
-            self.note_enabling(call, changes);
+            noted = self.note_inference(call, changes);
+        } else {
+            if enabled {
+                self.note_enabling(call, changes);
+            }
+            if asks_for_firsts {
+                noted = self.note_control(call);
+            }
+        }
+        if let Some(noted) = noted.filter(|_| asks_for_firsts) {
+            self.note_firsts(call, noted, changes);
         }
     }
 
-    fn note_inference(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
+    fn note_inference(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) -> Option<Noted> {
         let history_s = self.settings.history_days.saturating_mul(DAY_S);
         let limits = &self.settings.limits;
-        let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
+        let account = self.memory.accounts.get_mut(&call.account)?;
         account.note_activity(call.time);
         let region = account.regions.number_of(&call.region);
         let model_id = call.request.as_deref().and_then(|request| section::text(request, &["modelId"]));
@@ -56,7 +67,7 @@ impl Engine {
         self.memory.principal_count =
             self.memory.principal_count.saturating_add(account.principals.len().saturating_sub(known));
         let Account { principals, shared, models, watermark, .. } = account;
-        let Some((name, principal)) = principals.get_mut(number) else { return };
+        let (name, principal) = principals.get_mut(number)?;
         principal.compact(watermark.0, &self.settings);
         principal.settle(watermark.0, &self.settings);
         let placed = principal.insert_call(second, kind);
@@ -81,6 +92,7 @@ impl Engine {
             self.judge_others(&call.account, number, change.after, changes);
         }
         self.count_blind(call, changes);
+        Some(Noted { principal: number, region, model: Some(model) })
     }
 
     /// A model called by one principal is no longer new for the others.
@@ -269,7 +281,9 @@ impl Engine {
     pub(super) fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
         let clock = self.memory.clock;
         let Some(account) = self.memory.accounts.get_mut(account_name) else { return };
-        let Some((name, principal)) = account.principals.get_mut(number) else { return };
+        let Account { principals, usage, .. } = account;
+        let Some((name, principal)) = principals.get_mut(number) else { return };
+        let ledger = usage.get(number);
         let mut news: Vec<(usize, ChangeKind)> = Vec::new();
         let mut due = None;
         for place in 0..principal.verdicts.len() {
@@ -278,7 +292,7 @@ impl Engine {
             let count = principal
                 .verdicts
                 .get(place)
-                .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict));
+                .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict, ledger));
             let Some(verdict) = principal.verdicts.get_mut(place) else { continue };
             let explained = (!explain(&self.memory.world, rule, name, verdict).is_empty()).then_some(EXPLAINED);
             let quiet_at = Second(verdict.last()).plus(self.settings.quiet_s);

@@ -7,10 +7,12 @@ mod exchanging;
 #[cfg(test)]
 mod exchanging_tests;
 mod explaining;
+mod firsts;
 mod judging;
 mod keeping;
 mod moving;
 mod telling;
+mod usage;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -101,6 +103,8 @@ pub(crate) struct Memory {
     pub(crate) principal_count: usize,
     /// The account of the last record, which may have to be tidied.
     pub(crate) touched_account: Option<Box<str>>,
+    /// How many principals with model invocation logs all accounts have together.
+    pub(crate) ledger_count: usize,
 }
 
 impl Engine {
@@ -140,7 +144,7 @@ impl Engine {
         if self.is_prefiltering()
             && let Some(seen) = peek(bytes)
         {
-            if !self.interest.admits_now(seen.source, seen.name) {
+            if !self.interest.admits_now(seen.source, seen.name) && !self.interest.admits_text(bytes) {
                 self.memory.stats.records = self.memory.stats.records.saturating_add(1);
                 self.memory.stats.prefiltered = self.memory.stats.prefiltered.saturating_add(1);
                 self.note_time(seen.account, seen.time);
@@ -182,6 +186,7 @@ impl Engine {
             Activity::JobState(change) => self.handle_job_state(change, &mut changes),
             Activity::Inventory(observation) => self.handle_observation(observation, &mut changes),
             Activity::Detector(observation) => self.handle_detector(observation, &mut changes),
+            Activity::InvocationLog(log) => self.handle_invocation_log(log, &mut changes),
             Activity::Other(other) => {
                 self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
                 self.note_time(&other.account, other.time);
@@ -327,7 +332,9 @@ impl Engine {
     fn handle_call(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let late = self.is_late(&call.account, call.time);
         self.note_time(&call.account, call.time);
-        if !self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes()) {
+        let is_of_interest = self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes())
+            || self.interest.admits_any_text(call.record.as_bytes());
+        if !is_of_interest {
             self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
             return;
         }
@@ -340,6 +347,7 @@ impl Engine {
         let inference = is_inference(&call.source, &call.name);
         if !late {
             self.note_principal(call, inference, changes);
+            self.join_usage(call, changes);
         }
         // The world follows no inference call.
         if !inference && World::cares_about(&call.source, &call.name) {

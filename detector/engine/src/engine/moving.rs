@@ -45,6 +45,7 @@ impl Engine {
             account.watermark = account.watermark.max(known.watermark);
             memory.principal_count =
                 memory.principal_count.saturating_sub(known.principals.len()).saturating_add(account.principals.len());
+            memory.ledger_count = memory.ledger_count.saturating_add(account.usage.len());
             memory.accounts.insert(name, account);
             let counted = other.blind.remove(name).unwrap_or_default();
             for (region, calls) in memory.blind.get_mut(name).into_iter().flatten() {

@@ -81,6 +81,8 @@ impl Engine {
             name: &name,
             principal: &principal,
             verdict,
+            ledger: account.usage.get(number),
+            prices: self.rules.prices(),
         };
         let mut alert = source.alert(status);
         self.memory.world.name_agent(&mut alert.actor, alert.principal.as_deref());

@@ -7,7 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{activity::ApiCall, alert::Actor, decode, hashing::hash_of};
+use crate::{
+    activity::{ApiCall, InvocationLog},
+    alert::Actor,
+    decode,
+    hashing::hash_of,
+};
 
 use super::bytes::{Reader, Writer};
 
@@ -76,6 +81,26 @@ impl StoredActor {
     /// The actor of a call.
     pub(crate) fn of(call: &ApiCall<'_>, shared: &mut SharedStrings) -> Self {
         Self::new(&actor_of(call), &call.principal, |text| shared.number_of(text))
+    }
+
+    /// The session that a model invocation log names.
+    pub(crate) fn of_log(log: &InvocationLog<'_>, principal: &str, shared: &mut SharedStrings) -> Self {
+        let arn = log.arn.as_deref();
+        let is_session = arn.is_some_and(|arn| arn.contains(":assumed-role/"));
+        let kind = match arn {
+            Some(_) if is_session => Some("AssumedRole"),
+            Some(arn) if arn.contains(":user/") => Some("IAMUser"),
+            Some(arn) if arn.ends_with(":root") => Some("Root"),
+            _ => None,
+        };
+        let session = arn.filter(|_| is_session).and_then(|arn| arn.rsplit_once('/'));
+        let actor = Actor {
+            arn: arn.map(str::to_owned),
+            kind: kind.map(str::to_owned),
+            session_name: session.map(|(_, session)| session.to_owned()),
+            ..Actor::default()
+        };
+        Self::new(&actor, principal, |text| shared.number_of(text))
     }
 
     /// An actor of no principal and with nothing shared.

@@ -218,6 +218,7 @@ impl PrincipalMoment<'_> {
                 number(sum(self.principal.accepted.between(first, last), success))
             }
             Metric::Enablements => self.enablements(seconds),
+            Metric::InputTokens | Metric::OutputTokens | Metric::CostUsd | Metric::LogErrors => 0,
             _ if no_refusals => 0,
             Metric::Refusals => number(sum(self.refused(seconds), |_| true)),
             Metric::LongLivedRefusals => number(sum(self.refused(seconds), |kind| kind.long_lived)),

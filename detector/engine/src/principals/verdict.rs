@@ -8,11 +8,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     alert::{ChangeKind, Severity, Status},
+    firsts::First,
     order::EventId,
     rule::{ITEMS_MAX, RuleIndex, RuleSet},
 };
 
-use super::{actor::StoredActor, day::Tally};
+use super::{
+    actor::StoredActor,
+    calls::NO_MODEL,
+    day::{Tally, insert_sorted},
+};
 
 /// One rule's findings about a principal on a UTC day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +93,11 @@ impl Verdict {
             facts: BTreeMap::new(),
             told: None,
         }
+    }
+
+    /// The same, as if nothing had been told about it.
+    pub(crate) fn untold(self) -> Self {
+        Self { told: None, ..self }
     }
 
     /// The rule's place in `rules`, the set that the engine judges by; `None` if it is not there any more.
@@ -206,6 +216,25 @@ impl Verdict {
         so_far.first = so_far.first.min(second);
         so_far.last = so_far.last.max(second);
         so_far.severity = so_far.severity.max(severity);
+    }
+
+    /// Makes it rest on exactly these events, in judging order: of a rule over first times.
+    pub(crate) fn rest_on(&mut self, found: &[(&First, Severity)]) {
+        (self.matches, self.settled) = (None, None);
+        self.names.clear();
+        self.opening = Opening::default();
+        for (first, severity) in found {
+            let matches = self.matches.get_or_insert_with(Tally::default);
+            matches.add(first.second, || first.id.clone(), first.region, || first.actor.clone());
+            if let Err(place) = self.names.binary_search(&first.name) {
+                self.names.insert(place, first.name.clone());
+            }
+            insert_sorted(&mut self.opening.new_regions, first.region);
+            if first.model != NO_MODEL {
+                insert_sorted(&mut self.opening.new_models, first.model);
+            }
+            self.reach(first.second, *severity);
+        }
     }
 
     /// Folds the seconds before `horizon`, which can no longer change.

@@ -13,11 +13,14 @@ use super::{
     matcher,
     stage::Stage,
     template::Template,
-    value::{Field, Fields, Metric},
     tuning::Mode,
+    value::{Field, Fields, Metric},
     vocabulary::Domain,
 };
-use crate::alert::{Severity, SubjectKind};
+use crate::{
+    alert::{Severity, SubjectKind},
+    firsts,
+};
 
 /// Which of a principal's calls of a day an alert rests on and counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,11 +35,14 @@ pub enum Counts {
     Enablement,
     /// The matching events themselves.
     Matches,
+    /// The model invocation log records.
+    Usage,
 }
 
 impl Counts {
     /// Every choice.
-    pub const ALL: [Self; 5] = [Self::Calls, Self::Invocations, Self::Refusals, Self::Enablement, Self::Matches];
+    pub const ALL: [Self; 6] =
+        [Self::Calls, Self::Invocations, Self::Refusals, Self::Enablement, Self::Matches, Self::Usage];
 
     /// The name in rules.
     #[must_use]
@@ -47,6 +53,7 @@ impl Counts {
             Self::Refusals => "refusals",
             Self::Enablement => "enablement",
             Self::Matches => "matches",
+            Self::Usage => "usage",
         }
     }
 }
@@ -118,6 +125,17 @@ pub struct About {
     pub mode: Mode,
 }
 
+/// What a rule over `watch.first.*` asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FirstTimes {
+    /// The fields it asks for.
+    pub(crate) asked: firsts::Bits,
+    /// How many matching events of one principal make an alert.
+    pub(crate) at_least: u32,
+    /// Within less than how many seconds they lie; 0 where one is enough.
+    pub(crate) within_s: u32,
+}
+
 /// A compiled rule.
 #[derive(Debug, Clone)]
 pub struct Rule {
@@ -132,6 +150,8 @@ pub struct Rule {
     pub(super) windows: Vec<(Metric, u32)>,
     pub(super) refusals_only: bool,
     pub(super) alerts: bool,
+    /// What it asks of first times, if it does.
+    pub(super) first_times: Option<FirstTimes>,
     /// What never matches; the configuration says so.
     pub(super) exclusions: Vec<Excluded>,
     /// Follows from the condition.
@@ -187,11 +207,29 @@ impl Rule {
         self.refusals_only
     }
 
+    /// For how long after a log record it may still change what the rule finds, in seconds.
+    #[must_use]
+    pub(crate) fn usage_reach_s(&self) -> u32 {
+        let windows = self.windows.iter().map(|(_, seconds)| seconds.saturating_sub(1)).max().unwrap_or(0);
+        let of_day = |field: &&Field| matches!(field, Field::Watch(name) if name.contains("today"));
+        let of_hour = |field: &&Field| matches!(field, Field::Watch(name) if name.ends_with("_ratio"));
+        match (self.fields().iter().any(of_day), self.fields().iter().any(of_hour)) {
+            (true, _) => crate::time::DAY_S,
+            (false, true) => windows.max(crate::usage::HOUR_S),
+            (false, false) => windows,
+        }
+    }
+
     /// Whether it asks for what a principal did before.
     #[must_use]
     pub fn wants_history(&self) -> bool {
         let of_history = |field: &&Field| matches!(field, Field::Watch(name) if name.starts_with("principal."));
         !self.windows.is_empty() || self.fields().iter().any(of_history)
+    }
+
+    /// What it asks of first times; `None` for a rule that does not ask for any.
+    pub(crate) const fn first_times(&self) -> Option<FirstTimes> {
+        self.first_times
     }
 
     /// Judges an event: `None` if it does not match, else the level.

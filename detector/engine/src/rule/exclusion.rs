@@ -72,7 +72,10 @@ pub(super) fn compile(said: &Exclusion, domain: Domain) -> Result<Excluded, (&'s
         parts.push(part(field, values, domain).map_err(|message| ("fields", message))?);
     }
     if parts.is_empty() {
-        return Err(("reason", "an exception names principals, accounts or fields; mode = \"off\" leaves the rule out".to_owned()));
+        return Err((
+            "reason",
+            "an exception names principals, accounts or fields; mode = \"off\" leaves the rule out".to_owned(),
+        ));
     }
     Ok(Excluded { said: said.clone(), logic: Logic::All(parts) })
 }

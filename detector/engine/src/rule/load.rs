@@ -8,13 +8,14 @@ use super::{
     definition::{About, Counts, Rule},
     detection,
     extension::{self, Extension, Speaker},
+    first_times,
     floors::Floors,
     logic::Search,
     metadata,
     problem::{Place, Problem, Problems, listed},
     set::state_bound,
     value::{Field, Metric},
-    vocabulary::{Domain, STATE_EVENTS},
+    vocabulary::{Domain, STATE_EVENTS, USAGE_FIELDS},
     yaml::{self, Node},
 };
 use crate::alert::SubjectKind;
@@ -136,10 +137,16 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
             return None;
         }
     };
-    let Extension { subject, counts, levels, summary, facts } =
-        extension::read(document, Speaker::Rule(domain, &searches), problems);
-    let counts = counts.unwrap_or(if domain == Domain::Principal { Counts::Calls } else { Counts::Matches });
+    let extension = extension::read(document, Speaker::Rule(domain, &searches), problems);
+    let first_times = first_times::read(&searches, &extension, node.place, problems);
+    let Extension { subject, counts, levels, summary, facts, .. } = extension;
+    let counts = match usage_of(&searches) {
+        Ok(of_usage) => counts_of(counts, domain, of_usage),
+        Err(message) => Err(message),
+    };
+    let counts = counts.map_err(|message| problems.add(node.place, message)).unwrap_or(Counts::Calls);
     let subject = match domain {
+        Domain::CloudTrail if first_times.is_some() => SubjectKind::Principal,
         Domain::CloudTrail => subject.unwrap_or(SubjectKind::Event),
         Domain::Principal | Domain::State => SubjectKind::Principal,
     };
@@ -160,6 +167,7 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         windows,
         refusals_only: false,
         alerts: true,
+        first_times,
         exclusions: Vec::new(),
         floors: Floors::default(),
     };
@@ -170,6 +178,41 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         rule.subject = state_subject(&rule).map_err(|message| problems.add(node.place, message)).ok()?;
     }
     Some(rule)
+}
+
+/// Whether searches ask for model invocation logs; an error if they ask for CloudTrail's records as well, because the two
+/// are judged each in its own time.
+fn usage_of(searches: &[Search]) -> Result<bool, String> {
+    let (mut of_usage, mut of_calls) = (false, false);
+    let mut note = |field: &Field| match field {
+        Field::Window { metric, .. } if metric.is_of_usage() => of_usage = true,
+        Field::Watch(name) if USAGE_FIELDS.contains(name) => of_usage = true,
+        Field::Window { .. } => of_calls = true,
+        Field::Watch(name) if name.starts_with("principal.") => of_calls = true,
+        Field::Watch(_) | Field::Record(_) | Field::Path(_) => {}
+    };
+    for search in searches {
+        search.logic.each_item(&mut |item| item.each_field(&mut note));
+    }
+    if of_usage && of_calls {
+        return Err("a rule asks either for tokens and cost, which invocation logs say, or for calls, which CloudTrail \
+                    says; write two rules"
+            .to_owned());
+    }
+    Ok(of_usage)
+}
+
+/// What a rule counts.
+fn counts_of(written: Option<Counts>, domain: Domain, of_usage: bool) -> Result<Counts, String> {
+    match (written, of_usage) {
+        (None | Some(Counts::Usage), true) => Ok(Counts::Usage),
+        (Some(other), true) => {
+            Err(format!("x-watch counts {}, and the rule asks for tokens and cost; it counts usage", other.as_str()))
+        }
+        (Some(Counts::Usage), false) => Err("x-watch counts usage, and the rule asks for no tokens or cost".to_owned()),
+        (Some(written), false) => Ok(written),
+        (None, false) => Ok(if domain == Domain::Principal { Counts::Calls } else { Counts::Matches }),
+    }
 }
 
 /// Whether a rule asks for nothing but a principal's refused calls and what it did in earlier seconds.

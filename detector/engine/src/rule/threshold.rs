@@ -38,7 +38,8 @@ impl Rule {
         found
             .into_iter()
             .map(|(search, threshold)| {
-                let name = if is_shared(&threshold.name) { format!("{search}.{}", threshold.name) } else { threshold.name };
+                let name =
+                    if is_shared(&threshold.name) { format!("{search}.{}", threshold.name) } else { threshold.name };
                 Threshold { name, ..threshold }
             })
             .collect()

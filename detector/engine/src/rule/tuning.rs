@@ -83,6 +83,7 @@ impl RuleSet {
             return Ok(self);
         }
         let mut found = Vec::new();
+        let prices = self.prices().clone();
         let (mut rules, mut correlations) = self.into_parts();
         for rule in &mut rules {
             if let Some(wanted) = tuning.get(&rule.about.id) {
@@ -94,7 +95,7 @@ impl RuleSet {
                 tune_correlation(correlation, wanted, &mut found);
             }
         }
-        if found.is_empty() { Ok(Self::new(rules, correlations)) } else { Err(found) }
+        if found.is_empty() { Ok(Self::new(rules, correlations).with_prices(prices)) } else { Err(found) }
     }
 
     /// How alerts of this rule or correlation are treated; [`Mode::Off`] when there is no such rule.

@@ -3,7 +3,8 @@
 use serde_json::json;
 
 use super::{
-    Exclusion, JsonFields, Mode, RuleFile, RuleSet, RuleTuning, Tuning, TuningProblem, value::Fields,
+    Exclusion, JsonFields, Mode, RuleFile, RuleSet, RuleTuning, Tuning, TuningProblem,
+    value::Fields,
     value::{Field, Value},
 };
 use crate::{alert::Severity, time::Second};
@@ -174,7 +175,8 @@ fn what_does_not_fit_is_said_with_what_would() {
     check("many", thresholds(&[("count", 0.5)]), "thresholds", "whole number from 1 to 10000");
     check("burst", thresholds(&[("invocations_60s", f64::NAN)]), "thresholds", "must be a number");
     check("burst", excluding(Exclusion::default()), "reason", "names principals, accounts or fields");
-    let field = |name: &str| Exclusion { fields: vec![(name.to_owned(), vec!["x".to_owned()])], ..Exclusion::default() };
+    let field =
+        |name: &str| Exclusion { fields: vec![(name.to_owned(), vec!["x".to_owned()])], ..Exclusion::default() };
     check("burst", excluding(field("eventName")), "fields", "is a field of CloudTrail records");
     check("guardrail", excluding(field("eventName|contians")), "fields", "did you mean |contains?");
     check("guardrail", excluding(field("|all")), "fields", "names no field");

@@ -111,6 +111,22 @@ pub enum Metric {
     SuccessesBefore,
     /// Models enabled (PutFoundationModelEntitlement, CreateFoundationModelAgreement), successfully.
     Enablements,
+    /// Tokens read, from the model invocation log.
+    InputTokens,
+    /// Tokens written, from the model invocation log.
+    OutputTokens,
+    /// Estimated cost in USD, from the model invocation log and the price table.
+    CostUsd,
+    /// Log records with an errorCode for what the caller did or is.
+    LogErrors,
+}
+
+impl Metric {
+    /// Whether it counts model invocation logs and not CloudTrail's records.
+    #[must_use]
+    pub const fn is_of_usage(self) -> bool {
+        matches!(self, Self::InputTokens | Self::OutputTokens | Self::CostUsd | Self::LogErrors)
+    }
 }
 
 /// Answers what a rule asks.

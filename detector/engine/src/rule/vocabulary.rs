@@ -44,6 +44,7 @@ pub const STATE_EVENTS: &[&str] = &[
 const EVERYWHERE: &[Domain] = &[Domain::CloudTrail, Domain::Principal, Domain::State];
 const CALLS: &[Domain] = &[Domain::CloudTrail];
 const ACTIVITY: &[Domain] = &[Domain::CloudTrail, Domain::Principal];
+const PRINCIPAL: &[Domain] = &[Domain::Principal];
 const STATE: &[Domain] = &[Domain::State];
 
 const fn field(name: &'static str, domains: &'static [Domain], meaning: &'static str) -> WatchField {
@@ -80,6 +81,27 @@ pub const FIELDS: &[WatchField] = &[
         "principal.first_use_after_enabling",
         ACTIVITY,
         "true in the second of the first successful inference call within an hour of enabling a model, after 30 days without",
+    ),
+    field(
+        "principal.usage_baseline_known",
+        PRINCIPAL,
+        "whether 24 hours with model invocation logs in the last 7 days are known",
+    ),
+    field(
+        "principal.token_ratio",
+        PRINCIPAL,
+        "tokens read and written in the last hour, divided by the 99th percentile of the principal's hours; missing while unknown",
+    ),
+    field(
+        "principal.cost_ratio",
+        PRINCIPAL,
+        "cost_usd_1h divided by the 99th percentile of the principal's hours; missing while unknown",
+    ),
+    field("principal.cost_usd_today", PRINCIPAL, "estimated cost in USD since the UTC day began"),
+    field(
+        "principal.cost_today_ratio",
+        PRINCIPAL,
+        "cost_usd_today divided by the dearest of the principal's last 7 days; missing while unknown",
     ),
     field(
         "event",
@@ -122,6 +144,13 @@ pub const FIELDS: &[WatchField] = &[
         "how many of that kind depend on it and had not ended when it was lost; for DataExposed, how many of any kind",
     ),
     field("detector.part", STATE, "canary, trail or rule: which part of the service's own protection is missing"),
+    field("first.principal", CALLS, "true for the first event of the principal on Bedrock in 30 UTC days"),
+    field("first.region", CALLS, "true for the first inference call or change on Bedrock in the region, by anybody, in 30 UTC days"),
+    field("first.model", CALLS, "true for the first inference call with the model in the account, by anybody, in 30 UTC days"),
+    field("first.operation", CALLS, "true for the principal's first call of the operation, other than inference, in 30 UTC days"),
+    field("first.network", CALLS, "true for the principal's first event on Bedrock from the /24 (IPv6: /48) in 30 UTC days"),
+    field("first.user_agent", CALLS, "true for the principal's first event on Bedrock with the user agent's program in 30 UTC days"),
+    field("first.day", CALLS, "true for every event of a principal without one on the 30 UTC days before; only beside another watch.first"),
 ];
 
 /// A window count: `watch.principal.<name>_<duration>`, the duration as `60s`, `10m` or `1h`, at most 60 minutes.
@@ -142,7 +171,18 @@ const fn metric(name: &'static str, metric: Metric, meaning: &'static str) -> Wi
 /// The longest window a rule can ask for, in seconds.
 pub const WINDOW_MAX_S: u32 = 3_600;
 
-/// Every window count; available in the domains `CloudTrail` and `Principal`.
+/// The fields of [`FIELDS`] that come from model invocation logs, as do the metrics of [`Metric::is_of_usage`]. A rule
+/// asks either for these or for CloudTrail's.
+pub const USAGE_FIELDS: &[&str] = &[
+    "principal.usage_baseline_known",
+    "principal.token_ratio",
+    "principal.cost_ratio",
+    "principal.cost_usd_today",
+    "principal.cost_today_ratio",
+];
+
+/// Every window count; available in the domains `CloudTrail` and `Principal`, those of model invocation logs in
+/// `Principal` only.
 pub const METRICS: &[WindowMetric] = &[
     metric("invocations", Metric::Invocations, "inference calls that were not throttled"),
     metric("calls", Metric::Calls, "inference calls of every outcome"),
@@ -170,4 +210,8 @@ pub const METRICS: &[WindowMetric] = &[
         "successful inference calls before the judged second, which does not count itself",
     ),
     metric("enablements", Metric::Enablements, "models enabled successfully"),
+    metric("input_tokens", Metric::InputTokens, "tokens read, without those from the prompt cache (invocation log)"),
+    metric("output_tokens", Metric::OutputTokens, "tokens written (invocation log)"),
+    metric("cost_usd", Metric::CostUsd, "estimated cost in USD (invocation log and rules/prices.toml)"),
+    metric("log_errors", Metric::LogErrors, "log records refused for what the caller did or is (invocation log)"),
 ];

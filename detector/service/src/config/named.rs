@@ -39,12 +39,7 @@ impl Reader<'_> {
         found
     }
 
-    fn list(
-        &mut self,
-        keys: &'static [Key],
-        (name, span): (&str, Range<usize>),
-        value: &DeValue<'_>,
-    ) -> Vec<Table> {
+    fn list(&mut self, keys: &'static [Key], (name, span): (&str, Range<usize>), value: &DeValue<'_>) -> Vec<Table> {
         let mut found = Vec::new();
         let items = if let DeValue::Array(items) = value { Some(items) } else { None };
         for item in items.into_iter().flatten() {

@@ -280,7 +280,9 @@ impl Reader<'_> {
             return None;
         };
         match &section.form {
-            Form::Table(keys) | Form::Named(keys, _) | Form::List(keys) => Some(self.table(keys, "", item.span(), table)),
+            Form::Table(keys) | Form::Named(keys, _) | Form::List(keys) => {
+                Some(self.table(keys, "", item.span(), table))
+            }
             Form::Kinds(variants) => {
                 let valid: Vec<&str> = variants.iter().map(|variant| variant.kind).collect();
                 let Some(kind) = table.get("kind") else {

@@ -171,7 +171,7 @@ impl Daemon {
         let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
-        let stages = Stages::of(&rules);
+        let stages = Stages::of(&rules.current());
         let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
             intake: has_http_source.then(|| intake.clone()),

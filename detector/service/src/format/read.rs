@@ -53,6 +53,7 @@ struct ActorJson {
     source_ip: Option<String>,
     user_agent: Option<String>,
     via: Option<String>,
+    workload: Option<String>,
 }
 
 /// Reads one alert.
@@ -70,9 +71,11 @@ pub fn alert(text: &str) -> Result<Alert, serde_json::Error> {
     let status = status.into_iter().find(|known| known.as_str() == read.status);
     let kinds = [
         SubjectKind::CustomizationJobDependency,
+        SubjectKind::Dependency,
         SubjectKind::InvocationLogging,
         SubjectKind::Principal,
         SubjectKind::Event,
+        SubjectKind::Dependency,
     ];
     let kind = kinds.into_iter().find(|known| known.as_str() == read.subject.kind);
     Ok(Alert {
@@ -97,6 +100,7 @@ pub fn alert(text: &str) -> Result<Alert, serde_json::Error> {
             source_ip: read.actor.source_ip,
             user_agent: read.actor.user_agent,
             via: read.actor.via,
+            workload: read.actor.workload,
         },
         event_ids: read.event_ids,
         event_count: read.event_count,

@@ -13,8 +13,7 @@ use crate::format::visible;
 impl Pipeline {
     /// Judges by other rules from now on.
     pub(super) fn exchange_rules(&mut self, rules: Arc<RuleSet>) {
-        let becomes_shadow =
-            |id: &str| self.engine.rules().mode(id) == Mode::On && rules.mode(id) == Mode::Shadow;
+        let becomes_shadow = |id: &str| self.engine.rules().mode(id) == Mode::On && rules.mode(id) == Mode::Shadow;
         let open = self.engine.alerts().into_iter().filter(|alert| alert.status == Status::Firing);
         self.still_told.extend(open.filter(|alert| becomes_shadow(&alert.rule)).map(|alert| alert.id));
         self.engine.exchange_rules(rules);

@@ -112,7 +112,9 @@ impl Inquiry {
         let is = |arn: &str| Condition::is(Column::Caller, arn);
         match Who::of(principal) {
             Who::Role { arn, .. } => sessions_of(arn).map(|start| Condition::Begins(Column::Caller, start)),
-            Who::SharedRole { role_arn, session } => sessions_of(role_arn).map(|start| is(&format!("{start}{session}"))),
+            Who::SharedRole { role_arn, session } => {
+                sessions_of(role_arn).map(|start| is(&format!("{start}{session}")))
+            }
             Who::User { .. } | Who::Root | Who::Federated => Some(is(principal)),
             _ => match (self.session_arn.as_deref(), self.account_of_caller()) {
                 (Some(arn), _) => Some(is(arn)),

@@ -27,7 +27,12 @@ pub(super) fn write(search: &Search) -> String {
         to.0
     );
     let log = search.log;
-    let names = |columns: &[Column]| columns.iter().map(|one| field(*one, log)).collect::<Vec<_>>().join(", ");
+    let names = |columns: &[Column]| {
+        let mut fields: Vec<&str> = columns.iter().map(|one| field(*one, log)).collect();
+        // Request and answer both stand for the whole record.
+        fields.dedup();
+        fields.join(", ")
+    };
     let filters: Vec<String> = search.only.iter().map(|one| condition(one, log)).collect();
     if let Show::Records(columns) = &search.show {
         text.push_str("fields ");

@@ -74,14 +74,7 @@ pub(super) fn bedrock_calls(inquiry: &Inquiry) -> Option<Search> {
 
 /// What the invocation log has, by hour, model and region.
 pub(super) fn logged(inquiry: &Inquiry) -> Search {
-    let by = vec![
-        Column::Hour,
-        Column::Caller,
-        Column::Operation,
-        Column::Model,
-        Column::Region,
-        Column::Error,
-    ];
+    let by = vec![Column::Hour, Column::Caller, Column::Operation, Column::Model, Column::Region, Column::Error];
     let and = vec![Measure::InputTokens, Measure::OutputTokens];
     of_log(inquiry, "Logged invocations and tokens by hour, model and region", Show::Counted { by, and })
 }

@@ -105,6 +105,7 @@ fn engine(document: &Document) -> Settings {
         history_days: engine.number_u32("history_days"),
         baseline_days: engine.number_u32("baseline_days"),
         baseline_minutes_min: engine.number_u32("baseline_minutes_min"),
+        baseline_hours_min: engine.number_u32("baseline_hours_min"),
         limits: Limits {
             principals_max: limits.number_u32("principals_max"),
             accounts_max: limits.number_u32("accounts_max"),
@@ -118,6 +119,9 @@ fn engine(document: &Document) -> Settings {
             models_max: limits.number_u32("models_max"),
             correlation_groups_max: limits.number_u32("correlation_groups_max"),
             correlation_events_max: limits.number_u32("correlation_events_max"),
+            sightings_max: limits.number_u32("sightings_max"),
+            firsts_max: limits.number_u32("firsts_max"),
+            usage_principals_max: limits.number_u32("usage_principals_max"),
         },
     }
 }

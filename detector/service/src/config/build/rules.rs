@@ -63,11 +63,11 @@ fn excluded(document: &Document, table: &Table, found: &mut Findings) -> Exclusi
         found.error(document, table, "reason", "say why, for those who wonder later");
     }
     let expires = table.text("expires");
-    let parsed = expires.as_deref().and_then(|text| {
-        Second::parse(text).or_else(|| Second::parse(&format!("{text}T00:00:00Z")))
-    });
+    let parsed =
+        expires.as_deref().and_then(|text| Second::parse(text).or_else(|| Second::parse(&format!("{text}T00:00:00Z"))));
     if let (Some(text), None) = (&expires, parsed) {
-        let message = format!("`{text}` is no time; use one such as 2027-01-31T00:00:00Z, or a date such as 2027-01-31");
+        let message =
+            format!("`{text}` is no time; use one such as 2027-01-31T00:00:00Z, or a date such as 2027-01-31");
         found.error(document, table, "expires", message);
     }
     for key in ["principals", "accounts"] {

@@ -234,6 +234,13 @@ const ENGINE: &[Key] = &[
         100_000,
         "From how many minutes of activity on a principal's ordinary rate is known.",
     ),
+    number(
+        "baseline_hours_min",
+        STANDARD.baseline_hours_min as u64,
+        1,
+        100_000,
+        "From how many hours with model invocation logs on a principal's ordinary tokens and cost are known.",
+    ),
 ];
 
 const LIMITS: &[Key] = &[
@@ -257,6 +264,13 @@ const LIMITS: &[Key] = &[
     limit("models_max", STANDARD.limits.models_max, "Models, per account."),
     limit("correlation_groups_max", STANDARD.limits.correlation_groups_max, "Groups of one correlation rule."),
     limit("correlation_events_max", STANDARD.limits.correlation_events_max, "Events of one group of a correlation."),
+    limit("sightings_max", STANDARD.limits.sightings_max, "Operations, networks and user agents of one principal."),
+    limit("firsts_max", STANDARD.limits.firsts_max, "Events that were the first of something, per account."),
+    limit(
+        "usage_principals_max",
+        STANDARD.limits.usage_principals_max,
+        "Principals with model invocation logs, over all accounts.",
+    ),
 ];
 
 const PIPELINE: &[Key] = &[

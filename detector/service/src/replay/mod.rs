@@ -3,9 +3,12 @@
 //! Synchronous and without any clock: "now" is the greatest event time so far, and at the end every window closes as if
 //! time had moved on.
 
+pub mod compare;
+pub mod report;
+
 use std::io;
 
-use bedrock_watch_engine::{Engine, Second, alert::AlertChange};
+use bedrock_watch_engine::{Engine, Second, alert::AlertChange, decode::DecodeError};
 
 use crate::{
     event_time::event_time,
@@ -46,6 +49,35 @@ pub struct Summary {
     pub now: Second,
 }
 
+/// Somebody who judges recorded records.
+pub trait Judge {
+    /// Judges a record; time goes on as the records say.
+    ///
+    /// # Errors
+    /// When the bytes are no valid event.
+    fn judge(&mut self, bytes: &[u8]) -> Result<Vec<AlertChange>, DecodeError>;
+
+    /// How far time has come.
+    fn clock(&self) -> Second;
+
+    /// Closes every window as if time had moved on.
+    fn finish(&mut self) -> Vec<AlertChange>;
+}
+
+impl Judge for Engine {
+    fn judge(&mut self, bytes: &[u8]) -> Result<Vec<AlertChange>, DecodeError> {
+        self.judge_recorded(bytes)
+    }
+
+    fn clock(&self) -> Second {
+        Self::clock(self)
+    }
+
+    fn finish(&mut self) -> Vec<AlertChange> {
+        Self::finish(self)
+    }
+}
+
 /// Somebody who watches a replay.
 pub trait Watcher {
     /// An alert changed.
@@ -63,7 +95,7 @@ pub trait Watcher {
 /// # Errors
 /// When the watcher cannot be told.
 pub fn replay(
-    engine: &mut Engine,
+    judge: &mut dyn Judge,
     records: &mut dyn Records,
     span: Span,
     watcher: &mut dyn Watcher,
@@ -78,8 +110,8 @@ pub fn replay(
                     summary.outside = summary.outside.saturating_add(1);
                     continue;
                 }
-                let judged = engine.judge_recorded(record.bytes);
-                summary.now = engine.clock();
+                let judged = judge.judge(record.bytes);
+                summary.now = judge.clock();
                 match judged {
                     Ok(changes) => tell(&changes, watcher)?,
                     Err(error) => summary.reject(record.input, record.line, &error.to_string()),
@@ -93,7 +125,7 @@ pub fn replay(
             }
         }
     }
-    tell(&engine.finish(), watcher)?;
+    tell(&judge.finish(), watcher)?;
     Ok(summary)
 }
 

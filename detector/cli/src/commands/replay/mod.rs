@@ -1,5 +1,8 @@
 //! `replay`: judges recorded events.
 
+mod compare;
+mod report;
+
 use std::{
     collections::BTreeMap,
     io::{self, StdoutLock, Write},
@@ -11,20 +14,20 @@ use anyhow::Context;
 use bedrock_watch_engine::{
     Engine, Settings,
     alert::{Alert, AlertChange, ChangeKind, Severity, Status},
-    rule::RuleSet,
+    rule::{Mode, RuleSet},
 };
 use bedrock_watch_service::{
     config::Config,
     format::{Colour, Format},
     incident::{Incident, Joining, Stages, join, line, story},
     input::{Merge, Records, Sorted},
-    replay::{Span, Summary, Watcher, replay},
+    replay::{Span, Summary, Watcher, replay, report::Report},
     state_file::StateFile,
     store::Snapshot,
 };
 
-use super::{Failure, Outcome, inputs, notify::Notifier};
-use crate::{args::ReplayArguments, builtin, logging, progress::Progress, terminal};
+use super::{Failure, Outcome, config, inputs, notify::Notifier};
+use crate::{args::ReplayArguments, logging, progress::Progress, terminal};
 
 /// Runs the command.
 pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
@@ -32,29 +35,22 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
         return Err(Failure::Arguments("--teach raises nothing, so --final and --fail-on make no sense".to_owned()));
     }
     let notifier = arguments.config.as_deref().filter(|_| arguments.notify).map(Notifier::prepare).transpose()?;
-    let rules = builtin::compile(&builtin::pack_with(arguments.rules.as_deref())?, &[])?;
-    let (mut engine, memory) = restore(arguments, Arc::clone(&rules))?;
-    engine.set_teaching(arguments.teach);
-    let span = Span { since: arguments.since, until: arguments.until };
-    let mut found = inputs::find(&arguments.paths, span)?;
-    let (inputs, notes) = (std::mem::take(&mut found.inputs), std::mem::take(&mut found.notes));
-    let nothing_to_read = inputs.is_empty() && notes.iter().any(|note| note.is_failure);
-    let merged = Merge::new(inputs, notes);
-    let mut records: Box<dyn Records> = if arguments.sort { Box::new(Sorted::new(merged)) } else { Box::new(merged) };
-
-    let began = Instant::now();
-    let mut printer = Printer {
-        stdout: io::stdout().lock(),
-        format: arguments.format.map_or_else(terminal::default_format, Format::from),
-        colour: terminal::stdout_colour(),
-        quiet: arguments.final_only || arguments.incidents,
-        progress: Progress::start(found.reached.take()),
+    let config = match arguments.config.as_deref() {
+        Some(file) => config::load_without_secrets(Some(file))?,
+        None => Config::standard(),
     };
-    let summary = replay(&mut engine, records.as_mut(), span, &mut printer)?;
-    printer.progress.end();
-    if arguments.final_only || arguments.incidents {
-        finish(&mut printer, engine.alerts(), &Stages::of(&rules), arguments)?;
+    let rules = config::rules(&config, arguments.rules.as_deref())?;
+    if let Some(folder) = &arguments.compare {
+        let changed = config::rules_with(&config, arguments.rules.as_deref(), folder)?;
+        return compare::run(arguments, rules, changed);
     }
+    let (mut engine, memory) = restore(arguments, &rules)?;
+    engine.set_teaching(arguments.teach);
+    let mut reading = Reading::start(arguments)?;
+    let mut printer = Printer::new(arguments, &mut reading, rules);
+    let summary = replay(&mut engine, reading.records.as_mut(), reading.span, &mut printer)?;
+    printer.progress.end();
+    printer.at_the_end(&engine, arguments)?;
     if arguments.teach
         && let Some((memory, known)) = memory
     {
@@ -63,22 +59,53 @@ pub(super) fn run(arguments: &ReplayArguments) -> Result<Outcome, Failure> {
         let snapshot = Snapshot { bytes: engine.snapshot(), ..known };
         memory.save(&snapshot).map_err(anyhow::Error::from)?;
     }
-    report(&engine, &summary, began.elapsed().as_secs_f64(), arguments);
-    if nothing_to_read {
-        return Err(anyhow::anyhow!("there was nothing to read").into());
-    }
+    summarise(&engine, &summary, reading.began, arguments);
+    reading.was_there_anything()?;
     if let Some(notifier) = notifier {
         logging::start(&Config::standard().log);
-        notifier.tell(engine.alerts())?;
+        notifier.tell(raised(&engine))?;
     }
-    let found = |level: Severity| engine.alerts().iter().any(|alert| alert.severity >= level);
+    let found = |level: Severity| raised(&engine).iter().any(|alert| alert.severity >= level);
     Ok(if arguments.fail_on.is_some_and(found) { Outcome::FoundSomething } else { Outcome::Fine })
+}
+
+/// The alerts at the end, without those of rules that tell nobody.
+fn raised(engine: &Engine) -> Vec<Alert> {
+    let mut alerts = engine.alerts();
+    alerts.retain(|alert| engine.rules().mode(&alert.rule) != Mode::Shadow);
+    alerts
+}
+
+/// What is read, and since when.
+struct Reading {
+    records: Box<dyn Records>,
+    span: Span,
+    began: Instant,
+    nothing: bool,
+    found: inputs::Inputs,
+}
+
+impl Reading {
+    fn start(arguments: &ReplayArguments) -> Result<Self, Failure> {
+        let span = Span { since: arguments.since, until: arguments.until };
+        let mut found = inputs::find(&arguments.paths, span)?;
+        let (inputs, notes) = (std::mem::take(&mut found.inputs), std::mem::take(&mut found.notes));
+        let nothing = inputs.is_empty() && notes.iter().any(|note| note.is_failure);
+        let merged = Merge::new(inputs, notes);
+        let records: Box<dyn Records> = if arguments.sort { Box::new(Sorted::new(merged)) } else { Box::new(merged) };
+        Ok(Self { records, span, began: Instant::now(), nothing, found })
+    }
+
+    fn was_there_anything(&self) -> Result<(), Failure> {
+        if self.nothing { Err(anyhow::anyhow!("there was nothing to read").into()) } else { Ok(()) }
+    }
 }
 
 /// A file with memory, and what was in it.
 type Memory = (StateFile, Snapshot);
 
-fn restore(arguments: &ReplayArguments, rules: Arc<RuleSet>) -> Result<(Engine, Option<Memory>), Failure> {
+fn restore(arguments: &ReplayArguments, rules: &Arc<RuleSet>) -> Result<(Engine, Option<Memory>), Failure> {
+    let rules = Arc::clone(rules);
     let settings = Settings::standard();
     let Some(path) = &arguments.state else { return Ok((Engine::new(rules, settings), None)) };
     let file = StateFile::claim(path).map_err(anyhow::Error::from)?;
@@ -101,10 +128,24 @@ struct Printer {
     colour: Colour,
     /// Whether only the end is printed.
     quiet: bool,
+    rules: Arc<RuleSet>,
+    report: Option<Report>,
     progress: Progress,
 }
 
 impl Printer {
+    fn new(arguments: &ReplayArguments, reading: &mut Reading, rules: Arc<RuleSet>) -> Self {
+        Self {
+            stdout: io::stdout().lock(),
+            format: arguments.format.map_or_else(terminal::default_format, Format::from),
+            colour: terminal::stdout_colour(),
+            quiet: arguments.final_only || arguments.incidents || arguments.report || arguments.compare.is_some(),
+            rules,
+            report: arguments.report.then(Report::default),
+            progress: Progress::start(reading.found.reached.take()),
+        }
+    }
+
     fn print(&mut self, change: &AlertChange, incident: Option<&str>) -> io::Result<()> {
         let text = self.format.render_in(change, incident, self.colour);
         self.write(&text)
@@ -117,15 +158,36 @@ impl Printer {
             stdout.flush()
         })
     }
+
+    /// Prints what is only known at the end.
+    fn at_the_end(&mut self, engine: &Engine, arguments: &ReplayArguments) -> io::Result<()> {
+        if arguments.final_only || arguments.incidents {
+            finish(self, raised(engine), &Stages::of(engine.rules()), arguments)?;
+        }
+        if let Some(report) = &self.report {
+            let text = report::render(report, self.format);
+            self.write(&text)?;
+        }
+        Ok(())
+    }
 }
 
 impl Watcher for Printer {
     fn changed(&mut self, change: &AlertChange) -> io::Result<()> {
+        if self.rules.mode(&change.alert.rule) == Mode::Shadow {
+            return Ok(());
+        }
         self.progress.alert();
+        if let Some(report) = &mut self.report {
+            report.note(change);
+        }
         if self.quiet { Ok(()) } else { self.print(change, None) }
     }
 
     fn advanced(&mut self, summary: &Summary) {
+        if let Some(report) = &mut self.report {
+            report.advance(summary.now);
+        }
         self.progress.advance(summary);
     }
 }
@@ -152,7 +214,8 @@ fn finish(printer: &mut Printer, alerts: Vec<Alert>, stages: &Stages, arguments:
 }
 
 /// The summary, on standard error.
-fn report(engine: &Engine, summary: &Summary, seconds: f64, arguments: &ReplayArguments) {
+fn summarise(engine: &Engine, summary: &Summary, began: Instant, arguments: &ReplayArguments) {
+    let seconds = began.elapsed().as_secs_f64();
     for note in &summary.notes {
         terminal::say(&format!("note: {note}"));
     }
@@ -184,7 +247,7 @@ fn report(engine: &Engine, summary: &Summary, seconds: f64, arguments: &ReplayAr
         terminal::say("taught; no alert was raised");
         return;
     }
-    let alerts = engine.alerts();
+    let alerts = raised(engine);
     let by_severity = Severity::ALL.into_iter().rev().filter_map(|severity| {
         let count = alerts.iter().filter(|alert| alert.severity == severity).count();
         (count > 0).then(|| format!("{count} {}", severity.as_str()))
