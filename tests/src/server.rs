@@ -9,11 +9,12 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use bedrock_watch_engine::alert::ChangeKind;
+use bedrock_watch_engine::{alert::ChangeKind, rule::RuleSet};
 use bedrock_watch_service::{
     config::{Config, SourceConfig},
     http::{self, Nudge, Parts, Tls},
     incident::{Contacts, Gatherer, Joining, Stages},
+    live_rules::LiveRules,
     pipeline::{Report, Told},
     routing::ActiveSilences,
     sink::{Counted, SinkReport},
@@ -105,9 +106,11 @@ impl Server {
             told: told.clone(),
             nudge: Nudge(Arc::new(move || nudge.notify_one())),
             silences: silences.clone(),
+            rules: LiveRules::from(Arc::new(RuleSet::default())),
             reports,
             pings: pings_in,
             status: status.clone(),
+            rules: Arc::<RuleSet>::default().into(),
             sinks: vec!["slack".to_owned()],
             sink_reports: http::SinkReports(Arc::new(|| {
                 let counted = Counted { told: 7, ..Counted::default() };

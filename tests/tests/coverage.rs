@@ -125,7 +125,9 @@ fn mismatches(what: &str, expected: Vec<String>, found: Vec<String>) -> Vec<Stri
     expected.into_iter().for_each(|name| counts.entry(name).or_default().0 += 1);
     found.into_iter().for_each(|name| counts.entry(name).or_default().1 += 1);
     let wrong = counts.into_iter().filter(|(_, (expected, found))| expected != found);
-    wrong.map(|(name, (expected, found))| format!("{what} {name}: {expected} expected, {found} accounted for")).collect()
+    wrong
+        .map(|(name, (expected, found))| format!("{what} {name}: {expected} expected, {found} accounted for"))
+        .collect()
 }
 
 fn none(faults: Vec<String>) {
@@ -140,7 +142,8 @@ fn nothing_is_left_out() {
     let found = coverage.playbook.iter().map(|entry| entry.event.clone()).collect();
     faults.extend(mismatches("the playbook's", expected, found));
     let expected = rows(OPERATIONS).map(|[service, name, ..]: [&str; 4]| format!("{service}:{name}")).collect();
-    let names = |group: &Operations| group.names.iter().map(|name| format!("{}:{name}", group.service)).collect::<Vec<_>>();
+    let names =
+        |group: &Operations| group.names.iter().map(|name| format!("{}:{name}", group.service)).collect::<Vec<_>>();
     faults.extend(mismatches("the operation", expected, coverage.operations.iter().flat_map(names).collect()));
     let numbered = |(letter, count): (char, usize)| (1..=count).map(move |number| format!("{letter}{number}"));
     let found = coverage.published.iter().map(|entry| entry.row.clone()).collect();
@@ -165,9 +168,17 @@ fn every_entry_names_rules_or_a_reason() {
         }
     }
     let words = coverage.published.iter().map(|entry| (&entry.row, &entry.what, &entry.who));
-    faults.extend(words.filter(|(_, what, who)| what.is_empty() || who.is_empty()).map(|(row, ..)| format!("{row}: says nothing")));
-    faults.extend(coverage.gap.iter().filter(|gap| gap.what.is_empty()).map(|gap| format!("gap {}: says nothing", gap.item)));
-    faults.extend(coverage.beyond.iter().filter(|entry| entry.why.is_empty()).map(|entry| format!("{:?}: why?", entry.rules)));
+    faults.extend(
+        words
+            .filter(|(_, what, who)| what.is_empty() || who.is_empty())
+            .map(|(row, ..)| format!("{row}: says nothing")),
+    );
+    faults.extend(
+        coverage.gap.iter().filter(|gap| gap.what.is_empty()).map(|gap| format!("gap {}: says nothing", gap.item)),
+    );
+    faults.extend(
+        coverage.beyond.iter().filter(|entry| entry.why.is_empty()).map(|entry| format!("{:?}: why?", entry.rules)),
+    );
     none(faults);
 }
 
@@ -177,7 +188,8 @@ fn rules_and_entries_know_each_other() {
     let ids = rule_pack().unwrap().rule_ids();
     let named = coverage.named_rules();
     let unknown = named.iter().filter(|id| !ids.contains(**id)).map(|id| format!("there is no rule {id}"));
-    let unnamed = ids.iter().filter(|id| !named.contains(id.as_str())).map(|id| format!("no entry names the rule {id}"));
+    let unnamed =
+        ids.iter().filter(|id| !named.contains(id.as_str())).map(|id| format!("no entry names the rule {id}"));
     none(unknown.chain(unnamed).collect());
 }
 
@@ -193,7 +205,8 @@ fn a_rule_mentions_what_it_covers() {
         let service = services.get(entry.event.as_str()).copied().unwrap_or("bedrock");
         (service, std::slice::from_ref(&entry.event), &entry.answer.rules)
     });
-    let groups = coverage.operations.iter().map(|group| (group.service.as_str(), group.names.as_slice(), &group.answer.rules));
+    let groups =
+        coverage.operations.iter().map(|group| (group.service.as_str(), group.names.as_slice(), &group.answer.rules));
     let mut faults = Vec::new();
     for (service, names, covering) in playbook.chain(groups) {
         for (name, rule) in names.iter().flat_map(|name| covering.iter().map(move |rule| (name, rule))) {
@@ -204,8 +217,10 @@ fn a_rule_mentions_what_it_covers() {
     }
     for rule in &coverage.every_operation {
         let text = String::from_utf8_lossy(pack.file(&format!("{rule}/rule.yml")).unwrap_or_default()).into_owned();
-        if text.contains("eventName") {
-            faults.push(format!("{rule} names operations, so it does not judge every one"));
+        if text.contains("eventName:") || !text.contains("watch.first.operation: true") {
+            faults.push(format!(
+                "{rule} names operations, or does not ask for first ones, so it does not judge every one"
+            ));
         }
     }
     none(faults);
@@ -230,7 +245,8 @@ fn plays(pack: &RulePack, rule: &str, name: &str) -> bool {
             text.split(|letter: char| !letter.is_ascii_alphanumeric()).map(str::to_owned).collect::<Vec<_>>()
         })
         .collect();
-    let inference = INFERENCE_OPERATIONS.contains(&name) && INFERENCE_OPERATIONS.iter().any(|other| words.contains(*other));
+    let inference =
+        INFERENCE_OPERATIONS.contains(&name) && INFERENCE_OPERATIONS.iter().any(|other| words.contains(*other));
     inference || words.contains(name)
 }
 

@@ -1,5 +1,7 @@
 //! Queries parse as the engines that run them would: those of investigations, of alerts and of runbooks.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use bedrock_watch_engine::{Inquiry, Language, Second, alert::Query};
 use bedrock_watch_service::cases::alerts;
 use bedrock_watch_tests::{

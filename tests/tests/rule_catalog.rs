@@ -116,8 +116,11 @@ fn the_readme_lists_every_rule_with_its_levels() {
 /// The level of a rule and those it can reach, lowest first, as the README writes them.
 fn levels_of(pack: &RulePack, about: &About) -> String {
     let text = String::from_utf8_lossy(pack.file(&format!("{}/rule.yml", about.id)).unwrap_or_default()).into_owned();
-    let reached = text.split("\n  levels:\n").nth(1).unwrap_or_default();
-    let raised = reached.lines().map_while(|line| line.strip_prefix("    ")?.split_once(": ")).map(|(_, level)| level);
+    let section = text.split_once("\n  levels:").map(|(_, section)| section).unwrap_or_default();
+    // Either `{search: level}` in the line of the key, or a search a line below it.
+    let inline = section.lines().take(1);
+    let below = section.lines().skip(1).take_while(|line| line.starts_with("    "));
+    let raised = inline.chain(below).flat_map(|line| line.split(|letter: char| !letter.is_alphanumeric()));
     let raised = raised.collect::<BTreeSet<_>>();
     let known = Severity::ALL.map(Severity::as_str);
     let named = known.iter().filter(|level| **level == about.severity.as_str() || raised.contains(**level));

@@ -1,5 +1,7 @@
 //! What people are told to run is what the AWS CLI takes: commands of runbooks, and those that alerts carry.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use bedrock_watch_service::cases::alerts;
 use bedrock_watch_tests::{
     peers,

@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use bedrock_watch_engine::rule::{Mode, RuleSet};
+use bedrock_watch_engine::rule::{Mode, Placeholders, RuleSet};
 use bedrock_watch_service::{cases::RulePack, config::Config};
 use include_dir::{Dir, include_dir};
 
@@ -36,7 +36,7 @@ pub(crate) fn read(folder: &Path) -> Result<RulePack, Failure> {
 }
 
 /// Compiles a pack's rules, except those whose id is in `disabled`.
-pub(crate) fn compile(pack: &RulePack, disabled: &[String]) -> Result<Arc<RuleSet>, Failure> {
+fn compile(pack: &RulePack, disabled: &[String], placeholders: &Placeholders) -> Result<Arc<RuleSet>, Failure> {
     let ids = pack.rule_ids();
     let unknown = disabled.iter().filter(|id| !ids.contains(*id));
     let unknown: Vec<String> = unknown.map(|id| format!("[rules] disabled: there is no rule `{id}`")).collect();
@@ -46,7 +46,7 @@ pub(crate) fn compile(pack: &RulePack, disabled: &[String]) -> Result<Arc<RuleSe
     let problems = |problems: Vec<bedrock_watch_engine::rule::Problem>| {
         Failure::Configuration(problems.iter().map(ToString::to_string).collect())
     };
-    pack.compile(disabled).map(Arc::new).map_err(problems)
+    pack.compile_with(disabled, placeholders).map(Arc::new).map_err(problems)
 }
 
 /// Compiles a pack's rules as a configuration wants them: without those that are off, and tuned.
@@ -54,7 +54,7 @@ pub(crate) fn compile_tuned(pack: &RulePack, config: &Config) -> Result<Arc<Rule
     let mut disabled = config.rules.disabled.clone();
     let off = config.rules.tuning.iter().filter(|(_, tuning)| tuning.mode == Mode::Off);
     disabled.extend(off.map(|(id, _)| id.clone()));
-    let rules = compile(pack, &disabled)?;
+    let rules = compile(pack, &disabled, &config.rules.placeholders)?;
     let tuned = RuleSet::clone(&rules).tuned(&config.rules.tuning);
     let problems = |problems: Vec<bedrock_watch_engine::rule::TuningProblem>| {
         Failure::Configuration(problems.iter().map(|problem| config.tuning_problem(problem).to_string()).collect())

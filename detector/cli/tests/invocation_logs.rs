@@ -38,7 +38,9 @@ fn subscription(records: &[String]) -> String {
 
 /// An event of EventBridge around a record.
 fn event(record: &str) -> String {
-    format!(r#"{{"version":"0","id":"e","detail-type":"Log","source":"custom","account":"1","time":"2026-11-20T10:00:00Z","region":"us-east-1","resources":[],"detail":{record}}}"#)
+    format!(
+        r#"{{"version":"0","id":"e","detail-type":"Log","source":"custom","account":"1","time":"2026-11-20T10:00:00Z","region":"us-east-1","resources":[],"detail":{record}}}"#
+    )
 }
 
 #[test]

@@ -76,7 +76,7 @@ const DEAR: [&str; 9] = [
 ];
 
 fn quiet_theft(since: u32, minute: Minute, stream: &mut Stream) {
-    if since % 3 == 0 && since < 39 {
+    if since.is_multiple_of(3) && since < 39 {
         let model = DEAR.get(usize::try_from(since / 3).unwrap_or(0) % 9).copied().unwrap_or_default();
         let at = stream.within(minute);
         stream.invoke(at, &Who::user(PROD, "mail-relay", ABROAD), "us-east-1", model, SMALL);
@@ -85,7 +85,9 @@ fn quiet_theft(since: u32, minute: Minute, stream: &mut Stream) {
 
 fn region_probing(since: u32, minute: Minute, stream: &mut Stream) {
     let regions = ["us-east-1", "us-west-2", "eu-central-1", "ap-southeast-2", "ap-northeast-1"];
-    let Some(region) = regions.get(usize::try_from(since / 2).unwrap_or(0)).filter(|_| since % 2 == 0) else { return };
+    let Some(region) = regions.get(usize::try_from(since / 2).unwrap_or(0)).filter(|_| since.is_multiple_of(2)) else {
+        return;
+    };
     let who = Who::user(DEV, "backup-agent", ABROAD);
     let at = stream.within(minute);
     let message = "max_tokens_to_sample: range: 1..1,000,000";
@@ -119,8 +121,10 @@ fn phantom_key(since: u32, minute: Minute, stream: &mut Stream) {
     if since == 0 {
         let who = Who::role(PROD, "/", "helpdesk", "BedrockAPIKey-q7x1-maker");
         let user = r#"{"userName":"BedrockAPIKey-q7x1"}"#;
-        let policy = r#"{"userName":"BedrockAPIKey-q7x1","policyArn":"arn:aws:iam::aws:policy/AmazonBedrockLimitedAccess"}"#;
-        let credential = r#"{"userName":"BedrockAPIKey-q7x1","serviceName":"bedrock.amazonaws.com","credentialAgeDays":3650}"#;
+        let policy =
+            r#"{"userName":"BedrockAPIKey-q7x1","policyArn":"arn:aws:iam::aws:policy/AmazonBedrockLimitedAccess"}"#;
+        let credential =
+            r#"{"userName":"BedrockAPIKey-q7x1","serviceName":"bedrock.amazonaws.com","credentialAgeDays":3650}"#;
         let answer = r#"{"serviceSpecificCredential":{"userName":"BedrockAPIKey-q7x1","serviceName":"bedrock.amazonaws.com","serviceSpecificCredentialId":"ACCAEXAMPLE123EXAMPLE","status":"Active"}}"#;
         stream.call(start, &who, &Call::new("iam", "CreateUser", "us-east-1", user));
         stream.call(start.plus(3), &who, &Call::new("iam", "AttachUserPolicy", "us-east-1", policy));
@@ -149,7 +153,11 @@ fn blinded_burst(since: u32, minute: Minute, stream: &mut Stream) {
     if since == 0 {
         let at = minute.start();
         stream.call(at, &who, &Call::reading("bedrock", "GetModelInvocationLoggingConfiguration", region));
-        stream.call(at.plus(5), &who, &Call::new("bedrock", "DeleteModelInvocationLoggingConfiguration", region, "null"));
+        stream.call(
+            at.plus(5),
+            &who,
+            &Call::new("bedrock", "DeleteModelInvocationLoggingConfiguration", region, "null"),
+        );
         return;
     }
     for _ in 0..200 {

@@ -24,15 +24,36 @@ const JOINING: [u32; 4] = [9, 15, 22, 25];
 /// Developer 5 is abroad on these days.
 const ABROAD: std::ops::Range<u32> = 16..20;
 const REGIONS: [&str; 17] = [
-    "us-east-1", "us-east-2", "us-west-1", "us-west-2", "ca-central-1", "eu-west-1", "eu-west-2", "eu-west-3",
-    "eu-central-1", "eu-north-1", "ap-south-1", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "ap-northeast-2",
-    "ap-northeast-3", "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+    "ca-central-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eu-central-1",
+    "eu-north-1",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "sa-east-1",
 ];
 /// What a posture scanner asks of Bedrock in each region.
 const SCANNED: [&str; 10] = [
-    "ListFoundationModels", "ListCustomModels", "ListModelCustomizationJobs", "ListProvisionedModelThroughputs",
-    "GetModelInvocationLoggingConfiguration", "ListGuardrails", "ListAgents", "ListKnowledgeBases",
-    "ListModelInvocationJobs", "ListInferenceProfiles",
+    "ListFoundationModels",
+    "ListCustomModels",
+    "ListModelCustomizationJobs",
+    "ListProvisionedModelThroughputs",
+    "GetModelInvocationLoggingConfiguration",
+    "ListGuardrails",
+    "ListAgents",
+    "ListKnowledgeBases",
+    "ListModelInvocationJobs",
+    "ListInferenceProfiles",
 ];
 
 /// Everything that people and their tools do in a minute; `background` calls of other services are made besides.
@@ -49,7 +70,7 @@ fn developer(number: u32, minute: Minute) -> Who {
     let abroad = number == 5 && ABROAD.contains(&minute.day());
     let address = if abroad { "198.51.100.77".to_owned() } else { format!("203.0.113.{}", 10 + number % 8) };
     let who = Who::person(DEV, &format!("dev{number:02}@example.com"), &address);
-    if number % 3 == 0 { who.with_agent(CONSOLE) } else { who }
+    if number.is_multiple_of(3) { who.with_agent(CONSOLE) } else { who }
 }
 
 fn developers(minute: Minute, stream: &mut Stream) {
@@ -92,11 +113,17 @@ fn newcomer_enables(minute: Minute, stream: &mut Stream) {
     stream.call(at, &who, &Call::reading("bedrock", "ListFoundationModels", "us-east-1"));
     stream.call(at.plus(5), &who, &Call::reading("bedrock", "GetUseCaseForModelAccess", "us-east-1"));
     let request = r#"{"modelId":"amazon.nova-pro-v1:0"}"#;
-    if place % 2 == 0 {
+    if place.is_multiple_of(2) {
         let call = Call::new("bedrock", "PutFoundationModelEntitlement", "us-east-1", request);
         stream.call(at.plus(40), &who, &call.answered(r#"{"status":"SUCCESS"}"#));
     }
-    stream.invoke(at.plus(300), &who, "us-east-1", "amazon.nova-pro-v1:0", Tokens { read: 50, cached: 0, written: 200 });
+    stream.invoke(
+        at.plus(300),
+        &who,
+        "us-east-1",
+        "amazon.nova-pro-v1:0",
+        Tokens { read: 50, cached: 0, written: 200 },
+    );
 }
 
 /// Tests of the application run thirty times a working day, each under a session of its own; one of them expects to be
@@ -113,7 +140,13 @@ fn ci(minute: Minute, stream: &mut Stream) {
         stream.invoke(at.plus(call * 3), &who, "us-east-1", "anthropic.claude-3-haiku-20240307-v1:0", tokens);
     }
     let message = "max_tokens: must be greater than or equal to 1";
-    stream.fail(at.plus(40), &who, "us-east-1", "anthropic.claude-3-haiku-20240307-v1:0", ("ValidationException", message));
+    stream.fail(
+        at.plus(40),
+        &who,
+        "us-east-1",
+        "anthropic.claude-3-haiku-20240307-v1:0",
+        ("ValidationException", message),
+    );
 }
 
 /// A posture scanner sweeps every region of every account four times a day.
@@ -157,7 +190,11 @@ fn terraform(minute: Minute, stream: &mut Stream) {
         ("bedrock", "GetModelInvocationLoggingConfiguration", "null"),
         ("bedrock", "PutModelInvocationLoggingConfiguration", logging),
         ("bedrock", "UpdateGuardrail", guardrail),
-        ("bedrock", "UpdateAgent", r#"{"agentId":"AG12345678","agentName":"support","foundationModel":"anthropic.claude-3-haiku-20240307-v1:0"}"#),
+        (
+            "bedrock",
+            "UpdateAgent",
+            r#"{"agentId":"AG12345678","agentName":"support","foundationModel":"anthropic.claude-3-haiku-20240307-v1:0"}"#,
+        ),
         ("bedrock", "PrepareAgent", r#"{"agentId":"AG12345678"}"#),
         ("iam", "PutRolePolicy", r#"{"roleName":"rag-api","policyName":"app"}"#),
         ("ec2", "AuthorizeSecurityGroupEgress", &of_group),
@@ -173,8 +210,13 @@ fn terraform(minute: Minute, stream: &mut Stream) {
 /// Calls of services that have nothing to do with Bedrock.
 fn others(minute: Minute, stream: &mut Stream, mean: f64) {
     const CALLS: [(&str, &str); 8] = [
-        ("s3", "GetBucketAcl"), ("ec2", "DescribeInstances"), ("sts", "AssumeRole"), ("kms", "Decrypt"),
-        ("logs", "DescribeLogGroups"), ("lambda", "ListFunctions20150331"), ("ec2", "DescribeSecurityGroups"),
+        ("s3", "GetBucketAcl"),
+        ("ec2", "DescribeInstances"),
+        ("sts", "AssumeRole"),
+        ("kms", "Decrypt"),
+        ("logs", "DescribeLogGroups"),
+        ("lambda", "ListFunctions20150331"),
+        ("ec2", "DescribeSecurityGroups"),
         ("iam", "GetRole"),
     ];
     for _ in 0..stream.about(mean) {

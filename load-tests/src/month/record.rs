@@ -78,7 +78,8 @@ pub(crate) const BOTO: &str =
     "Boto3/1.40.55 md/Botocore#1.40.55 ua/2.1 os/linux#6.1.0 lang/python#3.12.11 Botocore/1.40.55";
 pub(crate) const CLI: &str = "aws-cli/2.31.11 md/awscrt#0.27.6 ua/2.1 os/macos#25.0.0 lang/python#3.13.7";
 pub(crate) const CONSOLE: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 Chrome/141.0.0.0";
-pub(crate) const TERRAFORM: &str = "APN/1.0 HashiCorp/1.0 Terraform/1.9.8 terraform-provider-aws/6.17.0 aws-sdk-go-v2/1.39.2";
+pub(crate) const TERRAFORM: &str =
+    "APN/1.0 HashiCorp/1.0 Terraform/1.9.8 terraform-provider-aws/6.17.0 aws-sdk-go-v2/1.39.2";
 
 /// A call of an API.
 #[derive(Debug, Clone, Copy)]
@@ -162,7 +163,14 @@ pub(crate) fn log(at: Second, who: &Who, call: &Call<'_>, model: &str, tokens: T
 }
 
 /// A native event about a customization job.
-pub(crate) fn job_state(random: &mut StdRng, at: Second, account: &str, region: &str, job: &str, state: &str) -> Vec<u8> {
+pub(crate) fn job_state(
+    random: &mut StdRng,
+    at: Second,
+    account: &str,
+    region: &str,
+    job: &str,
+    state: &str,
+) -> Vec<u8> {
     let (time, id) = (at.to_rfc3339(), uuid(random));
     format!(
         r#"{{"version":"0","id":"{id}","detail-type":"Model Customization Job State Change","source":"aws.bedrock","account":"{account}","time":"{time}","region":"{region}","resources":["{job}"],"detail":{{"version":"0.0","jobName":"tuning","jobArn":"{job}","jobStatus":"{state}","lastModifiedTime":"{time}"}}}}"#

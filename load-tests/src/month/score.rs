@@ -91,7 +91,8 @@ impl Score {
         println!("\nAlerts without an attack, in {weeks:.1} weeks:\n");
         let mut total = [0_u32; 3];
         let rows: Vec<Vec<String>> = self.told.iter().map(|(rule, told)| told.row(rule, weeks, &mut total)).collect();
-        let head = ["rule", "critical", "high", "medium", "low", "info", "of these while learning", "principals", "a week"];
+        let head =
+            ["rule", "critical", "high", "medium", "low", "info", "of these while learning", "principals", "a week"];
         table::print(&head, &rows);
         let [pages, others, learning] = total;
         let of_learning: f64 = f64::from(LEARNING_DAYS) / 7.0;
@@ -101,7 +102,11 @@ impl Score {
             f64::from(others) / weeks,
         );
         budget.at_most("pages a week without an attack", f64::from(pages) / weeks, scenario.pages_per_week_max);
-        budget.at_most("other alerts a week without an attack", f64::from(others) / weeks, scenario.alerts_per_week_max);
+        budget.at_most(
+            "other alerts a week without an attack",
+            f64::from(others) / weeks,
+            scenario.alerts_per_week_max,
+        );
         self.print_recall(scenario, budget);
     }
 
@@ -151,13 +156,18 @@ impl Told {
         let counts = counts.map(count);
         let [critical, high, medium, low, informational] = counts;
         let all: u32 = counts.iter().sum();
-        let added = [critical.saturating_add(high), medium.saturating_add(low).saturating_add(informational), self.learning];
+        let added =
+            [critical.saturating_add(high), medium.saturating_add(low).saturating_add(informational), self.learning];
         for (sum, more) in total.iter_mut().zip(added) {
             *sum = sum.saturating_add(more);
         }
         let mut row = vec![rule.to_owned()];
         row.extend(counts.map(|count| count.to_string()));
-        row.extend([self.learning.to_string(), self.principals.len().to_string(), format!("{:.2}", f64::from(all) / weeks)]);
+        row.extend([
+            self.learning.to_string(),
+            self.principals.len().to_string(),
+            format!("{:.2}", f64::from(all) / weeks),
+        ]);
         row
     }
 }

@@ -106,7 +106,8 @@ fn serve(service: &Service, number: usize, minute: Minute, stream: &mut Stream) 
 
 /// Ten minutes of throttling in which every client tries again five times.
 fn throttling_storm(minute: Minute, stream: &mut Stream) {
-    let is_storm = matches!(minute.day(), 3 | 11 | 19 | 26) && minute.hour() == 14 && (20..30).contains(&minute.of_hour());
+    let is_storm =
+        matches!(minute.day(), 3 | 11 | 19 | 26) && minute.hour() == 14 && (20..30).contains(&minute.of_hour());
     if !is_storm {
         return;
     }
@@ -206,7 +207,8 @@ fn tuning(minute: Minute, stream: &mut Stream) {
         start_tuning(minute, stream, "weekly", &format!("sg-0{:016x}", minute.day()));
     }
     if minute.day() % 7 == 3 && minute.hour() == 17 && minute.of_hour() == 0 {
-        let state = job_state(&mut stream.random, minute.start(), DATA, "us-west-2", &job(minute, "weekly"), "Completed");
+        let state =
+            job_state(&mut stream.random, minute.start(), DATA, "us-west-2", &job(minute, "weekly"), "Completed");
         stream.send(minute.start(), state);
     }
     if minute.day() % 7 == 4 && minute.hour() == 11 && minute.of_hour() == 0 {
@@ -233,7 +235,11 @@ pub(super) fn start_tuning(minute: Minute, stream: &mut Stream, name: &str, grou
     );
     let answer = format!(r#"{{"jobArn":"{}"}}"#, job(minute, name));
     let at = minute.start();
-    stream.call(at, &who, &Call::new("bedrock", "CreateModelCustomizationJob", "us-west-2", &request).answered(&answer));
+    stream.call(
+        at,
+        &who,
+        &Call::new("bedrock", "CreateModelCustomizationJob", "us-west-2", &request).answered(&answer),
+    );
     let state = job_state(&mut stream.random, at.plus(30), DATA, "us-west-2", &job(minute, name), "InProgress");
     stream.send(at.plus(30), state);
     at

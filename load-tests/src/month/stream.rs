@@ -100,7 +100,13 @@ impl Stream {
     /// Sends both records of a call of a model: CloudTrail's, and that of the invocation log.
     pub(crate) fn invoke(&mut self, at: Second, who: &Who, region: &str, model: &str, tokens: Tokens) {
         let request = format!(r#"{{"modelId":"{model}"}}"#);
-        self.model_call(at, who, &Call { read_only: true, ..Call::new("bedrock", "Converse", region, &request) }, model, tokens);
+        self.model_call(
+            at,
+            who,
+            &Call { read_only: true, ..Call::new("bedrock", "Converse", region, &request) },
+            model,
+            tokens,
+        );
     }
 
     /// Sends both records of a call of a model that was refused or throttled.

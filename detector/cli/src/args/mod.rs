@@ -4,8 +4,8 @@
 
 mod audit;
 mod doctor;
-mod queries;
 mod incident;
+mod queries;
 mod stored;
 
 use std::path::PathBuf;
@@ -19,8 +19,8 @@ pub(crate) use audit::{AuditArguments, AuditFormat};
 pub(crate) use doctor::DoctorArguments;
 #[cfg(feature = "aws")]
 pub(crate) use doctor::DoctorFormat;
-pub(crate) use queries::{QueriesArguments, QueriesFormat};
 pub(crate) use incident::{IncidentArguments, IncidentCommand, ReportFormat};
+pub(crate) use queries::{QueriesArguments, QueriesFormat};
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,
@@ -250,6 +250,9 @@ Examples:
         /// Also exit with 3 for warnings
         #[arg(long)]
         strict: bool,
+        /// The configuration, for the placeholders of |expand
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Run the cases of rules, exit code 3 if one fails
     #[command(after_help = "\
@@ -262,6 +265,9 @@ Examples:
         /// Also write the results into this file, as JUnit XML
         #[arg(long, value_name = "FILE")]
         junit: Option<PathBuf>,
+        /// The configuration, for the placeholders of |expand
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Make the folder of a new rule, with a case that fails until the rule is written
     #[command(after_help = "Example:\n  bedrock-watch rules new guardrail-deleted --dir my-rules")]

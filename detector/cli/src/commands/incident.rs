@@ -55,7 +55,7 @@ fn source(arguments: &IncidentArguments) -> Result<Source, Failure> {
     let config = config::load_without_secrets(arguments.config.as_deref())?;
     let rules = config::rules(&config, None)?;
     let store = open_configured(&config)?;
-    let gatherer = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(&rules));
+    let gatherer = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(rules));
     Ok(Source::Store(Box::new(config), store, gatherer))
 }
 

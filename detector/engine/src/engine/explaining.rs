@@ -1,7 +1,7 @@
 //! What the world knows about principals' alerts: jobs that explain a service role's calls, and the names of agents.
 //!
-//! An alert whose every second is explained by jobs that ran under the role is low and names them; one that is not keeps
-//! the severity its rule gives. Which of the two holds follows from what is known, whatever arrived first.
+//! An alert whose every stretch is explained by a job that ran under the role is low and names the jobs; one that is not
+//! keeps the severity its rule gives. Which of the two holds follows from what is known, whatever arrived first.
 
 use serde_json::{Value as Json, json};
 
@@ -22,7 +22,7 @@ pub(super) fn explain(world: &World, rule: &Rule, principal: &str, verdict: &Ver
     if !matches!(rule.counts(), Counts::Invocations | Counts::Calls) {
         return Vec::new();
     }
-    world.explanation(principal, || verdict.spans())
+    world.explanation(principal, || verdict.stretches())
 }
 
 /// Writes an explanation into an alert.
@@ -37,6 +37,9 @@ impl Engine {
     /// A job under a role has begun or ended, or was learned of: the alerts about the role may say something else now.
     pub(super) fn explain_role(&mut self, resource: &ResourceKey, changes: &mut Vec<AlertChange>) {
         let ResourceKey::Role { account, .. } = resource else { return };
+        if !self.memory.world.dependents().is_used(resource) {
+            return;
+        }
         let Some(known) = self.memory.accounts.get(account) else { return };
         let is_it = |number: &u32| {
             let name = known.principals.peek(*number).map(|(name, _)| name);

@@ -12,6 +12,7 @@ use crate::{
 impl Engine {
     /// Notes an event time of an account.
     pub(super) fn note_time(&mut self, account: &str, time: Second) {
+        self.memory.world.note_event(time);
         if let Some(known) = self.memory.accounts.get_mut(account) {
             known.advance(time);
             if known.watermark.minute() > known.tidied {

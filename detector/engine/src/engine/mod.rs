@@ -193,8 +193,7 @@ impl Engine {
             }
         }
         self.keep_limits();
-        self.name_agents(&mut changes);
-        self.count_fired(&changes);
+        self.conclude(&mut changes);
         changes
     }
 
@@ -202,14 +201,14 @@ impl Engine {
     pub fn observe(&mut self, observation: &Observation, now: Second) -> Vec<AlertChange> {
         let mut changes = self.let_time_pass(now);
         self.handle_observation(observation, &mut changes);
-        self.count_fired(&changes);
+        self.conclude(&mut changes);
         changes
     }
 
     /// Lets time pass.
     pub fn tick(&mut self, now: Second) -> Vec<AlertChange> {
-        let changes = self.let_time_pass(now);
-        self.count_fired(&changes);
+        let mut changes = self.let_time_pass(now);
+        self.conclude(&mut changes);
         changes
     }
 
@@ -241,7 +240,7 @@ impl Engine {
         self.derive(touched, &mut changes);
         self.resolve_all(&mut changes);
         self.resolve_orphans(Second::MAX, &mut changes);
-        self.count_fired(&changes);
+        self.conclude(&mut changes);
         changes
     }
 
@@ -304,7 +303,9 @@ impl Engine {
         self.memory.accounts.get(account).map(|account| account.watermark)
     }
 
-    fn count_fired(&mut self, changes: &[AlertChange]) {
+    /// Puts the last hand to what is told.
+    fn conclude(&mut self, changes: &mut [AlertChange]) {
+        self.name_agents(changes);
         let fired = changes.iter().filter(|change| change.kind == ChangeKind::Fired).count();
         let fired = u64::try_from(fired).unwrap_or(u64::MAX);
         self.memory.stats.alerts_fired = self.memory.stats.alerts_fired.saturating_add(fired);

@@ -124,8 +124,9 @@ impl Engine {
         let is_of_usage = |verdict: &crate::principals::Verdict| {
             rules.by_id(&verdict.rule).is_some_and(|rule| rule.counts() == Counts::Usage)
         };
-        let places: Vec<usize> =
-            (0..principal.verdicts.len()).filter(|place| principal.verdicts.get(*place).is_some_and(is_of_usage)).collect();
+        let places: Vec<usize> = (0..principal.verdicts.len())
+            .filter(|place| principal.verdicts.get(*place).is_some_and(is_of_usage))
+            .collect();
         for place in &places {
             let Some(mut alert) = self.principal_alert(account_name, from, *place) else { continue };
             if alert.status == Status::Withdrawn {

@@ -116,7 +116,12 @@ impl FirstLog {
             if event.firsts != before {
                 let (number, day, firsts) = (event.principal, event.day(), event.firsts);
                 let other = event.matched.iter().filter(|matched| matched.level(firsts) != matched.level(before));
-                changed.extend(other.map(|matched| (number, matched.rule.clone(), day)));
+                // It may lie in a window that ends on the next day.
+                changed.extend(
+                    other.flat_map(|matched| {
+                        [day, day.saturating_add(1)].map(|day| (number, matched.rule.clone(), day))
+                    }),
+                );
             }
         }
         changed
@@ -135,13 +140,7 @@ impl FirstLog {
     }
 
     /// The events of a principal that match a rule and whose windows of `within_s` can end on `day`, with their levels.
-    pub(crate) fn matching(
-        &self,
-        principal: u32,
-        rule: &str,
-        day: u32,
-        within_s: u32,
-    ) -> Vec<(&First, Severity)> {
+    pub(crate) fn matching(&self, principal: u32, rule: &str, day: u32, within_s: u32) -> Vec<(&First, Severity)> {
         let from = day.saturating_mul(DAY_S).saturating_sub(within_s);
         let start = self.events.partition_point(|event| event.second < from);
         let events = self.events.iter().skip(start).take_while(|event| event.day() <= day);
@@ -185,4 +184,90 @@ pub(crate) fn found<'a>(
     let kept = events.into_iter().zip(is_in).filter(|(_, inside)| *inside);
     let kept = kept.map(|(event, _)| event);
     if at_least <= 1 { kept.filter(|(event, _)| event.day() == day).collect() } else { kept.collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{NETWORK, OPERATION},
+        *,
+    };
+    use crate::alert::Actor;
+
+    const MIDNIGHT: u32 = 20_000 * DAY_S;
+    const RULE: &str = "r";
+
+    fn id(number: u32) -> EventId {
+        EventId::new(&format!("event-{number}"))
+    }
+
+    fn key(value: u32) -> Key {
+        Key { kind: OPERATION, value }
+    }
+
+    /// The first call of an operation, for which the rule matches as long as it is that.
+    fn first(second: u32, number: u32, operation: u32) -> First {
+        let matched = Matched {
+            rule: RULE.into(),
+            asked: OPERATION | DAY,
+            under: vec![(OPERATION, Severity::Low), (OPERATION | DAY, Severity::High)],
+        };
+        First {
+            second,
+            id: id(number),
+            principal: 1,
+            region: 0,
+            model: 0,
+            name: "ListGuardrails".into(),
+            actor: StoredActor::of_test(&Actor::default()),
+            keys: vec![key(operation)],
+            firsts: OPERATION | DAY | NETWORK,
+            matched: vec![matched],
+        }
+    }
+
+    #[test]
+    fn windows_that_end_on_a_day() {
+        let check = |seconds: &[i64], day: u32, at_least: usize, expected: &[i64]| {
+            let at = |second: &i64| MIDNIGHT.wrapping_add_signed(i32::try_from(*second).expect("it is small"));
+            let events: Vec<First> = seconds.iter().map(|second| first(at(second), 0, 0)).collect();
+            let levels = events.iter().map(|event| (event, Severity::Low)).collect();
+            let within_s = if at_least > 1 { 3_600 } else { 0 };
+            let kept = found(levels, MIDNIGHT / DAY_S + day - 1, at_least, within_s);
+            let kept: Vec<u32> = kept.iter().map(|(event, _)| event.second).collect();
+            assert_eq!(kept, expected.iter().map(at).collect::<Vec<_>>(), "{seconds:?}");
+        };
+        check(&[0, 10], 1, 1, &[0, 10]);
+        check(&[-10, 10], 1, 1, &[10]);
+        check(&[-10, 10], 1, 2, &[-10, 10]);
+        check(&[-10, 10], 0, 2, &[]);
+        check(&[0, 3_600], 1, 2, &[]);
+        check(&[0, 3_599], 1, 2, &[0, 3_599]);
+        check(&[0, 3_000, 9_000, 9_000, 20_000], 1, 2, &[0, 3_000, 9_000, 9_000]);
+        check(&[0, 3_000, 9_000, 9_000, 20_000], 1, 3, &[]);
+    }
+
+    #[test]
+    fn an_earlier_event_takes_over() {
+        let mut log = FirstLog::default();
+        for (second, number) in [(100, 1), (200, 2), (DAY_S, 3)] {
+            assert!(!log.insert(first(MIDNIGHT + second, number, number), 10));
+        }
+        let day = MIDNIGHT / DAY_S;
+        let levels = |log: &FirstLog, day: u32| -> Vec<Severity> {
+            log.matching(1, RULE, day, 0).into_iter().map(|(_, level)| level).collect()
+        };
+        assert_eq!(levels(&log, day), [Severity::High, Severity::High]);
+        // The principal is no newcomer the day after.
+        let changed = log.take(&[key(9)], 1, MIDNIGHT + 150, &id(9));
+        assert_eq!(changed.iter().map(|(_, _, day)| *day).collect::<Vec<_>>(), [day + 1, day + 2]);
+        assert_eq!(levels(&log, day + 1), [Severity::Low]);
+        // Another principal's operation is another.
+        assert!(log.take(&[key(2)], 2, MIDNIGHT, &id(9)).is_empty());
+        assert!(!log.take(&[key(2)], 1, MIDNIGHT + 200, &id(0)).is_empty());
+        assert_eq!(levels(&log, day), [Severity::High]);
+        assert!(log.is_taken(key(1), 1, MIDNIGHT + 100, &id(2)));
+        assert!(!log.is_taken(key(1), 1, MIDNIGHT + 100, &id(0)));
+        assert!(!log.is_taken(key(1), 2, MIDNIGHT + 100, &id(2)));
+    }
 }

@@ -105,7 +105,7 @@ impl StoredActor {
 
     /// An actor of no principal and with nothing shared.
     #[cfg(test)]
-    pub(super) fn of_test(actor: &Actor) -> Self {
+    pub(crate) fn of_test(actor: &Actor) -> Self {
         Self::new(actor, "", |_| None)
     }
 

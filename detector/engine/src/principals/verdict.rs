@@ -35,6 +35,8 @@ pub(crate) struct Verdict {
     reached: [u32; Severity::ALL.len()],
     /// The seconds at which the rule held and that can no longer change.
     settled: Option<Settled>,
+    /// These as stretches, in order.
+    settled_stretches: Vec<Stretch>,
     /// What was known at the earliest second at which the rule holds.
     pub(crate) opening: Opening,
     /// The matching events, of a rule that judges single records.
@@ -87,6 +89,7 @@ impl Verdict {
             held: Vec::new(),
             reached: [0; Severity::ALL.len()],
             settled: None,
+            settled_stretches: Vec::new(),
             opening: Opening::default(),
             matches: None,
             names: Vec::new(),
@@ -173,10 +176,13 @@ impl Verdict {
         self.held.iter().map(|&(held, _)| held).filter(|&held| held > second).collect()
     }
 
-    /// The seconds at which the rule holds, as stretches: first and last second. What was folded together is one.
-    pub(crate) fn spans(&self) -> Vec<(u32, u32)> {
-        let settled = self.settled.iter().map(|settled| (settled.first, settled.last));
-        settled.chain(self.held.iter().map(|&(second, _)| (second, second))).collect()
+    /// The seconds at which the rule holds, as stretches in order. It does not matter which of them were folded already.
+    pub(crate) fn stretches(&self) -> Vec<Stretch> {
+        let mut stretches = self.settled_stretches.clone();
+        for &(second, _) in &self.held {
+            add_to(&mut stretches, second);
+        }
+        stretches
     }
 
     /// Whether the rule holds at any second of the day.
@@ -250,6 +256,7 @@ impl Verdict {
         for (second, severity) in folded {
             self.uncount(severity);
             self.reach(second, severity);
+            add_to(&mut self.settled_stretches, second);
         }
     }
 
@@ -295,6 +302,20 @@ impl Verdict {
     }
 }
 
+/// First and last of seconds at which a rule holds, none of them further than [`STRETCH_GAP_S`] from the next.
+pub(crate) type Stretch = (u32, u32);
+
+/// Seconds that lie further apart than so many belong to two stretches: as long as it takes until an alert is resolved.
+const STRETCH_GAP_S: u32 = 900;
+
+/// Adds a second after all that were added.
+fn add_to(stretches: &mut Vec<Stretch>, second: u32) {
+    match stretches.last_mut() {
+        Some((_, last)) if second <= last.saturating_add(STRETCH_GAP_S) => *last = second.max(*last),
+        _ => stretches.push((second, second)),
+    }
+}
+
 /// Whether a count passed a power of two.
 pub(crate) fn grew(told: u64, count: u64) -> bool {
     count.checked_ilog2() > told.checked_ilog2()
@@ -308,7 +329,8 @@ mod tests {
     fn facts_are_the_same_in_any_order() {
         let said = |numbers: &mut dyn Iterator<Item = usize>| {
             let mut verdict = Verdict::new("rule", 0);
-            numbers.for_each(|number| verdict.note_fact("agents", vec![format!("agent-{number:03}"), "both".to_owned()]));
+            numbers
+                .for_each(|number| verdict.note_fact("agents", vec![format!("agent-{number:03}"), "both".to_owned()]));
             verdict.fact("agents").into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
         let forwards = said(&mut (0..100));

@@ -188,11 +188,7 @@ fn needle(check: &Check) -> Bound {
     if !(is_text && is_plain) {
         return Bound::Everything;
     }
-    Bound::Names(vec![NamePattern {
-        field: NameField::Anywhere,
-        kind: NameKind::Contains,
-        text: text.to_owned(),
-    }])
+    Bound::Names(vec![NamePattern { field: NameField::Anywhere, kind: NameKind::Contains, text: text.to_owned() }])
 }
 
 fn check_bound(check: &Check, name: NameField) -> Bound {

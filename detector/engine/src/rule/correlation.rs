@@ -252,9 +252,9 @@ fn find(name: &str, rules: &[Rule]) -> Result<RuleIndex, String> {
     };
     let mut matching = (0..).map(RuleIndex).zip(rules).filter(|(_, rule)| called(rule));
     match (matching.next(), matching.next()) {
-        (Some((_, rule)), None) if rule.first_times.is_some() => {
-            Err(format!("`{name}` asks for first times, which late records can take away; write at_least and within there"))
-        }
+        (Some((_, rule)), None) if rule.first_times.is_some() => Err(format!(
+            "`{name}` asks for first times, which late records can take away; write at_least and within there"
+        )),
         (Some((index, rule)), None) if rule.domain == Domain::CloudTrail => Ok(index),
         (Some(_), None) => Err(format!("`{name}` is not for aws/cloudtrail; only such rules can be correlated")),
         (Some((_, one)), Some((_, other))) => {

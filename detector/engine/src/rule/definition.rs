@@ -6,8 +6,8 @@ use serde_json::Value as Json;
 
 use super::{
     clause::{self, Clause},
-    facts::FactSource,
     exclusion::{Excluded, Exclusion},
+    facts::FactSource,
     floors::Floors,
     logic::{Logic, Search},
     matcher,

@@ -59,7 +59,9 @@ impl Rule {
         let about = match self.subject {
             SubjectKind::Event => "for each event",
             SubjectKind::Principal => "for each account, principal and UTC day",
-            SubjectKind::CustomizationJobDependency | SubjectKind::Dependency => "for each account, region and lost thing",
+            SubjectKind::CustomizationJobDependency | SubjectKind::Dependency => {
+                "for each account, region and lost thing"
+            }
             SubjectKind::InvocationLogging => "for each account, region and disabling event or lost destination",
         };
         format!("There is one alert {about}{counted}. Its level is {level}.")
@@ -163,7 +165,10 @@ fn flatten<'a>(parts: &'a [Logic], searches: &'a [Search], flat: &mut Vec<&'a Lo
 fn test(item: &Item) -> String {
     let modifiers: Vec<&str> = item.key.split('|').skip(1).collect();
     let has = |wanted: &str| modifiers.contains(&wanted);
-    let subject = item.field.as_ref().map_or_else(|| "some text of the record".to_owned(), name);
+    let mut subject = item.field.as_ref().map_or_else(|| "some text of the record".to_owned(), name);
+    if let Some(part) = ["minute", "hour", "day", "week", "month", "year"].into_iter().find(|part| has(part)) {
+        subject = format!("the {part} (UTC) of {subject}");
+    }
     let values: Vec<String> = item.tests.iter().map(|test| format!("`{}`", test.written)).collect();
     let written: Vec<&str> = item.tests.iter().map(|test| test.written.as_str()).collect();
     if has("exists") {

@@ -150,7 +150,8 @@ fn at_least(value: &Node, problems: &mut Problems<'_>) -> Option<u32> {
 
 fn within(value: &Node, problems: &mut Problems<'_>) -> Option<u32> {
     let span = value.text().and_then(|text| Timespan::parse(text).ok());
-    let seconds = span.and_then(|span| u32::try_from(span.seconds).ok()).filter(|seconds| (1..=DAY_S).contains(seconds));
+    let seconds =
+        span.and_then(|span| u32::try_from(span.seconds).ok()).filter(|seconds| (1..=DAY_S).contains(seconds));
     if seconds.is_none() {
         problems.add(value.place, "within is a number with s, m or h, at most 24h");
     }

@@ -48,7 +48,8 @@ pub(super) fn read(value: &Node, problems: &mut Problems<'_>) -> Vec<FactSource>
         return Vec::new();
     };
     if entries.len() > FACTS_MAX {
-        problems.add(value.place, format!("a rule takes over at most {FACTS_MAX} facts, and this has {}", entries.len()));
+        problems
+            .add(value.place, format!("a rule takes over at most {FACTS_MAX} facts, and this has {}", entries.len()));
     }
     let mut found = Vec::new();
     for (key, value) in entries {

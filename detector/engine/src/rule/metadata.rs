@@ -6,8 +6,8 @@ use super::{
     definition::{About, Maturity},
     extension::choice,
     problem::{Place, Problems, nearest},
-    tuning::Mode,
     stage,
+    tuning::Mode,
     yaml::{Kind, Node},
 };
 use crate::alert::Severity;

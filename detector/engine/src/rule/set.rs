@@ -10,6 +10,7 @@ use super::{
     definition::{Counts, Rule},
     load,
     logic::Logic,
+    placeholder::Placeholders,
     problem::Problem,
     stage::Stage,
     value::Field,
@@ -50,7 +51,15 @@ impl RuleSet {
     /// # Errors
     /// When any file has a problem.
     pub fn compile(files: &[RuleFile]) -> Result<Self, Vec<Problem>> {
-        let (rules, correlations) = load::compile(files)?;
+        Self::compile_with(files, &Placeholders::new())
+    }
+
+    /// The same, with values for the placeholders of `|expand`.
+    ///
+    /// # Errors
+    /// When any file has a problem.
+    pub fn compile_with(files: &[RuleFile], placeholders: &Placeholders) -> Result<Self, Vec<Problem>> {
+        let (rules, correlations) = load::compile(files, placeholders)?;
         Ok(Self::new(rules, correlations))
     }
 

@@ -145,12 +145,36 @@ pub const FIELDS: &[WatchField] = &[
     ),
     field("detector.part", STATE, "canary, trail or rule: which part of the service's own protection is missing"),
     field("first.principal", CALLS, "true for the first event of the principal on Bedrock in 30 UTC days"),
-    field("first.region", CALLS, "true for the first inference call or change on Bedrock in the region, by anybody, in 30 UTC days"),
-    field("first.model", CALLS, "true for the first inference call with the model in the account, by anybody, in 30 UTC days"),
-    field("first.operation", CALLS, "true for the principal's first call of the operation, other than inference, in 30 UTC days"),
-    field("first.network", CALLS, "true for the principal's first event on Bedrock from the /24 (IPv6: /48) in 30 UTC days"),
-    field("first.user_agent", CALLS, "true for the principal's first event on Bedrock with the user agent's program in 30 UTC days"),
-    field("first.day", CALLS, "true for every event of a principal without one on the 30 UTC days before; only beside another watch.first"),
+    field(
+        "first.region",
+        CALLS,
+        "true for the first inference call or change on Bedrock in the region, by anybody, in 30 UTC days",
+    ),
+    field(
+        "first.model",
+        CALLS,
+        "true for the first inference call with the model in the account, by anybody, in 30 UTC days",
+    ),
+    field(
+        "first.operation",
+        CALLS,
+        "true for the principal's first call of the operation, other than inference, in 30 UTC days",
+    ),
+    field(
+        "first.network",
+        CALLS,
+        "true for the principal's first event on Bedrock from the /24 (IPv6: /48) in 30 UTC days",
+    ),
+    field(
+        "first.user_agent",
+        CALLS,
+        "true for the principal's first event on Bedrock with the user agent's program in 30 UTC days",
+    ),
+    field(
+        "first.day",
+        CALLS,
+        "true for every event of a principal without one on the 30 UTC days before; only beside another watch.first",
+    ),
 ];
 
 /// A window count: `watch.principal.<name>_<duration>`, the duration as `60s`, `10m` or `1h`, at most 60 minutes.

@@ -33,13 +33,7 @@ pub(crate) fn judge_usage(court: UsageCourt<'_>, ledger: &Ledger, principal: &mu
     touched
 }
 
-fn judge_second(
-    court: UsageCourt<'_>,
-    ledger: &Ledger,
-    principal: &mut Principal,
-    rule: &Rule,
-    second: u32,
-) -> bool {
+fn judge_second(court: UsageCourt<'_>, ledger: &Ledger, principal: &mut Principal, rule: &Rule, second: u32) -> bool {
     let UsageCourt { settings, account, name, .. } = court;
     let moment = UsageMoment { name, account, ledger, settings, second };
     let severity = if rule.possible(&moment) { rule.matches(&moment) } else { None };

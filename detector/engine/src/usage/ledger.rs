@@ -143,9 +143,8 @@ impl Ledger {
     /// The hour of a day in which most was spent, as a second and the amount.
     pub(crate) fn busiest_hour(&self, day: u32) -> Option<(u32, Amount)> {
         let of_day = self.hours.iter().filter(|(hour, _)| hour.saturating_mul(HOUR_S) / DAY_S == day);
-        let busiest = of_day.min_by_key(|(hour, amount)| {
-            (std::cmp::Reverse(amount.cost), std::cmp::Reverse(amount.tokens()), *hour)
-        });
+        let busiest = of_day
+            .min_by_key(|(hour, amount)| (std::cmp::Reverse(amount.cost), std::cmp::Reverse(amount.tokens()), *hour));
         busiest.map(|(hour, amount)| (hour.saturating_mul(HOUR_S), *amount))
     }
 

@@ -39,7 +39,13 @@ mod tests {
         check("service:bedrock.amazonaws.com", "service:bedrock.amazonaws.com");
         let person = "arn:aws:iam::1:role/AWSReservedSSO_Dev_0a/ann@example.com";
         check("arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0a/ann@example.com", person);
-        check("arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Dev_0a/ann@example.com", person);
-        check("arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0a", "arn:aws:iam::1:role/AWSReservedSSO_Dev_0a");
+        check(
+            "arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/eu-west-1/AWSReservedSSO_Dev_0a/ann@example.com",
+            person,
+        );
+        check(
+            "arn:aws:iam::1:role/aws-reserved/sso.amazonaws.com/AWSReservedSSO_Dev_0a",
+            "arn:aws:iam::1:role/AWSReservedSSO_Dev_0a",
+        );
     }
 }

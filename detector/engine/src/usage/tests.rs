@@ -100,7 +100,14 @@ fn entries(random: &mut Random) -> Vec<Entry> {
         refused: false,
         id: 1_000 + n,
     }));
-    entries.extend((0..5).map(|n| Entry { at: begin + n * 60, role: 2, read: 0, written: 0, refused: true, id: 2_000 + n }));
+    entries.extend((0..5).map(|n| Entry {
+        at: begin + n * 60,
+        role: 2,
+        read: 0,
+        written: 0,
+        refused: true,
+        id: 2_000 + n,
+    }));
     entries.sort_by_key(|entry| (entry.at, entry.id));
     entries
 }
@@ -208,7 +215,9 @@ fn whoever_names_the_role_first_the_alert_is_the_same() {
     let moved = records.remove(last);
     let place = records.partition_point(|(at, _)| *at < START + 39 * 3_600 - 800);
     records.insert(place, (START + 39 * 3_600 - 800, moved.1));
-    let ids = |alerts: &[Alert]| alerts.iter().filter(|alert| alert.rule != "calls").map(|a| a.id.clone()).collect::<Vec<_>>();
+    let ids = |alerts: &[Alert]| {
+        alerts.iter().filter(|alert| alert.rule != "calls").map(|a| a.id.clone()).collect::<Vec<_>>()
+    };
     assert_eq!(ids(&said(&rules, &records, 50)), ids(&late));
 }
 
@@ -220,7 +229,11 @@ fn the_log_adds_no_calls_and_remembers_no_words() {
     for number in 0..2_000 {
         let entry = Entry { at: START + number, role: 0, read: 100_000, written: 0, refused: false, id: number };
         let text = String::from_utf8(entry.bytes()).expect("text");
-        let text = text.replacen(r#""inputTokenCount""#, &format!(r#""inputBodyJson":{{"text":"{canary}"}},"inputTokenCount""#), 1);
+        let text = text.replacen(
+            r#""inputTokenCount""#,
+            &format!(r#""inputBodyJson":{{"text":"{canary}"}},"inputTokenCount""#),
+            1,
+        );
         let changes = engine.judge(text.as_bytes(), Second(entry.at)).expect("a record");
         assert!(!format!("{changes:?}").contains(canary));
     }

@@ -172,7 +172,7 @@ impl Dependent {
     pub(crate) fn end_of_its_own(&self) -> Option<End> {
         let known = self.ended.as_ref().map(|(at, _)| End { at: *at, presumed: false });
         let aged = self.kind.age_max_s().and_then(|age| Some(self.started?.plus(age)));
-        known.or(aged.map(|at| End { at, presumed: true }))
+        known.or_else(|| aged.map(|at| End { at, presumed: true }))
     }
 
     /// Whether it is known to have ended.

@@ -14,6 +14,9 @@ use super::{
 /// Kind, account, region and name.
 type PlaceAndName = (Kind, Box<str>, Box<str>, Box<str>);
 
+/// What the protection of something is worth: nothing more once it has ended; what began last is worth most.
+type Worth = (u8, Second);
+
 /// Everything that stands on other resources.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Dependents {
@@ -167,7 +170,7 @@ impl Dependents {
             Some((ended, _)) => (0_u8, *ended),
             None => (1, one.started.unwrap_or(Second::MIN)),
         };
-        let mut accounts: BTreeMap<&str, Vec<((u8, Second), u32)>> = BTreeMap::new();
+        let mut accounts: BTreeMap<&str, Vec<(Worth, u32)>> = BTreeMap::new();
         for (number, one) in self.known.iter().filter(|(_, one)| (one.kind == Kind::CustomizationJob) == of_jobs) {
             let payer = if of_jobs { "" } else { &*one.account };
             accounts.entry(payer).or_default().push((worth(one), *number));

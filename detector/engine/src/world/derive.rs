@@ -68,18 +68,20 @@ impl World {
         let users = self.user_numbers(resource);
         let users = users.into_iter().filter_map(|number| self.dependents.get(number));
         let ends = users.filter_map(|one| self.dependents.end_of(one)).filter(|end| end.presumed).map(|end| end.at);
-        let mut due: Vec<Second> = ends.collect();
-        if let ResourceKey::SecurityGroup(id) = resource
-            && self.dependents.is_used(resource)
-            && let Some(group) = self.groups.get(id)
-        {
-            for stretch in group.empty_stretches() {
-                let long_enough = stretch.evidence.moment.at.plus(settings.emptied_grace_s);
-                due.extend(stretch.until.is_none_or(|until| until >= long_enough).then_some(long_enough));
-            }
+        let ends: Vec<Second> = ends.filter(|end| *end > self.lived).collect();
+        for end in ends {
+            self.ageing.entry(end).or_default().insert(resource.clone());
         }
-        for due in due.into_iter().filter(|due| *due > self.clock) {
-            self.due.entry(due).or_default().insert(resource.clone());
+        let ResourceKey::SecurityGroup(id) = resource else { return };
+        if !self.dependents.is_used(resource) {
+            return;
+        }
+        let Some(group) = self.groups.get(id) else { return };
+        for stretch in group.empty_stretches() {
+            let due = stretch.evidence.moment.at.plus(settings.emptied_grace_s);
+            if due > self.clock && stretch.until.is_none_or(|until| until >= due) {
+                self.due.entry(due).or_default().insert(resource.clone());
+            }
         }
     }
 
@@ -124,12 +126,11 @@ impl World {
         users.iter().copied().filter(|(_, one)| is_affected(one)).collect()
     }
 
-    /// Whether none of `users` needs `resource` any longer. That something has reached its greatest age counts once
-    /// time has come so far; at the end of a replay time goes on, but nothing ends by it.
+    /// Whether none of `users` needs `resource` any longer. That something has reached its greatest age counts once a
+    /// record is as late as that.
     pub(super) fn none_needs(&self, users: &Users<'_>, resource: &ResourceKey) -> bool {
         let is_over = |one: &Dependent| {
-            let has_come = |at: Second| at <= self.clock && self.clock != Second::MAX;
-            let ended = self.dependents.end_of(one).is_some_and(|end| !end.presumed || has_come(end.at));
+            let ended = self.dependents.end_of(one).is_some_and(|end| !end.presumed || end.at <= self.lived);
             ended || !one.needs_within(resource, Second::MAX, None)
         };
         users.iter().all(|(_, one)| is_over(one))

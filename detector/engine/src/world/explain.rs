@@ -14,19 +14,19 @@ use super::{
 };
 
 impl World {
-    /// The jobs that run under the role `principal` and that together were running in each of `spans` (first and last
-    /// second), as facts; empty if one of the spans is not covered by any of them, or there is none.
+    /// The jobs that run under the role `principal` and of which one was running all through each of `stretches` (first
+    /// and last second), as facts; empty if none was in one of the stretches.
     ///
     /// What runs under the role is called by Bedrock in its name; a person or application that could assume it as well
     /// is not told apart.
-    pub(crate) fn explanation(&self, principal: &str, spans: impl FnOnce() -> Vec<(u32, u32)>) -> Vec<Json> {
+    pub(crate) fn explanation(&self, principal: &str, stretches: impl FnOnce() -> Vec<(u32, u32)>) -> Vec<Json> {
         let Some(role) = ResourceKey::role_of_arn(principal) else { return Vec::new() };
         let jobs = self.jobs_under(&role);
         if jobs.is_empty() {
             return Vec::new();
         }
         let mut explaining: Vec<&Dependent> = Vec::new();
-        for (first, last) in spans() {
+        for (first, last) in stretches() {
             let runs = |job: &&&Dependent| {
                 let started = job.started.is_some_and(|started| started.0 <= first);
                 started && self.dependents.end_of(job).is_none_or(|end| end.at.0 >= last)

@@ -65,13 +65,17 @@ pub(crate) struct World {
     logging: BTreeMap<Place, LoggingHistory>,
     /// Which configurations stand on a resource, or stood on it.
     logging_users: BTreeMap<ResourceKey, BTreeSet<Place>>,
-    /// When a resource has to be looked at again, though nothing happens: its group will have been empty for long enough
-    /// to say so, or what stands on it will have reached its greatest age.
+    /// When a group will have been empty for long enough to say so.
     due: BTreeMap<Second, BTreeSet<ResourceKey>>,
+    /// When something that stands on a lost resource will have reached its greatest age.
+    ageing: BTreeMap<Second, BTreeSet<ResourceKey>>,
     /// What was noticed about the service's own protection.
     protection: Protection,
     /// How far time has come.
     clock: Second,
+    /// The greatest event time of all records: what things age by. The clock goes on when a replay ends, and it goes by
+    /// arrivals; neither makes anything older.
+    lived: Second,
     /// How often a limit made it forget or ignore something.
     limits_reached: Reached,
     /// Where inventory contradicted the stream since somebody last asked.
@@ -104,12 +108,17 @@ pub(crate) type Touched = BTreeSet<Origin>;
 impl World {
     /// Lets time pass. Returns what has to be derived again.
     pub(crate) fn advance(&mut self, now: Second) -> Touched {
-        self.clock = self.clock.max(now);
+        self.note_clock(now);
         let mut touched = Touched::new();
         while let Some(due) = self.due.first_entry()
             && *due.key() <= self.clock
         {
             touched.extend(due.remove().into_iter().map(Origin::Resource));
+        }
+        while let Some(aged) = self.ageing.first_entry()
+            && *aged.key() <= self.lived
+        {
+            touched.extend(aged.remove().into_iter().map(Origin::Resource));
         }
         touched
     }
@@ -131,9 +140,15 @@ impl World {
         self.clock = self.clock.max(now);
     }
 
+    /// Notes that a record has this event time.
+    pub(crate) fn note_event(&mut self, at: Second) {
+        self.lived = self.lived.max(at);
+    }
+
     /// When [`World::advance`] next has something to do.
     pub(crate) fn next_wakeup(&self) -> Option<Second> {
-        self.due.first_key_value().map(|(due, _)| *due)
+        let aged = self.ageing.first_key_value().map(|(due, _)| *due).filter(|due| *due <= self.lived);
+        self.due.first_key_value().map(|(due, _)| *due).into_iter().chain(aged).min()
     }
 
     /// What stands on resources.

@@ -53,9 +53,13 @@ impl RegionalKind {
             return key;
         }
         // Lambda takes `ACCOUNT:function:NAME` as well.
-        let name =
-            if self == K::Function { name.rsplit_once("function:").map_or(name, |(_, name)| name) } else { name };
-        let name = if self == K::Function { name.split(':').next().unwrap_or(name) } else { name };
+        let name = match self {
+            Self::Function => {
+                let name = name.rsplit_once("function:").map_or(name, |(_, name)| name);
+                name.split(':').next().unwrap_or(name)
+            }
+            _ => name,
+        };
         ResourceKey::Regional { kind: self, account: account.into(), region: region.into(), name: name.into() }
     }
 }

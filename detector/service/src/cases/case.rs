@@ -235,7 +235,9 @@ fn change(event: &mut Value, step: &StepFile) -> Result<(), String> {
 }
 
 fn deliver(event: &Value) -> Result<Delivery, String> {
-    let time = ["/detail/eventTime", "/eventTime", "/time", "/timestamp"].iter().find_map(|path| event.pointer(path)?.as_str());
+    let time = ["/detail/eventTime", "/eventTime", "/time", "/timestamp"]
+        .iter()
+        .find_map(|path| event.pointer(path)?.as_str());
     // A case may be about a record without a readable time.
     let at = time.and_then(Second::parse).unwrap_or_default();
     let bytes = serde_json::to_vec(event).map_err(|error| error.to_string())?;

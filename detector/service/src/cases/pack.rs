@@ -10,7 +10,7 @@ use std::{
 
 use bedrock_watch_engine::{
     Prices,
-    rule::{Problem, RuleFile, RuleSet},
+    rule::{Placeholders, Problem, RuleFile, RuleSet},
 };
 
 use super::prices;
@@ -136,9 +136,17 @@ impl RulePack {
     /// # Errors
     /// When rules or the price table have problems: all of them at once.
     pub fn compile(&self, disabled: &[String]) -> Result<RuleSet, Vec<Problem>> {
+        self.compile_with(disabled, &Placeholders::new())
+    }
+
+    /// The same, with values for the placeholders of `|expand`.
+    ///
+    /// # Errors
+    /// When rules or the price table have problems: all of them at once.
+    pub fn compile_with(&self, disabled: &[String], placeholders: &Placeholders) -> Result<RuleSet, Vec<Problem>> {
         let mut files = self.rule_files();
         files.retain(|file| !disabled.contains(&file.id));
-        let compiled = RuleSet::compile(&files);
+        let compiled = RuleSet::compile_with(&files, placeholders);
         let prices = match self.file(PRICES) {
             Some(text) => prices::read(self.shown(PRICES), &String::from_utf8_lossy(text)),
             None => Ok(Prices::default()),

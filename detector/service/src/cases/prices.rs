@@ -47,9 +47,8 @@ pub(super) fn read(path: &str, text: &str) -> Result<Prices, Problem> {
         Problem { file: path.to_owned(), line, column: 1, message }
     };
     let line_of = |offset: usize| text.get(..offset).unwrap_or_default().matches('\n').count().saturating_add(1);
-    let file: File = toml::from_str(text).map_err(|error| {
-        problem(error.span().map_or(1, |span| line_of(span.start)), error.message().to_owned())
-    })?;
+    let file: File = toml::from_str(text)
+        .map_err(|error| problem(error.span().map_or(1, |span| line_of(span.start)), error.message().to_owned()))?;
     if jiff::civil::Date::strptime("%Y-%m-%d", &file.date).is_err() {
         return Err(problem(1, format!("date is `{}`; write the day of the prices as YYYY-MM-DD", file.date)));
     }

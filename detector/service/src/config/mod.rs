@@ -21,11 +21,11 @@ use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
 use bedrock_watch_engine::{
     Settings,
-    rule::{Tuning, TuningProblem},
+    rule::{Placeholders, Tuning, TuningProblem},
 };
 
 pub use delivery::{
-    AccountConfig, GroupConfig, Pace, Route, RoutingConfig, SinkConfig, SinkKind, SlackAccess, Suppression,
+    AccountConfig, GroupBy, GroupConfig, Pace, Route, RoutingConfig, SinkConfig, SinkKind, SlackAccess, Suppression,
 };
 pub use example::example;
 pub use problem::Problem;
@@ -109,6 +109,8 @@ pub struct RulesConfig {
     pub builtin: bool,
     /// Ids of rules that are left out.
     pub disabled: Vec<String>,
+    /// Values for the placeholders of `|expand`.
+    pub placeholders: Placeholders,
     /// How often it is looked whether they have changed, in seconds; 0 never.
     pub reload_s: u64,
     /// What is changed about single rules.

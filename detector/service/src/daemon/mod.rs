@@ -23,8 +23,8 @@ use crate::{
     config::{Config, SourceConfig},
     format::{Colour, Format},
     http::{self, Tls},
-    live_rules::LiveRules,
     incident::{Gatherer, Stages},
+    live_rules::LiveRules,
     pipeline::{Clock, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
     sink::{self, Confirmations, Workers},
@@ -164,19 +164,14 @@ impl Daemon {
         let bound = bind(config).await?;
         let address = bound.as_ref().map(|bound| bound.address);
         let clock = surroundings.clock;
-        let Surroundings { stdout, format, colour, .. } = surroundings;
-        let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
-        let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, &intake));
-        let told_to = sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), confirmations, ..told_to };
-        let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
+        let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(rules.clone()));
+        let workers = start_sinks(config, &store, (&status, &silences, &incidents), (surroundings, &intake))?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
-        let stages = Stages::of(&rules.current());
-        let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
-            intake: has_http_source.then(|| intake.clone()),
+            intake: config.sources.contains(&SourceConfig::Http).then(|| intake.clone()),
             store: Arc::clone(&store),
-            incidents: Gatherer::new(Arc::clone(&store), config.incidents.clone(), stages),
+            incidents,
             contacts: config.contacts.clone(),
             told: told.clone(),
             nudge: http::Nudge(Arc::new(move || nudged_by_http.nudge())),
@@ -193,9 +188,7 @@ impl Daemon {
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
         let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
-        if let Some(watch) = rules.watch() {
-            chores.spawn(watch.keep_fresh(stop_chores.clone()));
-        }
+        rules.watch().map(|watch| chores.spawn(watch.keep_fresh(stop_chores.clone())));
         let shell = Shell {
             store: Arc::clone(&store),
             rules,
@@ -287,6 +280,25 @@ async fn open_store(config: &Config, cloud: Option<&dyn Cloud>) -> Result<Arc<dy
         (Some(dynamodb), Some(cloud)) => cloud.store(dynamodb).await?,
         _ => Arc::new(SqliteStore::open(&config.store.path)?),
     })
+}
+
+/// Starts the workers of the sinks.
+fn start_sinks(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    (status, silences, incidents): (&Status, &ActiveSilences, &Gatherer),
+    (surroundings, intake): (Surroundings, &Intake),
+) -> Result<Workers, StartError> {
+    let Surroundings { stdout, format, colour, cloud, .. } = surroundings;
+    let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, intake));
+    let told_to = sink::Surroundings {
+        cloud,
+        silences: silences.clone(),
+        confirmations,
+        incidents: Some(incidents.clone()),
+        ..sink::Surroundings::wall(stdout, format, colour, status.clone())
+    };
+    Ok(sink::start_all(&config.sinks, &config.routing, store, told_to)?)
 }
 
 /// How long sources may take to end.

@@ -101,6 +101,9 @@ async fn render(app: &App) -> Result<String, StoreError> {
     };
     let firing: Vec<(String, u64)> = Severity::ALL.into_iter().map(firing).collect();
     sample(&mut text, "bedrock_watch_alerts_firing", "gauge", "Alerts that fire now.", &firing);
+    let cut = [(String::new(), app.incidents.cut())];
+    let help = "Times an incident was cut because it has more alerts than are looked at.";
+    sample(&mut text, "bedrock_watch_incidents_cut_total", "counter", help, &cut);
     let workers = (app.sink_reports.0)();
     for (name, kind, help, value) in WORKER_METRICS {
         let values = workers.iter().map(|sink| (format!("{{sink=\"{}\"}}", sink.name), value(&sink.counted)));

@@ -39,8 +39,8 @@ pub use tls::{Tls, TlsError};
 
 use crate::{
     config::{ApiKey, HttpConfig},
-    live_rules::LiveRules,
     incident::{Contacts, Gatherer},
+    live_rules::LiveRules,
     pipeline::{Report, Told},
     routing::ActiveSilences,
     sink::SinkReport,

@@ -3,7 +3,7 @@
 //! Pure. The rows made here are what a store keeps beside an alert, so a key is a digest: short, the same everywhere,
 //! and no name in it. Deliberately no ties by account, region or rule: those would tie strangers together.
 
-use std::net::IpAddr;
+use std::{fmt::Write as _, net::IpAddr};
 
 use bedrock_watch_engine::{
     Second,
@@ -169,7 +169,8 @@ fn key(tie: Tie, value: &str) -> String {
     let mut key = String::with_capacity(DIGEST_BYTES.saturating_mul(2).saturating_add(1));
     key.push(tie.letter());
     for byte in digest.iter().take(DIGEST_BYTES) {
-        key.push_str(&format!("{byte:02x}"));
+        // Writing to a text cannot fail.
+        write!(key, "{byte:02x}").unwrap_or_default();
     }
     key
 }

@@ -216,23 +216,32 @@ fn resources(alerts: &[&Alert]) -> Vec<String> {
     found.into_iter().take(RESOURCES_MAX).collect()
 }
 
+/// A number that alerts may know, and how it is read from one.
+type Known = (&'static str, fn(&Alert) -> f64);
+
+const KNOWN_NUMBERS: [Known; 3] = [
+    ("inference calls that alerts rest on, at least", |alert| {
+        ["total", "blind_invocations", "logged_calls"].iter().map(|name| number(alert, name)).fold(0.0, f64::max)
+    }),
+    ("tokens, as invocation logs say", |alert| number(alert, "input_tokens") + number(alert, "output_tokens")),
+    ("US dollars, estimated from list prices", |alert| number(alert, "estimated_usd")),
+];
+
+fn number(alert: &Alert, fact: &str) -> f64 {
+    alert.facts.get(fact).and_then(Value::as_f64).unwrap_or(0.0)
+}
+
 /// What the configuration says, and what the alerts know of calls, tokens and money. Facts of several alerts may be
 /// about the same calls, so of each principal only the greatest counts.
 fn impact(alerts: &[&Alert], contacts: &Contacts) -> Vec<String> {
     let text = contacts.business_impact.clone();
     let mut lines = vec![text.unwrap_or_else(|| "to be filled in: what this means for the business".to_owned())];
-    for (facts, what) in [
-        (&["total", "calls", "blind_invocations"][..], "inference calls that alerts rest on, at least"),
-        (&["tokens", "total_tokens"], "tokens, as invocation logs say"),
-        (&["estimated_usd", "cost_usd"], "US dollars, estimated from list prices"),
-    ] {
+    for (what, of) in KNOWN_NUMBERS {
         let mut by_principal: BTreeMap<(&str, &str), f64> = BTreeMap::new();
         for alert in alerts {
-            let numbers = facts.iter().filter_map(|name| alert.facts.get(*name)?.as_f64());
-            let most = numbers.fold(0.0, f64::max);
             let whose = (alert.account.as_str(), alert.principal.as_deref().unwrap_or_default());
             let known = by_principal.entry(whose).or_default();
-            *known = known.max(most);
+            *known = known.max(of(alert));
         }
         let sum: f64 = by_principal.values().sum();
         if sum > 0.0 {
@@ -346,4 +355,89 @@ fn reminders(incident: &Incident, contacts: &Contacts) -> Vec<String> {
 
 fn whole_second(time: Timestamp) -> String {
     u32::try_from(time.as_second()).map(|second| Second(second).to_rfc3339()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::{
+        format::sample,
+        incident::{Joining, Stages, SupportPlan, human, join, markdown},
+        store::Resolution,
+    };
+
+    fn reported(alerts: Vec<Alert>, contacts: &Contacts) -> Report {
+        let alerts: Vec<Arc<Alert>> = alerts.into_iter().map(Arc::new).collect();
+        let incidents = join(&alerts, &Joining::default(), &Stages::default());
+        let stored = |alert: &Arc<Alert>| StoredAlert {
+            alert: Arc::clone(alert),
+            revision: 1,
+            created_at: Timestamp::from_second(1_763_470_900).unwrap(),
+            changed_at: Timestamp::from_second(1_763_471_000).unwrap(),
+            trace_id: None,
+            silence: None,
+            resolution: Some(Resolution { author: "ada".to_owned(), reason: "a drill".to_owned() }),
+        };
+        let stored = alerts.iter().map(|alert| (alert.id.clone(), stored(alert))).collect();
+        report(&incidents[0], &stored, &[], contacts)
+    }
+
+    #[test]
+    fn answers_what_a_support_case_asks() {
+        let facts = |facts: Value| facts.as_object().cloned().unwrap();
+        let known = json!({ "total": 130, "input_tokens": 900, "output_tokens": 100, "estimated_usd": 1.5 });
+        let alerts = vec![
+            sample::alert(),
+            Alert { id: "b".to_owned(), facts: facts(known), ..sample::alert() },
+            Alert { id: "c".to_owned(), facts: facts(json!({ "total": 99 })), ..sample::alert() },
+        ];
+        let contacts = Contacts { business_impact: Some("none".to_owned()), ..Contacts::default() };
+        let report = reported(alerts, &contacts);
+        assert_eq!(report.first_recognized, "2025-11-18T13:01:40Z");
+        assert_eq!(report.first_impacted_account, "111122223333");
+        assert_eq!(report.principals, ["arn:aws:iam::111122223333:user/mallory"]);
+        assert_eq!(report.access_keys, ["AKIAIOSFODNN7EXAMPLE"]);
+        let impact = [
+            "none",
+            "130 inference calls that alerts rest on, at least",
+            "1000 tokens, as invocation logs say",
+            "1.50 US dollars, estimated from list prices",
+        ];
+        assert_eq!(report.impact, impact);
+        assert!(report.resources.iter().any(|resource| resource.ends_with("sg-0aaa")), "{:?}", report.resources);
+        assert!(report.actions[0].contains("ada resolved 7d1c"), "{:?}", report.actions);
+        assert_eq!((report.timeline.len(), report.artifacts.event_ids.len()), (3, 1));
+        assert!(!report.artifacts.queries.is_empty());
+    }
+
+    #[test]
+    fn the_case_follows_from_the_plan() {
+        for (plan, expected) in [
+            (Some(SupportPlan::Enterprise), "Critical Business Risk Question (support plan: enterprise)"),
+            (Some(SupportPlan::Business), "Urgent Business Risk Question (support plan: business)"),
+            (None, "set support_plan under [contacts]"),
+        ] {
+            let report = reported(vec![sample::alert()], &Contacts { support_plan: plan, ..Contacts::default() });
+            assert!(report.case.severity.contains(expected), "{}", report.case.severity);
+        }
+    }
+
+    #[test]
+    fn what_attackers_choose_is_only_text() {
+        let hostile = "`|*x*|` <script> [a](http://b)\u{1b}[2J\n# heading";
+        let actor =
+            bedrock_watch_engine::alert::Actor { user_agent: Some(hostile.to_owned()), ..sample::alert().actor };
+        let alert = Alert { summary: hostile.to_owned(), title: hostile.to_owned(), actor, ..sample::alert() };
+        let report = reported(vec![alert], &Contacts::default());
+        let text = markdown(&report);
+        assert!(!text.contains('\u{1b}') && !text.contains("\n# heading"), "{text}");
+        let plain = "\\`\\|\\*x\\*\\|\\` \\<script\\> \\[a\\](http://b)";
+        assert_eq!(text.matches(plain).count(), 2, "{text}");
+        assert!(text.contains("`'|*x*|' <script> [a](http://b)\\u{1b}[2J\\u{a}# heading`"), "{text}");
+        assert!(!human(&report).contains('\u{1b}'));
+    }
 }

@@ -3,12 +3,9 @@
 //! The rules say so. Alerts are kept longer than rules, so for a rule that is gone the alert's own ATT&CK techniques
 //! decide.
 
-use std::collections::BTreeMap;
+use bedrock_watch_engine::{alert::Alert, rule::Stage};
 
-use bedrock_watch_engine::{
-    alert::Alert,
-    rule::{RuleSet, Stage},
-};
+use crate::live_rules::LiveRules;
 
 /// The stages of the techniques that Bedrock rules name; others count as [`Stage::Use`].
 const TECHNIQUES: [(&str, Stage); 17] = [
@@ -31,17 +28,15 @@ const TECHNIQUES: [(&str, Stage); 17] = [
     ("T1685", Stage::Blinding),
 ];
 
-/// The stages of the rules that are loaded.
+/// The stages of the rules in force.
 #[derive(Debug, Clone, Default)]
-pub struct Stages(BTreeMap<String, Stage>);
+pub struct Stages(Option<LiveRules>);
 
 impl Stages {
     /// Those of these rules.
     #[must_use]
-    pub fn of(rules: &RuleSet) -> Self {
-        let plain = rules.rules().iter().map(|rule| rule.about());
-        let correlations = rules.correlations().iter().map(|rule| rule.about());
-        Self(plain.chain(correlations).map(|about| (about.id.clone(), about.stage)).collect())
+    pub fn of(rules: impl Into<LiveRules>) -> Self {
+        Self(Some(rules.into()))
     }
 
     /// The stage of an alert.
@@ -51,19 +46,27 @@ impl Stages {
             let base = technique.split('.').next().unwrap_or_default();
             TECHNIQUES.iter().find(|(known, _)| *known == base).map(|(_, stage)| *stage)
         };
-        let known = self.0.get(&alert.rule).copied();
+        let known = self.0.as_ref().and_then(|rules| rules.current().stage_of(&alert.rule));
         known.or_else(|| alert.attack.iter().find_map(of_technique)).unwrap_or(Stage::Use)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use bedrock_watch_engine::rule::{RuleFile, RuleSet};
+
     use super::*;
     use crate::format::sample;
 
     #[test]
     fn the_rule_decides_and_without_it_the_technique() {
-        let known = Stages([("customization-job-security-group-deleted".to_owned(), Stage::Access)].into());
+        let text = "title: T\nlevel: low\nlogsource: {product: aws, service: cloudtrail}\nx-watch: {stage: access}\n\
+                    detection: {one: {eventName: A}, condition: one}\n";
+        let id = sample::alert().rule;
+        let file = RuleFile { path: "rule.yml".to_owned(), id, text: text.to_owned() };
+        let known = Stages::of(Arc::new(RuleSet::compile(&[file]).unwrap()));
         assert_eq!(known.stage(&sample::alert()), Stage::Access);
         for (attack, expected) in [
             ("T1485", Stage::Impact),

@@ -33,12 +33,13 @@ pub fn markdown(report: &Report) -> String {
             step.at.clone(),
             step.stage.clone(),
             format!("{} ({})", step.severity, step.status),
-            code(&step.account),
+            // Also in a code span, a bar would end the cell.
+            code(&step.account).replace('|', "\\|"),
             plain(&step.summary),
-            code(&step.alert),
+            code(&step.alert).replace('|', "\\|"),
         ];
         // Writing to a text cannot fail.
-        writeln!(out, "| {} |", cells.map(|cell| cell.replace('|', "\\|")).join(" | ")).unwrap_or_default();
+        writeln!(out, "| {} |", cells.join(" | ")).unwrap_or_default();
     }
     section(
         &mut out,

@@ -162,7 +162,7 @@ impl Printer {
     /// Prints what is only known at the end.
     fn at_the_end(&mut self, engine: &Engine, arguments: &ReplayArguments) -> io::Result<()> {
         if arguments.final_only || arguments.incidents {
-            finish(self, raised(engine), &Stages::of(engine.rules()), arguments)?;
+            finish(self, raised(engine), &Stages::of(Arc::clone(engine.rules())), arguments)?;
         }
         if let Some(report) = &self.report {
             let text = report::render(report, self.format);

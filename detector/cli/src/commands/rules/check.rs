@@ -2,14 +2,20 @@
 
 use std::io::Write;
 
+use bedrock_watch_engine::rule::Placeholders;
 use bedrock_watch_service::cases::{self, RulePack};
 
 use super::{Failure, Outcome, counted, print_problems};
 
 /// Checks a pack. Warnings count only if `strict`.
-pub(super) fn check(out: &mut impl Write, pack: &RulePack, strict: bool) -> Result<Outcome, Failure> {
+pub(super) fn check(
+    out: &mut impl Write,
+    pack: &RulePack,
+    placeholders: &Placeholders,
+    strict: bool,
+) -> Result<Outcome, Failure> {
     let ids = pack.rule_ids();
-    let compiled = pack.compile(&[]);
+    let compiled = pack.compile_with(&[], placeholders);
     let warnings = compiled.as_ref().map(|rules| cases::lint(pack, rules)).unwrap_or_default();
     let mut problems = compiled.err().unwrap_or_default();
     problems.extend(ids.iter().filter_map(|id| cases::load(pack, id).err()).flatten());

@@ -16,12 +16,9 @@ use std::{
 use anyhow::Context as _;
 use bedrock_watch_engine::{
     Second,
-    rule::{About, Problem, RuleSet},
+    rule::{About, Placeholders, Problem, RuleSet},
 };
-use bedrock_watch_service::{
-    cases::{self, RulePack},
-    config::Config,
-};
+use bedrock_watch_service::cases::{self, RulePack};
 
 use super::{Failure, Outcome, config, table::table};
 use crate::{
@@ -41,8 +38,14 @@ pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
             let (pack, rules) = configured(rules.as_deref(), config.as_deref())?;
             show::show(&mut out, &pack, &rules, &id)?
         }
-        RulesCommand::Check { dir, strict } => check::check(&mut out, &pack_of(dir.as_deref())?, strict)?,
-        RulesCommand::Test { dir, junit } => test::test(&mut out, &pack_of(dir.as_deref())?, junit.as_deref())?,
+        RulesCommand::Check { dir, strict, config } => {
+            let placeholders = placeholders(config.as_deref())?;
+            check::check(&mut out, &pack_of(dir.as_deref())?, &placeholders, strict)?
+        }
+        RulesCommand::Test { dir, junit, config } => {
+            let placeholders = placeholders(config.as_deref())?;
+            test::test(&mut out, &pack_of(dir.as_deref())?, &placeholders, junit.as_deref())?
+        }
         RulesCommand::New { id, dir } => new(&mut out, &id, &dir)?,
     };
     out.flush()?;
@@ -51,11 +54,13 @@ pub(super) fn run(command: RulesCommand) -> Result<Outcome, Failure> {
 
 /// The rules that a configuration asks for, as it tunes them; `folder` stands in for its own.
 fn configured(folder: Option<&Path>, file: Option<&Path>) -> Result<(RulePack, Arc<RuleSet>), Failure> {
-    let config = match file {
-        Some(file) => config::load_without_secrets(Some(file))?,
-        None => Config::standard(),
-    };
+    let config = config::load_without_secrets(file)?;
     Ok((config::pack(&config, folder)?, config::rules(&config, folder)?))
+}
+
+/// The values of placeholders that a configuration gives.
+fn placeholders(file: Option<&Path>) -> Result<Placeholders, Failure> {
+    Ok(config::load_without_secrets(file)?.rules.placeholders)
 }
 
 /// The rules of a folder alone, which may use the built-in sample records; without a folder the built-in rules.

@@ -3,15 +3,21 @@
 use std::{fs, io::Write, path::Path, sync::Arc};
 
 use anyhow::Context as _;
+use bedrock_watch_engine::rule::{Placeholders, RuleSet};
 use bedrock_watch_service::cases::{self, Case, RulePack};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::{Failure, Outcome, counted, print_problems};
 
 /// Runs the cases of a pack; `junit` is a file for the results.
-pub(super) fn test(out: &mut impl Write, pack: &RulePack, junit: Option<&Path>) -> Result<Outcome, Failure> {
+pub(super) fn test(
+    out: &mut impl Write,
+    pack: &RulePack,
+    placeholders: &Placeholders,
+    junit: Option<&Path>,
+) -> Result<Outcome, Failure> {
     let ids = pack.rule_ids();
-    let (rules, mut problems) = match pack.compile(&[]) {
+    let (rules, mut problems) = match pack.compile_with(&[], placeholders) {
         Ok(rules) => (Some(Arc::new(rules)), Vec::new()),
         Err(problems) => (None, problems),
     };

@@ -30,6 +30,7 @@ pub(super) fn rules(document: &Document, found: &mut Findings) -> RulesConfig {
         dir: table.text("dir").map(PathBuf::from),
         builtin: table.flag("builtin"),
         disabled: table.texts("disabled"),
+        placeholders: table.text_lists("placeholders"),
         reload_s: table.number("reload_s"),
         tuning,
     }

@@ -2,15 +2,15 @@
 
 mod aws;
 mod delivery;
-mod rules;
 mod incidents;
+mod rules;
 
 use bedrock_watch_engine::Settings;
 
 use aws::{AWS, CANARY, INVENTORY, KINESIS, LEASES, S3, SQS};
 use delivery::{ACCOUNT, ACCOUNT_GROUP, LINKS, ROUTE, SINKS, SUPPRESS};
-use rules::{RULE, RULES};
 use incidents::{CONTACTS, INCIDENTS};
+use rules::{RULE, RULES};
 
 /// What a value is.
 #[derive(Debug)]

@@ -12,6 +12,13 @@ pub(super) const RULES: &[Key] = &[
         sample: "",
         required: false,
     },
+    Key {
+        name: "placeholders",
+        kind: Kind::TextLists,
+        doc: "Values for the placeholders of |expand in rules: %admins% stands for each of admins.",
+        sample: "{ admins = [\"kim\", \"lee\"] }",
+        required: false,
+    },
     number(
         "reload_s",
         5,
