@@ -27,7 +27,7 @@ except ImportError:
     from botocore.validate import ParamValidator
 
 # What is printed in place of an answer, and what stands for a variable that a responder fills in.
-ANSWER = "example-1"
+ANSWER = "example-of-an-identifier-1"
 VARIABLES = {
     "GROUP_IDS": '"sg-0a1b2c3d4e5f60718"',
     "SUBNET_IDS": '"subnet-0a11b22c33d44e55f"',

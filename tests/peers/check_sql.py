@@ -4,6 +4,7 @@ Prints one line for each that does not parse, or is not exactly one statement of
 """
 
 import json
+import re
 import sys
 
 import sqlglot
@@ -12,6 +13,12 @@ from sqlglot import exp
 # CloudTrail Lake is Presto. `$EDS_ID` stands for the id of an event data store, which is a UUID with underscores there.
 DIALECTS = {"athena": "athena", "cloudtrail-lake": "presto"}
 STORE = "edcba987_0000_0000_0000_000000000000"
+
+
+def written(literal):
+    """The text that a literal with Unicode escapes stands for; sqlglot leaves it as it is written."""
+    escape = r"\\(?:\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4})|\\)"
+    return re.sub(escape, lambda match: chr(int(match[1] or match[2] or "5c", 16)), literal)
 
 
 def fault(query):
@@ -28,7 +35,7 @@ def fault(query):
     if not isinstance(statements[0], wanted):
         return f"a {type(statements[0]).__name__}, not a {wanted.__name__}"
     texts = [literal.this for literal in statements[0].find_all(exp.Literal) if literal.is_string]
-    texts += [literal.this for literal in statements[0].find_all(exp.UnicodeString)]
+    texts += [written(literal.this) for literal in statements[0].find_all(exp.UnicodeString)]
     if "holds" in query and query["holds"] not in texts:
         return f"no text is {query['holds']!r}"
     return None

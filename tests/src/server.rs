@@ -110,7 +110,6 @@ impl Server {
             reports,
             pings: pings_in,
             status: status.clone(),
-            rules: Arc::<RuleSet>::default().into(),
             sinks: vec!["slack".to_owned()],
             sink_reports: http::SinkReports(Arc::new(|| {
                 let counted = Counted { told: 7, ..Counted::default() };

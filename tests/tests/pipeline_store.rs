@@ -72,7 +72,8 @@ impl Running {
         let told = broadcast::Sender::new(BATCHES);
         let heard = told.subscribe();
         let pipeline = Pipeline::new(Parts {
-            restored: pipeline::restore(&*store, rules, Settings::standard()).await.unwrap(),
+            restored: pipeline::restore(&*store, Arc::clone(&rules), Settings::standard()).await.unwrap(),
+            rules: rules.into(),
             clock: Clock::event(),
             future_s: 300,
             intake,

@@ -1,5 +1,7 @@
 //! Model invocation logs, as users meet them: every form is understood, and no prompt is found anywhere afterwards.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 mod support;
 
 use std::{fs, io::Write, path::Path};

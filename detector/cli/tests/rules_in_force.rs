@@ -1,6 +1,6 @@
 //! Rules as the configuration wants them: modes, tuning, and other rules while the daemon runs.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that fails fails its test")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a helper that fails fails its test")]
 
 mod support;
 
@@ -157,6 +157,19 @@ fn every_problem_of_a_tuning_has_its_place() {
         &["c.toml:5:11: `soon` is no time"],
     );
     check("[rules.mine]\nexclude = 1", &["may occur several times"]);
+}
+
+#[test]
+fn placeholders_are_filled_by_the_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = rule("PutMine", "high").replace("requestParameters.size|gte: 10", "userAgent|expand: '%tools%'");
+    write_rule(folder.path(), "mine", &text);
+    let output = run(folder.path(), &["rules", "check", "rules"]);
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stdout(&output).contains("the placeholder %tools% has no values"), "{}", stdout(&output));
+    fs::write(folder.path().join("c.toml"), "[rules]\nplaceholders = { tools = [\"curl/*\"] }\n").unwrap();
+    let output = run(folder.path(), &["rules", "check", "rules", "--config", "c.toml"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stdout(&output));
 }
 
 #[test]

@@ -192,7 +192,7 @@ mod tests {
         }
 
         fn load(&self) -> Result<Arc<RuleSet>, Vec<String>> {
-            if self.stamp() % 2 == 0 { Ok(Arc::default()) } else { Err(vec!["rule.yml:1:1: no".to_owned()]) }
+            if self.stamp().is_multiple_of(2) { Ok(Arc::default()) } else { Err(vec!["rule.yml:1:1: no".to_owned()]) }
         }
     }
 
@@ -211,7 +211,9 @@ mod tests {
         let first: Arc<RuleSet> = Arc::default();
         let every = Some(Duration::from_millis(1));
         let mut rules = LiveRules::new(Arc::clone(&first), Arc::<Numbered>::clone(&source), every, Arc::clone(&asked));
-        let watching = tokio::spawn(rules.watch().unwrap().keep_fresh(stop.clone()));
+        let tracker = tokio_util::task::TaskTracker::new();
+        tracker.spawn(rules.watch().unwrap().keep_fresh(stop.clone()));
+        tracker.close();
         // Until the watch has seen how it begins, a change is none.
         asked.notify_one();
         let second = rules.changed().await;
@@ -228,7 +230,7 @@ mod tests {
         eventually("the failure is over", || rules.reloads().problems.is_empty()).await;
         assert_eq!((rules.reloads().done, rules.reloads().failed), (2, 1));
         stop.cancel();
-        watching.await.unwrap();
+        tracker.wait().await;
     }
 
     #[tokio::test]

@@ -29,7 +29,7 @@ const DATA: &str = "777788889999";
 
 const MINUTES: u32 = 30 * 1_440;
 /// About so many records come of behaviour that is made whatever the number of records.
-const BEHAVIOUR_RECORDS: u64 = 4_600_000;
+const BEHAVIOUR_RECORDS: u64 = 6_900_000;
 
 /// What a run may change.
 #[derive(Debug, Clone, Copy)]

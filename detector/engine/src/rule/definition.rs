@@ -44,6 +44,12 @@ impl Counts {
     pub const ALL: [Self; 6] =
         [Self::Calls, Self::Invocations, Self::Refusals, Self::Enablement, Self::Matches, Self::Usage];
 
+    /// Whether it can only come from inference calls, of which nobody but the owner of the account hears.
+    #[must_use]
+    pub const fn rests_on_inference(self) -> bool {
+        matches!(self, Self::Calls | Self::Invocations | Self::Refusals)
+    }
+
     /// The name in rules.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -7,7 +7,7 @@ use super::{
     bound::{Bound, NameField, NameKind, bound, record_name},
     correlation::CorrelationRule,
     definition::{About, Rule},
-    logic::{Logic, Search},
+    logic::Logic,
     matcher,
     problem::{Problem, nearest},
     set::RuleSet,
@@ -144,7 +144,7 @@ fn lint_about(about: &About, finder: &mut Finder<'_>) {
 
 fn lint_rule(rule: &Rule, finder: &mut Finder<'_>) {
     let mut used = vec![false; rule.searches.len()];
-    mark(&rule.condition, &rule.searches, &mut used);
+    mark(&rule.condition, &mut used);
     for (search, _) in &rule.levels {
         used.get_mut(*search).into_iter().for_each(|used| *used = true);
     }
@@ -181,12 +181,12 @@ fn lint_rule(rule: &Rule, finder: &mut Finder<'_>) {
 }
 
 /// Marks the searches that `logic` asks.
-fn mark(logic: &Logic, searches: &[Search], used: &mut [bool]) {
+fn mark(logic: &Logic, used: &mut [bool]) {
     match logic {
         Logic::All(parts) | Logic::Any(parts) | Logic::AtLeast(_, parts) => {
-            parts.iter().for_each(|part| mark(part, searches, used));
+            parts.iter().for_each(|part| mark(part, used));
         }
-        Logic::Not(part) => mark(part, searches, used),
+        Logic::Not(part) => mark(part, used),
         Logic::Search(index) => used.get_mut(*index).into_iter().for_each(|used| *used = true),
         Logic::Item(_) => {}
     }

@@ -106,7 +106,7 @@ fn one_by_one() {
     check(&format!("{state}{{s: {{watch.event: JobLost}}, condition: s}}"), &[("4:12", "no state event matches")]);
     check(
         &format!("{state}{{s: {{watch.region: x}}, condition: s}}"),
-        &[("4:12", "about logging or about the service itself")],
+        &[("4:12", "about other dependents, about logging or about the service itself")],
     );
     check(
         &format!("{state}{{s: {{eventName: x, watch.event: JobDependencyLost}}, condition: s}}"),

@@ -72,7 +72,7 @@ fn value(key: &Key) -> (String, bool) {
             Some(default) => (format!("\"{default}\""), true),
             None => (format!("\"{}\"", key.sample), false),
         },
-        Kind::Texts { .. } if key.required => (key.sample.to_owned(), false),
+        Kind::Texts { default: [], .. } if !key.sample.is_empty() => (key.sample.to_owned(), false),
         Kind::Texts { default, .. } => (format!("{default:?}"), true),
         Kind::Secret => (format!("\"{}\"", key.sample), false),
         Kind::Secrets | Kind::Numbers | Kind::TextLists => (key.sample.to_owned(), false),

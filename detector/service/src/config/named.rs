@@ -19,12 +19,15 @@ pub(super) struct NamedTable {
 }
 
 impl Reader<'_> {
-    /// Everything in `table` that is a table itself.
-    pub(super) fn named(&mut self, of: &'static Named, table: &DeTable<'_>) -> Vec<NamedTable> {
+    /// Everything in `table` that is a table itself, and not the value of one of `keys`.
+    pub(super) fn named(&mut self, keys: &[Key], of: &'static Named, table: &DeTable<'_>) -> Vec<NamedTable> {
         let mut found = Vec::new();
         for (name, value) in table {
             let DeValue::Table(inner) = value.get_ref() else { continue };
             let name_text = name.get_ref().to_string();
+            if keys.iter().any(|key| key.name == name_text) {
+                continue;
+            }
             if name_text.contains('*') {
                 self.problem(name.span().start, format!("name one {}; `*` is no wildcard here", of.what));
             }

@@ -225,8 +225,8 @@ pub(super) fn read(file: &str, text: &str, names: &Names<'_>) -> (Document, Vec<
             reader.unknown("section", name.get_ref(), name.span(), &valid);
             continue;
         };
-        if let (Form::Named(_, of), DeValue::Table(table)) = (&section.form, value.get_ref()) {
-            named.insert(section.name, reader.named(of, table));
+        if let (Form::Named(keys, of), DeValue::Table(table)) = (&section.form, value.get_ref()) {
+            named.insert(section.name, reader.named(keys, of, table));
         }
         tables.insert(section.name, reader.section(section, name.span(), value));
     }

@@ -233,7 +233,7 @@ fn the_example_says_what_holds_without_a_file() {
 fn full_example() -> String {
     let key = |line: &str| line.split_once(" = ").is_some_and(|(name, _)| !name.contains([' ', '.']));
     let line = |line: &str| match line.strip_prefix("# ") {
-        Some(rest) if rest.starts_with("[[") || key(rest) => rest.to_owned(),
+        Some(rest) if rest.starts_with('[') || key(rest) => rest.to_owned(),
         _ => line.to_owned(),
     };
     example()

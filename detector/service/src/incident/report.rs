@@ -436,7 +436,8 @@ mod tests {
         let text = markdown(&report);
         assert!(!text.contains('\u{1b}') && !text.contains("\n# heading"), "{text}");
         let plain = "\\`\\|\\*x\\*\\|\\` \\<script\\> \\[a\\](http://b)";
-        assert_eq!(text.matches(plain).count(), 2, "{text}");
+        // In the heading, in the timeline and in what was done about it.
+        assert_eq!(text.matches(plain).count(), 3, "{text}");
         assert!(text.contains("`'|*x*|' <script> [a](http://b)\\u{1b}[2J\\u{a}# heading`"), "{text}");
         assert!(!human(&report).contains('\u{1b}'));
     }

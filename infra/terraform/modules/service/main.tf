@@ -1,5 +1,5 @@
 # The service: two workers over two availability zones that share the activity stream's shards. Nothing can connect to
-# them; what they tell goes out.
+# them unless `clients` says so; what they tell goes out.
 
 data "aws_caller_identity" "current" {}
 
@@ -29,6 +29,7 @@ locals {
     lease_table     = aws_dynamodb_table.leases.name
     snapshot_bucket = aws_s3_bucket.this["memory"].id
     coverage        = var.organization_coverage
+    listen          = length(var.clients) == 0 ? "127.0.0.1" : "0.0.0.0"
   }), var.config])
 }
 
@@ -154,7 +155,7 @@ resource "aws_ecs_service" "this" {
 
 resource "aws_security_group" "this" {
   name        = var.name
-  description = "bedrock-watch: nothing in, HTTPS out"
+  description = "bedrock-watch: HTTPS out, and in what clients says"
   vpc_id      = var.vpc_id
 }
 
@@ -165,6 +166,17 @@ resource "aws_vpc_security_group_egress_rule" "https" {
   from_port         = 443
   to_port           = 443
   cidr_ipv4         = "0.0.0.0/0"
+}
+
+resource "aws_vpc_security_group_ingress_rule" "clients" {
+  for_each = var.clients
+
+  security_group_id            = aws_security_group.this.id
+  description                  = "Metrics, API and console, with a key"
+  ip_protocol                  = "tcp"
+  from_port                    = 8787
+  to_port                      = 8787
+  referenced_security_group_id = each.value
 }
 
 resource "aws_cloudwatch_log_group" "this" {

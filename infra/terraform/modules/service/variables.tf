@@ -101,6 +101,12 @@ variable "assign_public_ip" {
   default     = false
 }
 
+variable "clients" {
+  description = "Security groups that may reach the workers on port 8787: Prometheus, or whoever uses the API and the console. Empty: nobody, and the workers listen on loopback alone. `config` must then have an [[api_key]] for them."
+  type        = set(string)
+  default     = []
+}
+
 variable "tasks" {
   description = "How many workers run; at least two, so that one may die."
   type        = number

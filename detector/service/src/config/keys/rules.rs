@@ -59,8 +59,8 @@ pub(super) const RULE: Named = Named {
         "exclude",
         "What never matches the rule. Everything that is named must fit; * stands for any text.",
         &[
-            texts("principals", "", "Principals, as alerts name them."),
-            texts("accounts", "", "Accounts."),
+            texts("principals", "[\"arn:aws:iam::111122223333:role/nightly-*\"]", "Principals, as alerts name them."),
+            texts("accounts", "[\"111122223333\"]", "Accounts."),
             Key {
                 name: "fields",
                 kind: Kind::TextLists,

@@ -166,6 +166,11 @@ run "good" {
   }
 
   assert {
+    condition     = length(aws_vpc_security_group_ingress_rule.clients) == 0 && strcontains(output.config, "listen = \"127.0.0.1:8787\"")
+    error_message = "Somebody can connect to the workers though nobody was named."
+  }
+
+  assert {
     condition     = aws_vpc_security_group_egress_rule.https.from_port == 443
     error_message = "Tasks may connect to more than HTTPS."
   }
@@ -196,6 +201,17 @@ run "of_an_organization" {
       for statement in jsondecode(aws_iam_role_policy.execution.policy).Statement : statement.Resource if statement.Sid == "Secrets"
     ] == [["arn:aws:secretsmanager:eu-central-1:123456789012:secret:pager-AbCdEf"]]
     error_message = "ECS may read other secrets than those of the environment."
+  }
+}
+
+run "with_prometheus" {
+  variables {
+    clients = ["sg-0a"]
+  }
+
+  assert {
+    condition     = strcontains(output.config, "listen = \"0.0.0.0:8787\"") && aws_vpc_security_group_ingress_rule.clients["sg-0a"].from_port == 8787
+    error_message = "The client cannot reach the workers."
   }
 }
 
