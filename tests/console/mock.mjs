@@ -108,7 +108,12 @@ async function answer(mock, request, response) {
     case "GET incidents all":
       return json(200, { incidents: mock.alerts.size ? world.incidents() : [] });
     case "GET incidents one":
-      return json(200, { incident: world.incidents()[0], timeline: world.timeline(), merged_into: null, report: world.report() });
+      return json(200, {
+        incident: world.incidents()[0],
+        timeline: world.timeline(),
+        merged_into: null,
+        report: world.report(),
+      });
     default:
       return json(404, { error: "there is no such path; see /v1/openapi.json" });
   }

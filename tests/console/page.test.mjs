@@ -90,6 +90,16 @@ test("an alert that fires appears at once, is announced and disturbs nobody", as
   await page.getByRole("heading", { name: "Firing now: 4" }).waitFor();
 });
 
+test("who reads the most urgent alert goes on reading it when another comes", async (t) => {
+  const mock = await mocked(t);
+  const page = await visit(t, mock.address);
+  const story = page.locator("#story-title");
+  await page.locator("#story-title", { hasText: "Model invocation logging switched off" }).waitFor();
+  mock.fire(alert("a-new", { severity: "critical", title: "Even newer", last_event_time: "2026-11-18T15:58:00Z" }));
+  await page.getByRole("link", { name: /Even newer/ }).waitFor();
+  assert.equal(await story.innerText(), "Model invocation logging switched off");
+});
+
 test("a broken stream is said, and what was missed comes after it", async (t) => {
   const mock = await mocked(t);
   const page = await visit(t, mock.address, { allowed: /ERR_INCOMPLETE_CHUNKED_ENCODING|ERR_CONNECTION/ });
@@ -149,6 +159,7 @@ test("without a key nothing changes; with one, silence and resolve", async (t) =
   await dialog.getByLabel("Why").fill("change 42");
   await dialog.getByRole("button", { name: "Silence" }).click();
   await page.getByText("Silences: 1").waitFor();
+  await page.getByRole("link", { name: /firing, silenced .*Burst/ }).waitFor();
   const silenced = mock.posts.at(-1).body;
   assert.deepEqual(
     { ...silenced, ends_at: null },

@@ -1,31 +1,50 @@
 // The view of alerts: what fires now, the most urgent first, and beside it the story of the one that was chosen.
 
 import { h } from "./dom.js";
-import { byUrgency, known, may } from "./model.js";
+import { byUrgency, known } from "./model.js";
 import { empty, heading, severity, time } from "./pieces.js";
+import { isSilenced, silences } from "./silences.js";
 import { story } from "./story.js";
 import { count, shortName } from "./words.js";
 
 const OVER_SHOWN = 30;
+// With fewer than the model asks for, all are listed.
+const LISTED_MIN = 200;
+
+let guessed = null;
+
+/** The alert whose story is shown while none is chosen: the most urgent when it was looked first. It stays while it
+ * fires, so that nothing is exchanged under the eyes of who reads it. */
+export function guess() {
+  const first = byUrgency(known.alerts.values())[0];
+  if (known.alerts.get(guessed)?.status !== "firing") guessed = first?.id ?? null;
+  return guessed;
+}
+
+/** Guesses anew. */
+export function guessAgain() {
+  guessed = null;
+}
 
 /** The view; `chosen` is the id of an alert, or null. */
 export function alerts(chosen) {
   const sorted = byUrgency(known.alerts.values());
   const firing = sorted.filter((alert) => alert.status === "firing");
   const over = sorted.filter((alert) => alert.status !== "firing").slice(0, OVER_SHOWN);
-  const shown = chosen ?? sorted[0]?.id;
+  const shown = chosen ?? guess();
   const list = h(
     "section",
     { class: "list", "aria-label": "List of alerts", key: "list" },
     h("h2", {}, firing.length ? `Firing now: ${firing.length}` : "Nothing fires now"),
     firing.length ? items(firing, shown) : null,
+    unlisted(firing),
     over.length ? h("h2", { class: "second" }, "Over") : null,
     over.length ? items(over, shown) : null,
-    known.silences.length ? silences() : null,
+    silences(),
   );
   if (!known.loaded)
     return [heading("Alerts"), h("p", { class: "muted" }, known.trouble ? known.trouble.message : "Reading…")];
-  if (!sorted.length) return [heading("Alerts"), nothingYet(), known.silences.length ? silences() : null];
+  if (!sorted.length) return [heading("Alerts"), nothingYet(), silences()];
   return [
     heading("Alerts", h("p", { class: "muted" }, `${count(firing.length, "alert")} firing, the most urgent first`)),
     chosen ? h("p", { class: "back" }, h("a", { href: "#alerts" }, "All alerts")) : null,
@@ -53,7 +72,7 @@ function item(alert, isChosen) {
         "span",
         { class: "first" },
         severity(alert.severity),
-        h("span", { class: "status" }, alert.status),
+        h("span", { class: "status" }, isSilenced(alert) ? `${alert.status}, silenced` : alert.status),
         time(alert.last_event_time, { relative: true }),
       ),
       h("span", { class: "title" }, alert.title),
@@ -86,36 +105,14 @@ function nothingYet() {
   );
 }
 
-function silences() {
+/** The service may know of more than a page should list. */
+function unlisted(firing) {
+  const all = Object.values(known.state?.firing ?? {}).reduce((sum, one) => sum + one, 0);
+  if (all <= firing.length || firing.length < LISTED_MIN) return null;
   return h(
-    "section",
-    { class: "silences", "aria-label": "Silences", key: "silences" },
-    h("h2", { class: "second" }, `Silences: ${known.silences.length}`),
-    h("ul", { class: "items" }, known.silences.map(silence)),
-  );
-}
-
-function silence(one) {
-  const matched = ["alert", "rule", "account", "region", "principal", "subject", "severity_max"]
-    .filter((name) => one[name] !== null && one[name] !== undefined)
-    .map((name) => `${name === "severity_max" ? "at most" : name} ${one[name]}`);
-  return h(
-    "li",
-    { key: one.id, class: "item silence" },
-    h("p", { class: "title" }, matched.join(", ")),
-    h("p", { class: "muted" }, `${one.reason} (${one.author}), until `, time(one.ends_at)),
-    may("write")
-      ? h(
-          "button",
-          {
-            type: "button",
-            class: "small",
-            "data-do": "end-silence",
-            "data-id": one.id,
-            "aria-label": `End the silence of ${matched.join(", ")}`,
-          },
-          "End now…",
-        )
-      : null,
+    "p",
+    { class: "muted" },
+    `${count(all - firing.length, "more")} of lesser severity: `,
+    h("code", {}, "bedrock-watch alerts list"),
   );
 }

@@ -51,7 +51,7 @@ export function health() {
     table("Every link of the chain", ["Link", "Kind", "State", "Detail", "Lag"], (all.links ?? []).map(link)),
     h("h2", {}, "Accounts"),
     all.accounts?.length
-      ? table("Accounts", ["Account", "Newest event", "Behind", "Principals"], all.accounts.map(account))
+      ? table("Accounts", ["Account", "Newest judged event", "Behind", "Principals"], all.accounts.map(account))
       : h("p", { class: "muted" }, "No event of any account yet."),
     h("h2", {}, "Counters since the start"),
     terms(

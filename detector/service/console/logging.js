@@ -64,7 +64,7 @@ function row(place) {
     place.region,
     state(kind, word),
     place.since ? time(place.since) : h("span", { class: "muted" }, "not known"),
-    place.delivers?.join(", ") || h("span", { class: "muted" }, "nothing known"),
+    place.delivers?.join(", ") || h("span", { class: "muted" }, place.posture === "off" ? "nothing" : "not known"),
     place.destinations?.length
       ? h(
           "ul",

@@ -3,7 +3,7 @@
 
 import { acts, endSilence, lock, readWithKey, resolve, silence, unlock } from "./act.js";
 import { activity, bursting } from "./activity.js";
-import { alerts } from "./alerts.js";
+import { alerts, guess, guessAgain } from "./alerts.js";
 import { author } from "./api.js";
 import { broken, dependencies } from "./dependencies.js";
 import { h, visible } from "./dom.js";
@@ -11,10 +11,10 @@ import { health, meaning, problems } from "./health.js";
 import { icon } from "./icons.js";
 import { incidents } from "./incidents.js";
 import { blind, logging } from "./logging.js";
-import { byUrgency, known, listen, open, openIncident, reconnect, start } from "./model.js";
+import { known, listen, open, openIncident, reconnect, start } from "./model.js";
 import { show } from "./morph.js";
 import { state, time } from "./pieces.js";
-import { count, duration } from "./words.js";
+import { SEVERITIES, count, duration } from "./words.js";
 
 const of = (id) => document.getElementById(id);
 const firing = () => [...known.alerts.values()].filter((alert) => alert.status === "firing");
@@ -37,10 +37,10 @@ const VIEWS = {
 
 /** Which view the address names, and which alert or incident of it. */
 function place() {
-  const [name, chosen = null] = decodeURIComponent(location.hash.slice(1)).split("=", 2);
+  const [name, chosen = null] = location.hash.slice(1).split("=", 2);
   if (name === "alert" && chosen) return { view: "alerts", chosen };
   if (name === "incident" && chosen) return { view: "incidents", chosen };
-  return { view: VIEWS[name] ? name : "alerts", chosen: null };
+  return { view: Object.hasOwn(VIEWS, name) ? name : "alerts", chosen: null };
 }
 
 function draw() {
@@ -91,7 +91,7 @@ function behind() {
     .map((one) => one.newest_event_time)
     .sort()
     .at(-1);
-  return newest ? h("span", { class: "muted" }, "Newest event ", time(newest, { relative: true })) : null;
+  return newest ? h("span", { class: "muted" }, "Newest judged event ", time(newest, { relative: true })) : null;
 }
 
 function banners() {
@@ -111,7 +111,7 @@ function banners() {
     const wait = Math.max(0, (next - Date.now()) / 1000);
     some.push(
       banner("live", [
-        `Not live: ${reason}. Trying again in ${duration(wait)}. `,
+        `Not live: ${reason}. Trying again${wait >= 1 ? ` in ${duration(wait)}` : ""}. `,
         h("button", { type: "button", class: "small", "data-do": "again" }, "Try now"),
       ]),
     );
@@ -150,7 +150,7 @@ function load(again = false) {
   const { view, chosen } = place();
   if (view === "incidents" && chosen && (again || !asked.has(chosen))) openIncident(chosen);
   if (view === "alerts") {
-    const wanted = chosen ?? byUrgency(known.alerts.values())[0]?.id;
+    const wanted = chosen ?? guess();
     if (wanted && (again || !asked.has(wanted))) open(wanted);
     asked.add(wanted);
   }
@@ -197,6 +197,7 @@ document.addEventListener("click", (event) => {
 });
 document.addEventListener("said", (event) => say(event.detail.text));
 addEventListener("hashchange", () => {
+  guessAgain();
   load(true);
   draw();
   const target = place().chosen ? (of("story-title") ?? of("heading")) : of("heading");
@@ -207,7 +208,14 @@ listen({
     load();
     draw();
   },
-  heard: (kind, alert) => {
+  stands: (status, was) => {
+    if (status === "offline" && was === "live") say("No longer live");
+    if (status === "live" && was === "offline") say("Live again");
+  },
+  restarted: () => asked.clear(),
+  heard: (kind, alert, before) => {
+    const isWorse = before && SEVERITIES.indexOf(alert.severity) < SEVERITIES.indexOf(before.severity);
+    if (kind === "updated" && isWorse) say(`Now ${alert.severity}: ${alert.title}`, alert.severity === "critical");
     if (kind === "fired")
       say(`New ${alert.severity} alert: ${alert.title}. ${alert.summary}`, alert.severity === "critical");
     if (kind === "resolved") say(`Resolved: ${alert.title}`);

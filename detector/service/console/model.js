@@ -8,6 +8,9 @@ import { SEVERITIES } from "./words.js";
 
 const FIRING_MAX = 200;
 const RECENT_MAX = 60;
+// What a page that stays open for weeks keeps: of more alerts those that are over go first, the oldest of them.
+const ALERTS_MAX = 600;
+const DETAILS_MAX = 20;
 const POLL_MS = 5_000;
 const POLL_HIDDEN_MS = 30_000;
 // What is asked again because of a change waits for others to come.
@@ -28,13 +31,17 @@ export const known = {
   loaded: false,
 };
 
+// Why something could not be asked, by what it is.
+const troubles = new Map();
 const listeners = new Set();
 let scheduled = false;
 let timer = null;
 let settling = null;
 let stream = null;
 
-/** Calls `listener` after changes; `listener.heard(kind, alert)` is called for each change of an alert. */
+/** Calls `listener.changed()` after changes, `listener.heard(kind, alert, before)` for each change of an alert,
+ * `listener.stands(status, was)` when the page is live or no longer live, and `listener.restarted()` when everything
+ * must be asked again. */
 export function listen(listener) {
   listeners.add(listener);
 }
@@ -60,6 +67,7 @@ export async function start() {
   stream = follow(told, (status, detail) => {
     const was = known.live.status;
     known.live = { status, ...detail };
+    if (status !== was) for (const listener of listeners) listener.stands?.(status, was);
     // Between the first reading and the first moment of the stream something may have changed.
     if (status === "live" && was !== "live") refreshAll();
     changed();
@@ -69,6 +77,7 @@ export async function start() {
 
 /** Reads everything again and connects again, with the key as it is. */
 export async function restart() {
+  for (const listener of listeners) listener.restarted?.();
   await refreshAll();
   stream?.again();
 }
@@ -79,9 +88,10 @@ export const reconnect = () => stream?.again();
 /** Reads an alert with its history; again on every change while it is shown. */
 export async function open(id) {
   await attempt(
-    async () => known.details.set(id, await ask(`/v1/alerts/${encodeURIComponent(id)}`)),
+    "alert",
+    async () => keep(known.details, id, await ask(`/v1/alerts/${encodeURIComponent(id)}`)),
     (failure) => {
-      if (failure.status === 404) known.details.set(id, null);
+      if (failure.status === 404) keep(known.details, id, null);
     },
   );
 }
@@ -89,11 +99,19 @@ export async function open(id) {
 /** Reads an incident with its alerts. */
 export async function openIncident(id) {
   await attempt(
-    async () => known.incident.set(id, await ask(`/v1/incidents/${encodeURIComponent(id)}`)),
+    "incident",
+    async () => keep(known.incident, id, await ask(`/v1/incidents/${encodeURIComponent(id)}`)),
     (failure) => {
-      if (failure.status === 404) known.incident.set(id, null);
+      if (failure.status === 404) keep(known.incident, id, null);
     },
   );
+}
+
+/** Keeps what was looked at last. */
+function keep(map, id, value) {
+  map.delete(id);
+  map.set(id, value);
+  if (map.size > DETAILS_MAX) map.delete(map.keys().next().value);
 }
 
 /** Reads what can have changed by an action of this page. */
@@ -102,24 +120,27 @@ export async function refreshAfter(id) {
 }
 
 async function refreshAll() {
-  const alerts = attempt(async () => {
-    const [firing, recent] = await Promise.all([
-      ask(`/v1/alerts?status=firing&limit=${FIRING_MAX}`),
+  const alerts = attempt("alerts", async () => {
+    // The newest, and whatever is urgent among those before.
+    const pages = await Promise.all([
       ask(`/v1/alerts?limit=${RECENT_MAX}`),
+      ask(`/v1/alerts?status=firing&limit=${FIRING_MAX}`),
+      ask(`/v1/alerts?status=firing&severity=high&limit=${FIRING_MAX}`),
     ]);
-    known.alerts = new Map([...recent.alerts, ...firing.alerts].map((alert) => [alert.id, alert]));
+    known.alerts = new Map(pages.flatMap((page) => page.alerts).map((alert) => [alert.id, alert]));
     known.loaded = true;
   });
   await Promise.all([alerts, refreshState(), refreshSilences(), refreshIncidents()]);
   for (const id of known.details.keys()) open(id);
 }
 
-const refreshState = () => attempt(async () => (known.state = await ask("/v1/state")));
-const refreshSilences = () => attempt(async () => (known.silences = (await ask("/v1/silences")).silences));
+const refreshState = () => attempt("state", async () => (known.state = await ask("/v1/state")));
+const refreshSilences = () => attempt("silences", async () => (known.silences = (await ask("/v1/silences")).silences));
 
 // A service without incidents has none to show.
 const refreshIncidents = () =>
   attempt(
+    "incidents",
     async () => (known.incidents = (await ask("/v1/incidents")).incidents),
     () => (known.incidents = []),
   );
@@ -131,10 +152,15 @@ function told(kind, data) {
   }
   if (!KINDS.has(kind)) return;
   const alert = JSON.parse(data);
-  if (kind === "withdrawn") known.alerts.delete(alert.id);
-  else known.alerts.set(alert.id, alert);
+  const before = known.alerts.get(alert.id);
+  known.alerts.delete(alert.id);
+  if (kind !== "withdrawn") known.alerts.set(alert.id, alert);
+  if (known.alerts.size > ALERTS_MAX) {
+    const over = [...known.alerts.values()].find((one) => one.status !== "firing");
+    known.alerts.delete((over ?? known.alerts.values().next().value).id);
+  }
   if (known.details.has(alert.id)) open(alert.id);
-  for (const listener of listeners) listener.heard?.(kind, alert);
+  for (const listener of listeners) listener.heard?.(kind, alert, before);
   changed();
   clearTimeout(settling);
   settling = setTimeout(() => {
@@ -144,16 +170,17 @@ function told(kind, data) {
   }, SETTLE_MS);
 }
 
-async function attempt(doing, failed = () => {}) {
+async function attempt(what, doing, failed = () => {}) {
   try {
     await doing();
-    known.trouble = null;
+    troubles.delete(what);
   } catch (error) {
     if (!(error instanceof Failure)) throw error;
     failed(error);
     // That there is no such thing says nothing about the others.
-    if (error.status !== 404) known.trouble = error;
+    if (error.status !== 404) troubles.set(what, error);
   }
+  known.trouble = troubles.values().next().value ?? null;
   changed();
 }
 
