@@ -45,6 +45,9 @@ pub use observation::{
 pub use remedy::{Inquiry, Language, put_in_vpc, replace_group};
 pub use settings::{Limits, Settings};
 pub use stats::Stats;
-pub use summary::{AccountSummary, JobSummary, Summary};
+pub use summary::{
+    ACTIVITY_MINUTES, AccountSummary, DEPENDENTS_MAX, DependencySummary, DependentSummary, LOGGING_PLACES_MAX,
+    LoggingPosture, LoggingSummary, LossSummary, PRINCIPALS_MAX, PrincipalActivity, Summary,
+};
 pub use time::{DAY_S, MINUTE_S, Second, day_to_string};
 pub use usage::{ModelPrice, Prices, PricesError};

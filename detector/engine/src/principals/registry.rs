@@ -136,6 +136,16 @@ impl Principals {
         Some((self.name(number), principal))
     }
 
+    /// Those that acted at or after `second`, by number, each with what it is worth. It reads heads only.
+    pub(crate) fn active_since(&self, second: u32) -> Vec<(u32, u32)> {
+        let heads = self.slots.iter().zip(0..).filter_map(|(slot, number)| match slot {
+            Slot::Free => None,
+            Slot::Idle(packed) => Some((packed.worth_and_newest(), number)),
+            Slot::Ready(ready) => Some(((ready.principal.worth(), ready.principal.newest), number)),
+        });
+        heads.filter(|((_, newest), _)| *newest >= second).map(|((worth, _), number)| (worth, number)).collect()
+    }
+
     /// Forgets about one in sixteen: first what has long been idle, then what is worth least, the newest first.
     /// Returns the numbers of those that were forgotten, in order.
     pub(crate) fn evict(&mut self, idle_before: u32) -> Vec<u32> {

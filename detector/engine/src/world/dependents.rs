@@ -49,6 +49,16 @@ impl Dependents {
         if kind == Kind::CustomizationJob { self.jobs } else { self.known.len().saturating_sub(self.jobs) }
     }
 
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// All of them, by number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (u32, &Dependent)> {
+        self.known.iter().map(|(number, one)| (*number, one))
+    }
+
     /// The customization jobs.
     pub(crate) fn jobs(&self) -> impl Iterator<Item = (u32, &Dependent)> {
         let all = self.known.iter().map(|(number, one)| (*number, one));

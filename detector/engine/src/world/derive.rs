@@ -126,6 +126,37 @@ impl World {
         users.iter().copied().filter(|(_, one)| is_affected(one)).collect()
     }
 
+    /// What alerts call a resource that `users` stand on.
+    pub(super) fn name_of(&self, resource: &ResourceKey, users: &[&Dependent]) -> String {
+        match resource {
+            ResourceKey::SecurityGroup(id) | ResourceKey::Subnet(id) | ResourceKey::VpcEndpoint(id) => id.to_string(),
+            ResourceKey::Bucket(name) => name.to_string(),
+            ResourceKey::Role { account, name } => named_by(users, |one| one.role_arn.as_deref())
+                .unwrap_or_else(|| format!("arn:aws:iam::{account}:role/{name}")),
+            ResourceKey::KmsKey(id) => {
+                let ledger = self.ledgers.get(resource);
+                let by_events = ledger.and_then(|ledger| ledger.arn.as_deref().map(str::to_owned));
+                let by_users = || named_by(users, |one| one.kms_key.as_deref());
+                by_events.or_else(by_users).unwrap_or_else(|| id.to_string())
+            }
+            ResourceKey::LogGroup { name, .. } => name.to_string(),
+            ResourceKey::Regional { kind, account, region, name } => arn_of(*kind, account, region, name),
+        }
+    }
+
+    /// The account a resource belongs to, where that is known.
+    pub(super) fn owner_of(&self, resource: &ResourceKey) -> Option<Box<str>> {
+        if let ResourceKey::Role { account, .. } | ResourceKey::Regional { account, .. } = resource {
+            return Some(account.clone());
+        }
+        let of_group = match resource {
+            ResourceKey::SecurityGroup(id) => self.groups.get(id).map(|group| group.account.clone()),
+            _ => None,
+        };
+        let of_ledger = self.ledgers.get(resource).and_then(|ledger| ledger.account.clone());
+        of_ledger.or(of_group).filter(|account| !account.is_empty())
+    }
+
     /// Whether none of `users` needs `resource` any longer. That something has reached its greatest age counts once a
     /// record is as late as that.
     pub(super) fn none_needs(&self, users: &Users<'_>, resource: &ResourceKey) -> bool {
@@ -233,21 +264,9 @@ impl About<'_> {
     }
 
     fn event(&self, event: &'static str, evidence: &[Evidence], users: &Users<'_>) -> StateEvent {
-        let ledger = self.world.ledgers.get(self.resource);
-        let owner = self.owner();
-        let subject = match self.resource {
-            ResourceKey::SecurityGroup(id) | ResourceKey::Subnet(id) | ResourceKey::VpcEndpoint(id) => id.to_string(),
-            ResourceKey::Bucket(name) => name.to_string(),
-            ResourceKey::Role { account, name } => self
-                .named_by_job(|job| job.role_arn.as_deref())
-                .unwrap_or_else(|| format!("arn:aws:iam::{account}:role/{name}")),
-            ResourceKey::KmsKey(id) => ledger
-                .and_then(|ledger| ledger.arn.as_deref().map(str::to_owned))
-                .or_else(|| self.named_by_job(|job| job.kms_key.as_deref()))
-                .unwrap_or_else(|| id.to_string()),
-            ResourceKey::LogGroup { name, .. } => name.to_string(),
-            ResourceKey::Regional { kind, account, region, name } => arn_of(*kind, account, region, name),
-        };
+        let owner = self.world.owner_of(self.resource);
+        let named_by: Vec<&Dependent> = self.users.iter().map(|(_, one)| *one).collect();
+        let subject = self.world.name_of(self.resource, &named_by);
         let mut facts = Map::new();
         if self.kind == Kind::CustomizationJob {
             facts.insert("jobs".to_owned(), users.iter().map(|(_, job)| job_fact(job)).collect());
@@ -279,25 +298,12 @@ impl About<'_> {
             },
         }
     }
+}
 
-    /// The account the resource belongs to.
-    fn owner(&self) -> Option<Box<str>> {
-        if let ResourceKey::Role { account, .. } | ResourceKey::Regional { account, .. } = self.resource {
-            return Some(account.clone());
-        }
-        let of_group = match self.resource {
-            ResourceKey::SecurityGroup(id) => self.world.groups.get(id).map(|group| group.account.clone()),
-            _ => None,
-        };
-        let of_ledger = self.world.ledgers.get(self.resource).and_then(|ledger| ledger.account.clone());
-        of_ledger.or(of_group).filter(|account| !account.is_empty())
-    }
-
-    /// How the jobs call the resource: the least, so that it does not matter which job came first.
-    fn named_by_job(&self, name: impl Fn(&Dependent) -> Option<&str>) -> Option<String> {
-        let names = self.users.iter().filter_map(|(_, job)| name(job));
-        names.filter(|name| name.starts_with("arn:")).min().map(str::to_owned)
-    }
+/// How those that stand on a resource call it: the least, so that it does not matter which came first.
+fn named_by(users: &[&Dependent], name: impl Fn(&Dependent) -> Option<&str>) -> Option<String> {
+    let names = users.iter().filter_map(|one| name(one));
+    names.filter(|name| name.starts_with("arn:")).min().map(str::to_owned)
 }
 
 fn job_fact(job: &Dependent) -> Json {

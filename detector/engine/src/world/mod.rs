@@ -23,6 +23,7 @@ mod interests;
 mod json;
 mod logging;
 mod network;
+mod overview;
 mod regional;
 mod requests;
 mod resource;

@@ -3,7 +3,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -16,7 +16,7 @@ use crate::{
     cloud::{Cloud, Joining},
     config::Config,
     live_rules::LiveRules,
-    pipeline::{self, Clock, Ownership, Parts, Pipeline, Report, Restored, Told},
+    pipeline::{self, Clock, Ownership, Parts, Pipeline, Question, Report, Restored, Told},
     routing::{ActiveSilences, Router},
     source::{Batch, Intake},
     status::Status,
@@ -58,7 +58,7 @@ pub(super) struct Shell {
     /// Where what is not of a shard comes in.
     pub(super) intake: Intake,
     pub(super) batches: mpsc::Receiver<Batch>,
-    pub(super) pings: mpsc::Receiver<oneshot::Sender<()>>,
+    pub(super) questions: mpsc::Receiver<Question>,
     pub(super) reports: watch::Sender<Report>,
     pub(super) sources: TaskTracker,
     pub(super) stop_sources: CancellationToken,
@@ -113,7 +113,7 @@ impl Shell {
             clock: self.clock,
             future_s: config.pipeline.future_s,
             intake: self.batches,
-            pings: self.pings,
+            questions: self.questions,
             store: self.store,
             owns: Ownership::All,
             holds: Arc::new(|| true),
@@ -151,6 +151,6 @@ impl Shell {
             status: self.status,
         };
         let stop = self.stop_sources;
-        Ok(Loop::Many(Box::new(Units::new(common, cluster, self.batches, self.pings, self.reports, stop))))
+        Ok(Loop::Many(Box::new(Units::new(common, cluster, self.batches, self.questions, self.reports, stop))))
     }
 }

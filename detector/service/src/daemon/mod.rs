@@ -35,7 +35,7 @@ use crate::{
 };
 
 /// Questions to the loop that may wait.
-const PINGS_MAX: usize = 16;
+const QUESTIONS_MAX: usize = 16;
 /// Stored changes that a slow listener may lag behind before it misses some.
 const TOLD_MAX: usize = 1_024;
 /// Sources get this share of the grace, in percent; the rest is for judging, memory and sinks.
@@ -154,7 +154,7 @@ impl Daemon {
         let sources = TaskTracker::new();
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
         let (reports_in, reports) = watch::channel(Report::default());
-        let (pings_in, pings) = mpsc::channel(PINGS_MAX);
+        let (questions_in, questions) = mpsc::channel(QUESTIONS_MAX);
         let (intake, batches) = Intake::queue("http", config.pipeline.queue_batches_max);
         let (told, _) = broadcast::channel::<Arc<Told>>(TOLD_MAX);
         let silences = ActiveSilences::default();
@@ -178,9 +178,10 @@ impl Daemon {
             silences: silences.clone(),
             rules: rules.clone(),
             reports,
-            pings: pings_in,
+            questions: questions_in,
             status: status.clone(),
             sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
+            links: http::Link::of(config),
             sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
         // From here on `/readyz` is answered, and not everything that has a say in it is there.
@@ -202,7 +203,7 @@ impl Daemon {
             cloud: cloud.clone(),
             intake: intake.clone(),
             batches,
-            pings,
+            questions,
             reports: reports_in,
             sources: sources.clone(),
             stop_sources: stop_sources.clone(),

@@ -12,13 +12,16 @@ mod events;
 mod firing;
 mod health;
 mod incidents;
+mod knowledge;
 mod limit;
+mod links;
 mod metrics;
 mod serve;
 mod silences;
 mod state;
 mod stream;
 mod tls;
+mod view;
 pub mod wire;
 
 use std::{fmt, net::SocketAddr, sync::Arc};
@@ -30,10 +33,11 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, delete, get, post},
 };
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use access::Peer;
+pub use links::Link;
 pub use serve::serve;
 pub use tls::{Tls, TlsError};
 
@@ -41,7 +45,7 @@ use crate::{
     config::{ApiKey, HttpConfig},
     incident::{Contacts, Gatherer},
     live_rules::LiveRules,
-    pipeline::{Report, Told},
+    pipeline::{Question, Report, Told},
     routing::ActiveSilences,
     sink::SinkReport,
     source::Intake,
@@ -87,9 +91,11 @@ struct App {
     silences: ActiveSilences,
     rules: LiveRules,
     reports: watch::Receiver<Report>,
-    pings: mpsc::Sender<oneshot::Sender<()>>,
+    questions: mpsc::Sender<Question>,
+    knowledge: knowledge::Knowledge,
     status: Status,
     sinks: Arc<[String]>,
+    links: Arc<[Link]>,
     sink_reports: SinkReports,
     firing: firing::Firing,
     api_keys: Arc<[ApiKey]>,
@@ -123,12 +129,14 @@ pub struct Parts {
     pub rules: LiveRules,
     /// The counters.
     pub reports: watch::Receiver<Report>,
-    /// Asks whether the loop turns.
-    pub pings: mpsc::Sender<oneshot::Sender<()>>,
+    /// Questions to the loop.
+    pub questions: mpsc::Sender<Question>,
     /// What does not work.
     pub status: Status,
     /// The names of the sinks.
     pub sinks: Vec<String>,
+    /// What else stands between AWS and people.
+    pub links: Vec<Link>,
     /// What the sinks have done.
     pub sink_reports: SinkReports,
 }
@@ -155,9 +163,11 @@ pub fn router(
         silences: parts.silences,
         rules: parts.rules,
         reports: parts.reports,
-        pings: parts.pings,
+        questions: parts.questions,
+        knowledge: knowledge::Knowledge::default(),
         status: parts.status,
         sinks: Arc::from(parts.sinks),
+        links: Arc::from(parts.links),
         sink_reports: parts.sink_reports,
         firing: firing::Firing::default(),
         api_keys: Arc::from(api_keys),
@@ -192,7 +202,7 @@ type Entry = (&'static str, &'static [&'static str], MethodRouter<App>);
 fn table() -> Vec<Entry> {
     vec![
         ("/", &["get"], get(console::page)),
-        ("/console.css", &["get"], get(console::style)),
+        ("/console/{file}", &["get"], get(console::file)),
         ("/healthz", &["get"], get(health::alive)),
         ("/readyz", &["get"], get(health::ready)),
         ("/metrics", &["get"], get(metrics::metrics)),

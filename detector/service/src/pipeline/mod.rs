@@ -9,6 +9,7 @@ mod clock;
 mod inherit;
 mod judging;
 mod ownership;
+mod question;
 mod report;
 mod shadow;
 mod silenced;
@@ -39,6 +40,7 @@ pub use catch_up::{RestoreError, Restored, restore};
 pub use clock::Clock;
 pub use inherit::{Parent, inherit};
 pub use ownership::{HashRange, NoHashKey, Ownership};
+pub use question::Question;
 pub use report::{Report, ServiceCounters};
 pub use writer::Told;
 
@@ -70,8 +72,8 @@ pub struct Parts {
     pub intake: mpsc::Receiver<Batch>,
     /// The sources that repeat what they were committed at, and say when they are past it.
     pub repeating: BTreeSet<String>,
-    /// Questions whether the loop turns.
-    pub pings: mpsc::Receiver<oneshot::Sender<()>>,
+    /// Questions to the loop.
+    pub questions: mpsc::Receiver<Question>,
     /// Where everything is kept that must survive.
     pub store: Arc<dyn Store>,
     /// The accounts this loop answers for.
@@ -146,7 +148,7 @@ pub struct Pipeline {
     clock: Clock,
     future_s: u32,
     intake: mpsc::Receiver<Batch>,
-    pings: mpsc::Receiver<oneshot::Sender<()>>,
+    questions: mpsc::Receiver<Question>,
     router: Router,
     owns: Ownership,
     silences: ActiveSilences,
@@ -201,7 +203,7 @@ impl Pipeline {
             clock: parts.clock,
             future_s: parts.future_s,
             intake: parts.intake,
-            pings: parts.pings,
+            questions: parts.questions,
             router: parts.router,
             owns: parts.owns,
             silences: parts.silences,
@@ -245,7 +247,7 @@ impl Pipeline {
                     None => break,
                 },
                 rules = self.rules.changed() => self.exchange_rules(rules),
-                Some(ping) = self.pings.recv() => ping.send(()).unwrap_or_default(),
+                Some(question) = self.questions.recv() => self.answer(question),
                 (permit, ()) = with_room(&orders, sleep_or_never(wakeup)) => self.let_time_pass(permit),
                 (permit, event) = with_room(&orders, self.snapshots.next()) => self.keep_memory(event, permit),
                 (permit, ()) = with_room(&orders, tokio::time::sleep_until(self.silenced.look_at)) => {
@@ -283,6 +285,13 @@ impl Pipeline {
             ended??;
         }
         Ok(Ended { kept })
+    }
+
+    fn answer(&self, question: Question) {
+        match question {
+            Question::Turns(reply) => reply.send(()).unwrap_or_default(),
+            Question::Knows(reply) => reply.send(self.engine.summary(self.clock.now())).map_or_else(drop, drop),
+        }
     }
 
     fn publish(&self) {
