@@ -21,6 +21,6 @@ use bedrock_watch_service::cases::RulePack;
 pub fn built_in_rules() -> anyhow::Result<Arc<RuleSet>> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../rules");
     let pack = RulePack::read(&folder).context("reading the rules")?;
-    let rules = RuleSet::compile(&pack.rule_files());
+    let rules = pack.compile(&[]);
     Ok(Arc::new(rules.map_err(|problems| anyhow!("the rules have {} problems", problems.len()))?))
 }

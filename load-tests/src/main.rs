@@ -1,9 +1,12 @@
-//! Measures the engine beside its peers: `throughput` and `disorder`; and the daemon: `latency`. Memory is measured by
-//! the binary `principals`.
+//! Measures the engine beside its peers: `throughput` and `disorder`; the daemon: `latency`; and the rules: `month`.
+//! Memory is measured by the binary `principals`.
 
 mod disorder;
 mod latency;
+mod month;
 mod throughput;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -46,16 +49,36 @@ enum Measurement {
         #[arg(long)]
         seconds: Option<u32>,
     },
+    /// False alarms and attacks found in a month of busy accounts; exit code 3 when a budget is exceeded
+    Month {
+        /// Records, about; the scenario's number unless given
+        #[arg(long)]
+        events: Option<u64>,
+        /// Seed of the generator; the scenario's unless given
+        #[arg(long)]
+        seed: Option<u64>,
+        /// Only the first days of the month
+        #[arg(long)]
+        days: Option<u32>,
+    },
 }
 
-fn main() -> anyhow::Result<()> {
+/// The exit code that says: measured, and a budget is exceeded.
+const EXCEEDED: u8 = 3;
+
+fn main() -> anyhow::Result<ExitCode> {
     let arguments = Arguments::parse();
     let rules = bedrock_watch_load_tests::built_in_rules()?;
     match arguments.measurement {
         Measurement::Throughput { records, engine_only, stream } => {
-            throughput::run(&rules, throughput::Wanted { records, engine_only, stream }, arguments.check)
+            throughput::run(&rules, throughput::Wanted { records, engine_only, stream }, arguments.check)?;
         }
-        Measurement::Disorder { principals } => disorder::run(&rules, principals, arguments.check),
-        Measurement::Latency { seconds } => latency::run(&rules, seconds, arguments.check),
+        Measurement::Disorder { principals } => disorder::run(&rules, principals, arguments.check)?,
+        Measurement::Latency { seconds } => latency::run(&rules, seconds, arguments.check)?,
+        Measurement::Month { events, seed, days } => {
+            let is_kept = month::run(&rules, month::Wanted { events, seed, days })?;
+            return Ok(if is_kept { ExitCode::SUCCESS } else { ExitCode::from(EXCEEDED) });
+        }
     }
+    Ok(ExitCode::SUCCESS)
 }

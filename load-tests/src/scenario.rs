@@ -73,6 +73,26 @@ pub struct Latency {
     pub p99_ms_max: f64,
 }
 
+/// A month of busy accounts.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Month {
+    /// Seed of the generator.
+    pub seed: u64,
+    /// Records, about.
+    pub events: u64,
+    /// Most alerts of level high or critical a week without an attack.
+    pub pages_per_week_max: f64,
+    /// Most alerts of other levels a week without an attack.
+    pub alerts_per_week_max: f64,
+    /// Least share of the attacks about which anything is told, of 1.
+    pub recall_min: f64,
+    /// Least share of the attacks with an alert of level high or critical, of 1.
+    pub paged_min: f64,
+    /// Most memory of the whole process, in MB.
+    pub memory_mb_max: f64,
+}
+
 /// Reads a scenario file.
 ///
 /// # Errors

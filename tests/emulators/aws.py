@@ -18,6 +18,7 @@ from urllib.parse import unquote
 
 from moto.account.responses import AccountResponse
 from moto.account.urls import url_paths as account_paths
+from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.bedrock.models import ModelCustomizationJob
 from moto.bedrock.responses import BedrockResponse
 from moto.bedrockagent import models as agents
@@ -29,9 +30,11 @@ from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.events.models import Rule
 from moto.iam.responses import IamResponse
 from moto.kinesis import kinesis_backends
+from moto.kinesis.responses import KinesisResponse
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from moto.server import ThreadedMotoServer
 
@@ -259,6 +262,41 @@ def mend_account():
     account_paths["{0}/listRegions$"] = AccountResponse.dispatch
 
 
+def mend_what_is_made():
+    """What is said when something is made and moto forgets, so that Terraform would say it again for ever: tags of
+    streams and scaling targets, and how an ECS service spreads over zones."""
+    create_stream = KinesisResponse.create_stream
+    register = ApplicationAutoScalingResponse.register_scalable_target
+    create_service = EC2ContainerServiceResponse.create_service
+    tags_of_targets = {}
+
+    def make_stream(response):
+        answer = create_stream(response)
+        tags = response._get_param("Tags") or {}
+        response.kinesis_backend.add_tags_to_stream(None, response._get_param("StreamName"), tags)
+        return answer
+
+    def make_target(response):
+        answer = register(response)
+        # Without tags it changes a target that is there.
+        if (tags := response._get_param("Tags")) is not None:
+            tags_of_targets[json.loads(answer)["ScalableTargetARN"]] = tags
+        return answer
+
+    def make_service(response):
+        answer = create_service(response)
+        rebalancing = response._get_param("availabilityZoneRebalancing") or "DISABLED"
+        answer.result["service"].availability_zone_rebalancing = rebalancing
+        return answer
+
+    KinesisResponse.create_stream = make_stream
+    ApplicationAutoScalingResponse.register_scalable_target = make_target
+    ApplicationAutoScalingResponse.list_tags_for_resource = lambda response: json.dumps(
+        {"Tags": tags_of_targets.get(response._get_param("ResourceARN"), {})}
+    )
+    EC2ContainerServiceResponse.create_service = make_service
+
+
 def mend_agents():
     """The Rust SDK asks for /agents, others for /agents/, which is all that moto knows. Times are RFC 3339."""
     agents.unix_time = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
@@ -317,6 +355,7 @@ def main():
     enforce(sys.argv[1:])
     for mend in (mend_bedrock, mend_security_groups, mend_events, mend_dynamodb, mend_iam, mend_account, mend_agents):
         mend()
+    mend_what_is_made()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     print(f"listening on {server.get_host_and_port()[1]}", flush=True)

@@ -32,7 +32,7 @@ pub fn rule_pack() -> Result<RulePack, String> {
 /// # Errors
 /// When they have problems: all of them, one a line.
 pub fn compiled(pack: &RulePack) -> Result<Arc<RuleSet>, String> {
-    RuleSet::compile(&pack.rule_files()).map(Arc::new).map_err(|problems| lines(&problems))
+    pack.compile(&[]).map(Arc::new).map_err(|problems| lines(&problems))
 }
 
 /// The cases of a rule.

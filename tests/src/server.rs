@@ -9,11 +9,16 @@
 
 use std::{net::SocketAddr, sync::Arc};
 
-use bedrock_watch_engine::alert::ChangeKind;
+use bedrock_watch_engine::{
+    AccountSummary, DependencySummary, DependentSummary, LoggingPosture, LoggingSummary, LossSummary,
+    PrincipalActivity, Second, Summary, alert::ChangeKind, rule::RuleSet,
+};
 use bedrock_watch_service::{
     config::{Config, SourceConfig},
-    http::{self, Nudge, Parts, Tls},
-    pipeline::{Report, Told},
+    http::{self, Link, Nudge, Parts, Tls},
+    incident::{Contacts, Gatherer, Joining, Stages},
+    live_rules::LiveRules,
+    pipeline::{Question, Report, Told},
     routing::ActiveSilences,
     sink::{Counted, SinkReport},
     source::{Intake, Outcome},
@@ -74,7 +79,7 @@ impl Server {
         let (stop, stop_loop, tracker) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let silences = ActiveSilences::default();
         let (intake, mut batches) = Intake::queue("http", BATCHES_MAX);
-        let (pings_in, mut pings) = mpsc::channel::<tokio::sync::oneshot::Sender<()>>(1);
+        let (questions_in, mut questions) = mpsc::channel(1);
         let (reports_in, reports) = watch::channel(Report::default());
         let ended = stop_loop.clone();
         tracker.spawn(async move {
@@ -82,7 +87,10 @@ impl Server {
             let _reports = reports_in;
             loop {
                 tokio::select! {
-                    Some(ping) = pings.recv() => ping.send(()).unwrap_or_default(),
+                    Some(question) = questions.recv() => match question {
+                        Question::Turns(reply) => reply.send(()).unwrap_or_default(),
+                        Question::Knows(reply) => reply.send(known()).map_or_else(drop, drop),
+                    },
                     Some(batch) = batches.recv() => {
                         let (accepted, rejected) = (batch.records.len() as u64, batch.records.rejected.len() as u64);
                         if let Some(reply) = batch.reply {
@@ -99,13 +107,17 @@ impl Server {
         let parts = Parts {
             intake: config.sources.contains(&SourceConfig::Http).then_some(intake),
             store: Arc::clone(&store) as Arc<dyn Store>,
+            incidents: Gatherer::new(Arc::clone(&store) as Arc<dyn Store>, Joining::default(), Stages::default()),
+            contacts: Contacts::default(),
             told: told.clone(),
             nudge: Nudge(Arc::new(move || nudge.notify_one())),
             silences: silences.clone(),
+            rules: LiveRules::from(Arc::new(RuleSet::default())),
             reports,
-            pings: pings_in,
+            questions: questions_in,
             status: status.clone(),
             sinks: vec!["slack".to_owned()],
+            links: vec![Link { name: "http".to_owned(), kind: "source" }],
             sink_reports: http::SinkReports(Arc::new(|| {
                 let counted = Counted { told: 7, ..Counted::default() };
                 vec![SinkReport { name: "slack".to_owned(), kind: "slack", counted }]
@@ -181,5 +193,55 @@ impl Server {
         self.stop_loop.cancel();
         self.tracker.close();
         self.tracker.wait().await;
+    }
+}
+
+/// What an engine could know: one of everything.
+fn known() -> Summary {
+    let (account, region) = ("111122223333".to_owned(), "us-east-1".to_owned());
+    let (at, principal) = (Second(1_795_000_000), "arn:aws:iam::111122223333:user/ana".to_owned());
+    let key = "bucket:corp-ml".to_owned();
+    Summary {
+        accounts: vec![AccountSummary { account: account.clone(), watermark: at, principals: 1 }],
+        dependents: vec![DependentSummary {
+            kind: "agent",
+            id: "desk".to_owned(),
+            name: None,
+            account: account.clone(),
+            region: region.clone(),
+            status: "Active".to_owned(),
+            live: true,
+            broken: true,
+            started: Some(at),
+            ended: None,
+            stands_on: vec![key.clone()],
+        }],
+        dependents_total: 1,
+        dependencies: vec![DependencySummary {
+            key,
+            kind: "bucket",
+            id: "corp-ml".to_owned(),
+            account: None,
+            losses: vec![LossSummary { at, what: "deleted", by: Some(principal.clone()), exposed: false }],
+        }],
+        logging: vec![LoggingSummary {
+            account: account.clone(),
+            region,
+            posture: LoggingPosture::On,
+            since: Some(at),
+            delivers: vec!["text".to_owned()],
+            destinations: vec![("bucket", "logs".to_owned())],
+        }],
+        resources: 1,
+        activity_from: at,
+        principals: vec![PrincipalActivity {
+            account,
+            principal,
+            calls: vec![0; 60],
+            total: 0,
+            baseline_60s: None,
+            bursts: vec![1],
+        }],
+        principals_total: 1,
     }
 }

@@ -43,7 +43,7 @@ fn sink(aws: &Aws, kind: AwsSink) -> Arc<dyn Sink> {
 }
 
 fn telling(claim: Claim) -> Telling {
-    Telling { claims: vec![claim], now: at(600) }
+    Telling::plain(vec![claim], at(600))
 }
 
 /// An alert that fired, grew and is over.

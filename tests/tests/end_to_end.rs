@@ -64,7 +64,7 @@ async fn set_up(aws: &Aws) {
 
 /// The daemon's configuration, with AWS at `aws` and Slack and PagerDuty at `receiver`.
 fn config(aws: &str, receiver: &Receiver) -> String {
-    let pagers = pagers::config(receiver, &[]);
+    let pagers = pagers::config(receiver, "alert", &[]);
     format!(
         r#"
         [http]

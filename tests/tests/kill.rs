@@ -49,7 +49,7 @@ const ONLY_IN_THE_FILE: &str = "DependencyViolation";
 
 /// The configuration, with Slack and PagerDuty at `receiver`.
 fn config(receiver: &Receiver) -> String {
-    let pagers = pagers::config(receiver, &["stdout"]);
+    let pagers = pagers::config(receiver, "incident", &["stdout"]);
     format!(
         r#"
         [http]
@@ -316,31 +316,43 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let firing = expected.values().filter(|(alert, _)| alert["status"] == json!(Status::Firing)).count();
     println!("{} alerts, {firing} of them firing; {KILLS} kills", expected.len());
     assert!(told_crashed.keys().all(|id| expected.contains_key(id)), "nothing else was told");
-    let repeats = receivers.each_ref().map(|receiver| paged_and_posted(receiver, &ids(&expected)));
+    let repeats = receivers.each_ref().map(|receiver| paged_and_posted(receiver, &ids(&expected), firing > 0));
     assert_eq!(repeats[0], 0, "nothing is a possible repeat where nothing was interrupted");
     println!("{} Slack messages marked as possible repeats", repeats[1]);
 }
 
-/// Checks that PagerDuty and Slack heard of every alert and that Slack has one message of each, but for those that say
-/// that they may be repeats; returns how many do.
-fn paged_and_posted(receiver: &Receiver, expected: &BTreeSet<String>) -> usize {
-    let (mut paged, mut posted) = (BTreeSet::new(), BTreeMap::<String, Vec<bool>>::new());
+/// Checks that PagerDuty and Slack heard of every alert, that Slack has one message of each and one of each incident,
+/// but for those that say that they may be repeats, and that a page is open where something fires; returns how many
+/// repeats there are.
+fn paged_and_posted(receiver: &Receiver, expected: &BTreeSet<String>, is_firing: bool) -> usize {
+    let (mut paged, mut open) = (BTreeSet::new(), BTreeSet::new());
+    let (mut posted, mut incidents) = (BTreeMap::<String, Vec<bool>>::new(), BTreeMap::<String, Vec<bool>>::new());
     for request in receiver.requests() {
         let body = &request.body;
+        let is_repeat = body.to_string().contains("ossible repeat");
+        let about = &body["metadata"]["event_payload"];
         if request.path == PAGERDUTY {
-            paged.insert(body["dedup_key"].as_str().unwrap().to_owned());
-        } else if request.path.ends_with("chat.postMessage") && body.get("thread_ts").is_none() {
-            let is_repeat = body.to_string().contains("ossible repeat");
-            for id in body["metadata"]["event_payload"]["alert_ids"].as_array().unwrap() {
+            let key = body["dedup_key"].as_str().unwrap().to_owned();
+            assert!(expected.contains(&key), "the key of a page is that of an alert");
+            let alert = body["payload"]["custom_details"]["more"].as_str().and_then(|more| more.split(' ').next_back());
+            paged.extend(alert.map(str::to_owned));
+            let _changed = if body["event_action"] == "trigger" { open.insert(key) } else { open.remove(&key) };
+        } else if let Some(incident) = about["incident"].as_str() {
+            incidents.entry(incident.to_owned()).or_default().push(is_repeat);
+        } else if let Some(ids) = about["alert_ids"].as_array() {
+            assert!(body.get("thread_ts").is_some(), "an alert is in its incident's thread");
+            for id in ids {
                 posted.entry(id.as_str().unwrap().to_owned()).or_default().push(is_repeat);
             }
         }
     }
     assert_eq!(paged, *expected, "PagerDuty heard of every alert and of no other");
     assert_eq!(posted.keys().cloned().collect::<BTreeSet<_>>(), *expected, "and so did Slack");
-    for (id, messages) in &posted {
+    assert_eq!(!open.is_empty(), is_firing, "a page is open while something fires: {open:?}");
+    for (id, messages) in posted.iter().chain(&incidents) {
         let certain = messages.iter().filter(|is_repeat| !**is_repeat).count();
         assert!(certain <= 1, "{id} has {} messages, {certain} of them without saying so", messages.len());
     }
-    posted.values().flatten().filter(|is_repeat| **is_repeat).count()
+    println!("{} messages of incidents, {} open pages", incidents.len(), open.len());
+    posted.values().chain(incidents.values()).flatten().filter(|is_repeat| **is_repeat).count()
 }

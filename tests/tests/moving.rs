@@ -7,7 +7,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use bedrock_watch_engine::{Engine, Second, Settings, rule::RuleSet};
+use bedrock_watch_engine::{Engine, Second, Settings, bedrock::is_inference, rule::RuleSet};
 use bedrock_watch_service::format::json;
 use bedrock_watch_tests::{
     histories::History,
@@ -20,13 +20,6 @@ use serde_json::Value;
 const HISTORIES: u64 = 600;
 /// How late a record may come, in seconds; less than the allowed lateness.
 const DELAY_S: i64 = 600;
-/// Calls about what every engine must know; all others of Bedrock are what principals do.
-const STATE_CALLS: [&str; 4] = [
-    "CreateModelCustomizationJob",
-    "StopModelCustomizationJob",
-    "PutModelInvocationLoggingConfiguration",
-    "DeleteModelInvocationLoggingConfiguration",
-];
 
 /// A record as it arrives.
 struct Arrival {
@@ -44,7 +37,8 @@ fn arrivals(seed: u64, random: &mut StdRng) -> Vec<Arrival> {
         .iter()
         .map(|record| {
             let text = |field: &str| record.get(field).and_then(Value::as_str).unwrap_or_default();
-            let is_activity = text("eventSource").starts_with("bedrock") && !STATE_CALLS.contains(&text("eventName"));
+            // Inference goes to the shard of its account; of everything else all engines hear.
+            let is_activity = is_inference(text("eventSource"), text("eventName"));
             let account = [
                 text("recipientAccountId"),
                 text("account"),
@@ -171,8 +165,8 @@ fn an_engine_that_is_split_says_what_it_would_have_said() {
         for mut half in halves {
             half.engine.finish();
             let of_others = half.engine.alerts().into_iter().filter(|alert| !half.accounts.contains(&alert.account));
-            let of_others: Vec<_> =
-                of_others.filter(|alert| json::alert(alert)["subject"]["kind"] == "principal").collect();
+            let of_inference = |rule: &str| rules.by_id(rule).is_some_and(|rule| rule.counts().rests_on_inference());
+            let of_others: Vec<_> = of_others.filter(|alert| of_inference(&alert.rule)).collect();
             assert!(of_others.is_empty(), "BEDROCK_WATCH_SIM_SEED={seed}: {of_others:?}");
             found.extend(half.alerts());
         }

@@ -196,9 +196,11 @@ async fn fill(server: &Server) {
 }
 
 async fn works(checked: &mut Checked, server: &Server) {
-    for path in ["/", "/console.css", "/healthz", "/readyz", "/metrics", "/v1/state", "/v1/stream", "/v1/openapi.json"]
-    {
+    for path in ["/", "/healthz", "/readyz", "/metrics", "/v1/state", "/v1/stream", "/v1/openapi.json"] {
         checked.check(server, ("get", path), path, "", 200).await;
+    }
+    for file in ["main.js", "base.css", "icon.svg"] {
+        checked.check(server, ("get", "/console/{file}"), &format!("/console/{file}"), "", 200).await;
     }
     for query in ["", "?status=firing&severity=low&limit=1", "?rule=x&account=1&principal=p", "?status=withdrawn"] {
         checked.check(server, ("get", "/v1/alerts"), &format!("/v1/alerts{query}"), "", 200).await;
@@ -206,6 +208,15 @@ async fn works(checked: &mut Checked, server: &Server) {
     checked.check(server, ("post", "/v1/events"), "/v1/events", "{\"eventVersion\":\"1.08\"}\nrubbish", 202).await;
     for id in ["a1", "a2", "a3"] {
         checked.check(server, ("get", "/v1/alerts/{id}"), &format!("/v1/alerts/{id}"), "", 200).await;
+    }
+    for file in ["main.js", "base.css", "icon.svg"] {
+        checked.check(server, ("get", "/console/{file}"), &format!("/console/{file}"), "", 200).await;
+    }
+    for query in ["", "?status=firing&severity=low&limit=1", "?status=resolved"] {
+        checked.check(server, ("get", "/v1/incidents"), &format!("/v1/incidents{query}"), "", 200).await;
+    }
+    for id in ["i-a1", "i-a3", "a2"] {
+        checked.check(server, ("get", "/v1/incidents/{id}"), &format!("/v1/incidents/{id}"), "", 200).await;
     }
     let by = "{\"author\":\"ana\",\"reason\":\"it was the pipeline\"}";
     let (resolve, silences) = (("post", "/v1/alerts/{id}/resolve"), "/v1/silences");
@@ -250,6 +261,11 @@ async fn refuses(checked: &mut Checked, server: &Server) {
         checked.check(server, ("get", "/v1/alerts"), &format!("/v1/alerts{query}"), "", 400).await;
     }
     checked.check(server, ("get", "/v1/alerts/{id}"), "/v1/alerts/nobody", "", 404).await;
+    checked.check(server, ("get", "/console/{file}"), "/console/index.html", "", 404).await;
+    for query in ["?status=open", "?severity=huge", "?limit=many", "?bogus=1"] {
+        checked.check(server, ("get", "/v1/incidents"), &format!("/v1/incidents{query}"), "", 400).await;
+    }
+    checked.check(server, ("get", "/v1/incidents/{id}"), "/v1/incidents/i-nobody", "", 404).await;
     let resolve = ("post", "/v1/alerts/{id}/resolve");
     let by = "{\"author\":\"ana\",\"reason\":\"x\"}";
     checked.check(server, resolve, "/v1/alerts/nobody/resolve", by, 404).await;

@@ -21,7 +21,7 @@ use bedrock_watch_engine::{
 use bedrock_watch_service::{
     canary::Canaries,
     config::RoutingConfig,
-    pipeline::{self, Clock, Ended, Ownership, Parts, Pipeline, PipelineError, Report, Told},
+    pipeline::{self, Clock, Ended, Ownership, Parts, Pipeline, PipelineError, Question, Report, Told},
     routing::{ActiveSilences, Router},
     source::{Batch, Kept, Outcome, Records, Repeat},
     status::Status,
@@ -57,7 +57,7 @@ struct Running {
     reports: watch::Receiver<Report>,
     stop: CancellationToken,
     ended: JoinHandle<Result<Ended, PipelineError>>,
-    _pings: mpsc::Sender<oneshot::Sender<()>>,
+    _questions: mpsc::Sender<Question>,
 }
 
 #[cfg(test)]
@@ -67,17 +67,18 @@ impl Running {
         let (status, stop) = (Status::default(), CancellationToken::new());
         let rules = compiled(&rule_pack().unwrap()).unwrap();
         let (batches, intake) = mpsc::channel(WAITING);
-        let (pings_in, pings) = mpsc::channel(1);
+        let (questions_in, questions) = mpsc::channel(1);
         let (reports_in, reports) = watch::channel(Report::default());
         let told = broadcast::Sender::new(BATCHES);
         let heard = told.subscribe();
         let pipeline = Pipeline::new(Parts {
-            restored: pipeline::restore(&*store, rules, Settings::standard()).await.unwrap(),
+            restored: pipeline::restore(&*store, Arc::clone(&rules), Settings::standard()).await.unwrap(),
+            rules: rules.into(),
             clock: Clock::event(),
             future_s: 300,
             intake,
             repeating: BTreeSet::new(),
-            pings,
+            questions,
             store: Arc::clone(&store) as Arc<dyn Store>,
             owns: Ownership::All,
             holds: Arc::new(|| true),
@@ -93,7 +94,7 @@ impl Running {
             stop: stop.clone(),
         });
         let ended = tokio::spawn(pipeline.run());
-        Self { store, status, told: heard, batches, reports, stop, ended, _pings: pings_in }
+        Self { store, status, told: heard, batches, reports, stop, ended, _questions: questions_in }
     }
 
     /// Hands over batches one after the other, as there is room; returns where each is answered. Every third is of a

@@ -1,8 +1,16 @@
 //! Every rule folder is complete and says what the people who tune and answer alerts need.
 
-use bedrock_watch_engine::rule::Rule;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+
+use bedrock_watch_engine::{
+    alert::Severity,
+    rule::{About, RuleSet},
+};
 use bedrock_watch_service::cases::{Case, RulePack};
-use bedrock_watch_tests::repository::{cases_of, compiled, rule_pack};
+use bedrock_watch_tests::repository::{cases_of, compiled, root, rule_pack};
 
 /// The rules that the contract names.
 const FLAGSHIPS: [&str; 14] = [
@@ -40,11 +48,11 @@ fn every_rule_is_complete() {
     let pack = rule_pack().unwrap();
     let rules = compiled(&pack).unwrap();
     let mut faults = Vec::new();
-    for rule in rules.rules() {
-        let mut fault = |what: String| faults.push(format!("{}: {what}", rule.id()));
-        rule_faults(&pack, rule).into_iter().for_each(&mut fault);
-        runbook_faults(&pack, rule.id()).into_iter().for_each(&mut fault);
-        case_faults(&cases_of(&pack, rule.id()).unwrap()).into_iter().for_each(&mut fault);
+    for about in alerting(&rules) {
+        let mut fault = |what: String| faults.push(format!("{}: {what}", about.id));
+        rule_faults(&pack, about).into_iter().for_each(&mut fault);
+        runbook_faults(&pack, &about.id).into_iter().for_each(&mut fault);
+        case_faults(&cases_of(&pack, &about.id).unwrap()).into_iter().for_each(&mut fault);
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
@@ -55,7 +63,7 @@ fn every_file_of_a_rule_folder_is_one_of_the_three_kinds() {
     let odd = pack.paths().filter(|path| {
         let parts = path.split('/').collect::<Vec<_>>();
         !match parts.as_slice() {
-            ["README.md" | "COVERAGE.toml" | "VOCABULARY.md"] | [_, "rule.yml" | "runbook.md"] => true,
+            ["README.md" | "COVERAGE.toml" | "VOCABULARY.md" | "prices.toml"] | [_, "rule.yml" | "runbook.md"] => true,
             ["events", _, file] => file.ends_with(".json"),
             [_, "cases", file] => file.ends_with(".yml"),
             _ => false,
@@ -73,17 +81,62 @@ fn every_sample_record_is_used_by_a_case() {
     assert_eq!(unused, Vec::<&str>::new());
 }
 
-fn rule_faults(pack: &RulePack, rule: &Rule) -> Vec<String> {
+/// The rules and correlations that raise alerts; others only feed a correlation in whose file they stand.
+fn alerting(rules: &RuleSet) -> Vec<&About> {
+    let single = rules.rules().iter().filter(|rule| rule.alerts()).map(|rule| rule.about());
+    single.chain(rules.correlations().iter().map(|correlation| correlation.about())).collect()
+}
+
+#[test]
+fn the_readme_lists_every_rule_with_its_levels() {
+    let pack = rule_pack().unwrap();
+    let rules = compiled(&pack).unwrap();
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let mut listed = BTreeMap::new();
+    for line in readme.lines().filter_map(|line| line.strip_prefix("| `")) {
+        if let [id, levels, what] = line.trim_end_matches(" |").split(" | ").collect::<Vec<_>>().as_slice() {
+            listed.insert(id.trim_end_matches('`').to_owned(), ((*levels).to_owned(), (*what).to_owned()));
+        }
+    }
+    let mut faults = Vec::new();
+    for about in alerting(&rules) {
+        let levels = levels_of(&pack, about);
+        match listed.remove(&about.id) {
+            Some((said, what)) if said == levels && !what.is_empty() => {}
+            Some((said, _)) => faults.push(format!("{}: README says {said}, the rule {levels}", about.id)),
+            None => faults.push(format!("{} is not in README: | `{}` | {levels} | ... |", about.id, about.id)),
+        }
+    }
+    let levels = Severity::ALL.map(Severity::as_str);
+    let gone = listed.iter().filter(|(_, (said, _))| levels.contains(&said.split(", ").next().unwrap_or_default()));
+    faults.extend(gone.map(|(id, _)| format!("README lists {id}, which is no rule")));
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The level of a rule and those it can reach, lowest first, as the README writes them.
+fn levels_of(pack: &RulePack, about: &About) -> String {
+    let text = String::from_utf8_lossy(pack.file(&format!("{}/rule.yml", about.id)).unwrap_or_default()).into_owned();
+    let section = text.split_once("\n  levels:").map(|(_, section)| section).unwrap_or_default();
+    // Either `{search: level}` in the line of the key, or a search a line below it.
+    let inline = section.lines().take(1);
+    let below = section.lines().skip(1).take_while(|line| line.starts_with("    "));
+    let raised = inline.chain(below).flat_map(|line| line.split(|letter: char| !letter.is_alphanumeric()));
+    let raised = raised.collect::<BTreeSet<_>>();
+    let known = Severity::ALL.map(Severity::as_str);
+    let named = known.iter().filter(|level| **level == about.severity.as_str() || raised.contains(**level));
+    named.copied().collect::<Vec<_>>().join(", ")
+}
+
+fn rule_faults(pack: &RulePack, about: &About) -> Vec<String> {
     let mut faults = Vec::new();
     let mut expect = |holds: bool, fault: &str| {
         if !holds {
             faults.push(fault.to_owned());
         }
     };
-    let text = pack.file(&format!("{}/rule.yml", rule.id())).unwrap_or_default();
+    let text = pack.file(&format!("{}/rule.yml", about.id)).unwrap_or_default();
     let text = String::from_utf8_lossy(text);
-    let about = rule.about();
-    expect(text.lines().any(|line| line == format!("name: {}", rule.id())), "`name` is not the folder's name");
+    expect(text.lines().any(|line| line == format!("name: {}", about.id)), "`name` is not the folder's name");
     expect(text.lines().any(|line| line.starts_with("author: ")), "no author");
     expect(text.lines().any(|line| line.starts_with("date: ")), "no date");
     expect(text.lines().any(|line| line.starts_with("status: ")), "no status");

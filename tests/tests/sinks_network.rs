@@ -12,7 +12,7 @@ use bedrock_watch_engine::alert::{Alert, ChangeKind};
 use bedrock_watch_service::{
     config::{
         Secret,
-        delivery::{Pace, RoutingConfig, SinkConfig, SinkKind, SlackAccess},
+        delivery::{GroupBy, Pace, RoutingConfig, SinkConfig, SinkKind, SlackAccess},
     },
     format::{Colour, Format},
     sink::{Counted, Surroundings, Workers, deliver_all, start_all},
@@ -57,9 +57,16 @@ fn sinks(url: &str) -> Vec<SinkConfig> {
         api_url: format!("{url}/api"),
     };
     let kinds = [
-        SinkKind::Slack { access: bot },
-        SinkKind::Slack { access: SlackAccess::Webhook { url: secret(format!("{url}/hook/s3cret")) } },
-        SinkKind::PagerDuty { routing_key: secret(KEY.to_owned()), url: format!("{url}/v2/enqueue") },
+        SinkKind::Slack { access: bot, group_by: GroupBy::Alert },
+        SinkKind::Slack {
+            access: SlackAccess::Webhook { url: secret(format!("{url}/hook/s3cret")) },
+            group_by: GroupBy::Alert,
+        },
+        SinkKind::PagerDuty {
+            routing_key: secret(KEY.to_owned()),
+            url: format!("{url}/v2/enqueue"),
+            group_by: GroupBy::Alert,
+        },
         SinkKind::Webhook {
             url: secret(format!("{url}/web/s3cret?token=s3cret")),
             format: Format::Json,

@@ -7,7 +7,7 @@ use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status as Standin
 use bedrock_watch_service::{
     config::{
         Secret,
-        delivery::{RoutingConfig, SinkConfig, SinkKind},
+        delivery::{GroupBy, RoutingConfig, SinkConfig, SinkKind},
     },
     format::{Colour, Format},
     sink::{Surroundings, Workers, payload::pagerduty, start_all},
@@ -55,7 +55,7 @@ impl Bench {
     async fn start() -> Self {
         let receiver = Receiver::start(strictly).await.unwrap();
         let routing_key = Secret::new(KEY.to_owned());
-        let kind = SinkKind::PagerDuty { routing_key, url: receiver.url("/v2/enqueue") };
+        let kind = SinkKind::PagerDuty { routing_key, url: receiver.url("/v2/enqueue"), group_by: GroupBy::Alert };
         let config = SinkConfig { name: "pd".to_owned(), pace: BRISK, kind };
         let store: Arc<dyn Store> = Arc::new(MemoryStore::default());
         let routing = RoutingConfig { console_url: Some("https://watch.example.com".to_owned()), ..Default::default() };
@@ -174,7 +174,11 @@ async fn a_refused_event_is_given_up_and_says_why_without_the_key() {
         |request: &Request, _: usize| (400, format!(r#"{{"errors":["bad key {}"]}}"#, request.body["routing_key"]));
     let receiver = Receiver::start(refuse).await.unwrap();
     let mut bench = Bench::start().await;
-    let kind = SinkKind::PagerDuty { routing_key: Secret::new(KEY.to_owned()), url: receiver.url("/v2/enqueue") };
+    let kind = SinkKind::PagerDuty {
+        routing_key: Secret::new(KEY.to_owned()),
+        url: receiver.url("/v2/enqueue"),
+        group_by: GroupBy::Alert,
+    };
     let config = SinkConfig { name: "pd".to_owned(), pace: BRISK, kind };
     bench.workers.drain(Duration::from_secs(1)).await;
     let status = Status::default();

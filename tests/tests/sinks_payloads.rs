@@ -83,14 +83,15 @@ async fn hostile_strings_stay_strings() {
             lines.push('\n');
         }
         for one in &claims {
-            for event in
-                [pagerduty::trigger(KEY, &one.alert.alert, &context), pagerduty::resolve(KEY, &one.alert.alert)]
-            {
+            for event in [
+                pagerduty::trigger(KEY, &one.alert.alert, &context),
+                pagerduty::resolve(KEY, &pagerduty::dedup_key(&one.alert.alert)),
+            ] {
                 let wrong = strict::pagerduty(&event, event.to_string().len());
                 assert!(wrong.is_empty(), "seed {seed}: {wrong:?}");
             }
             for format in [Format::Json, Format::Ocsf] {
-                let body = webhook::body(ChangeKind::Fired, &one.alert.alert, format);
+                let body = webhook::body(ChangeKind::Fired, &one.alert.alert, Some("i-1"), format);
                 assert!(!body.contains('\n') && serde_json::from_str::<Value>(&body).is_ok(), "seed {seed}");
             }
         }

@@ -6,7 +6,7 @@ use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status as Standin
 use bedrock_watch_service::{
     config::{
         Secret,
-        delivery::{RoutingConfig, SinkConfig, SinkKind, SlackAccess},
+        delivery::{GroupBy, RoutingConfig, SinkConfig, SinkKind, SlackAccess},
     },
     format::{Colour, Format},
     sink::{Surroundings, Workers, start_all},
@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 fn slack(name: &str, access: SlackAccess) -> SinkConfig {
     let pace = bedrock_watch_service::config::delivery::Pace { timeout_ms: 2_000, backoff_max_s: 1, ..BRISK };
-    SinkConfig { name: name.to_owned(), pace, kind: SinkKind::Slack { access } }
+    SinkConfig { name: name.to_owned(), pace, kind: SinkKind::Slack { access, group_by: GroupBy::Alert } }
 }
 
 fn bot(url: &str) -> SlackAccess {

@@ -67,7 +67,7 @@ const ROUNDS_AT_ONE_PLACE: u64 = 3;
 const CALLS_AT_ONCE: u32 = 10;
 
 fn config(receiver: &Receiver) -> String {
-    let pagers = pagers::config(receiver, &[]);
+    let pagers = pagers::config(receiver, "alert", &[]);
     format!(
         r#"
         [http]

@@ -2,8 +2,8 @@
 
 use std::{path::Path, sync::Arc};
 
-use bedrock_watch_engine::rule::RuleSet;
-use bedrock_watch_service::cases::RulePack;
+use bedrock_watch_engine::rule::{Mode, Placeholders, RuleSet};
+use bedrock_watch_service::{cases::RulePack, config::Config};
 use include_dir::{Dir, include_dir};
 
 use crate::commands::Failure;
@@ -36,17 +36,28 @@ pub(crate) fn read(folder: &Path) -> Result<RulePack, Failure> {
 }
 
 /// Compiles a pack's rules, except those whose id is in `disabled`.
-pub(crate) fn compile(pack: &RulePack, disabled: &[String]) -> Result<Arc<RuleSet>, Failure> {
+fn compile(pack: &RulePack, disabled: &[String], placeholders: &Placeholders) -> Result<Arc<RuleSet>, Failure> {
     let ids = pack.rule_ids();
     let unknown = disabled.iter().filter(|id| !ids.contains(*id));
     let unknown: Vec<String> = unknown.map(|id| format!("[rules] disabled: there is no rule `{id}`")).collect();
     if !unknown.is_empty() {
         return Err(Failure::Configuration(unknown));
     }
-    let mut files = pack.rule_files();
-    files.retain(|file| !disabled.contains(&file.id));
     let problems = |problems: Vec<bedrock_watch_engine::rule::Problem>| {
         Failure::Configuration(problems.iter().map(ToString::to_string).collect())
     };
-    RuleSet::compile(&files).map(Arc::new).map_err(problems)
+    pack.compile_with(disabled, placeholders).map(Arc::new).map_err(problems)
+}
+
+/// Compiles a pack's rules as a configuration wants them: without those that are off, and tuned.
+pub(crate) fn compile_tuned(pack: &RulePack, config: &Config) -> Result<Arc<RuleSet>, Failure> {
+    let mut disabled = config.rules.disabled.clone();
+    let off = config.rules.tuning.iter().filter(|(_, tuning)| tuning.mode == Mode::Off);
+    disabled.extend(off.map(|(id, _)| id.clone()));
+    let rules = compile(pack, &disabled, &config.rules.placeholders)?;
+    let tuned = RuleSet::clone(&rules).tuned(&config.rules.tuning);
+    let problems = |problems: Vec<bedrock_watch_engine::rule::TuningProblem>| {
+        Failure::Configuration(problems.iter().map(|problem| config.tuning_problem(problem).to_string()).collect())
+    };
+    tuned.map(Arc::new).map_err(problems)
 }

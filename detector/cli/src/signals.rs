@@ -1,6 +1,11 @@
-//! SIGTERM and Ctrl-C: the first asks for an orderly end, the second for an end at once.
+//! SIGTERM and Ctrl-C: the first asks for an orderly end, the second for an end at once. SIGHUP: reads rules again.
 
-use tokio::signal::unix::{SignalKind, signal};
+use std::sync::Arc;
+
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::Notify,
+};
 use tokio_util::sync::CancellationToken;
 
 /// Cancelled one after the other.
@@ -10,12 +15,21 @@ pub(crate) struct Signals {
     pub(crate) first: CancellationToken,
     /// By the second.
     pub(crate) second: CancellationToken,
+    /// Notified by each SIGHUP.
+    pub(crate) reload: Arc<Notify>,
 }
 
 impl Signals {
     /// Begins to listen; from now on signals no longer end the process by themselves.
     pub(crate) fn listen() -> std::io::Result<Self> {
         let signals = Self::default();
+        let mut hangup = signal(SignalKind::hangup())?;
+        let reload = Arc::clone(&signals.reload);
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                reload.notify_one();
+            }
+        });
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let tokens = [signals.first.clone(), signals.second.clone()];
         tokio::spawn(async move {

@@ -85,6 +85,41 @@ fn a_new_rule_fails_its_case_until_it_is_written() {
 }
 
 #[test]
+fn warns_of_what_is_probably_not_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let rule = "title: x\nlogsource: {product: aws, service: cloudtrail}\nlevel: high\ndetection:\n  a: {eventName: \
+                InvokeModel, requestParameters.modelid: m}\n  b: {errorCode: X}\n  condition: a\n";
+    fs::write(folder.path().join("one.yml"), rule).unwrap();
+    let (code, text, _) = rules(&["check", &shown(folder.path())]);
+    assert_eq!(code, Some(0), "{text}");
+    for expected in [
+        "one.yml:6:3: warning: the search `b` is never used",
+        "the nearest that one has is `requestParameters.modelId`",
+        "warning: `falsepositives` is missing",
+        "1 rule, no problem, 6 warnings",
+    ] {
+        assert!(text.contains(expected), "{expected} is not in\n{text}");
+    }
+    assert_eq!(rules(&["check", &shown(folder.path()), "--strict"]).0, Some(3));
+}
+
+#[test]
+fn results_of_cases_are_written_for_continuous_integration() {
+    let folder = tempfile::tempdir().unwrap();
+    let place = shown(folder.path());
+    assert_eq!(rules(&["new", "model-called", "--dir", &place]).0, Some(0));
+    let report = folder.path().join("results.xml");
+    assert_eq!(rules(&["test", &place, "--junit", &shown(&report)]).0, Some(3));
+    let text = fs::read_to_string(&report).unwrap();
+    let head = "<testsuites name=\"bedrock-watch rules\" tests=\"2\" failures=\"1\" errors=\"0\">";
+    assert!(text.contains(head) && text.contains("<failure message=") && text.ends_with("</testsuites>\n"), "{text}");
+    fs::write(folder.path().join("model-called/rule.yml"), "title: x\n").unwrap();
+    assert_eq!(rules(&["test", &place, "--junit", &shown(&report)]).0, Some(3));
+    let text = fs::read_to_string(&report).unwrap();
+    assert!(text.contains("failures=\"0\"") && text.contains("<error message="), "{text}");
+}
+
+#[test]
 fn refuses_an_id_that_is_no_name_of_a_rule() {
     let (code, _, stderr) = rules(&["new", "../x"]);
     assert_eq!(code, Some(2));

@@ -8,11 +8,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     bedrock::normalise_model,
+    firsts::FirstLog,
     hashing::FixedHasher,
     principals::{NO_MODEL, Principals, Seen, SharedStrings},
     seen_events::SeenEvents,
     settings::Settings,
     time::Second,
+    usage::UsageTable,
     world::RegionCalls,
 };
 
@@ -35,6 +37,10 @@ pub(crate) struct Account {
     pub(crate) with_verdicts: BTreeSet<u32>,
     /// The minute in which the account was last tidied.
     pub(crate) tidied: u32,
+    /// First times on Bedrock.
+    pub(crate) firsts: FirstLog,
+    /// What model invocation logs say; it has a time of its own.
+    pub(crate) usage: UsageTable,
 }
 
 impl Account {

@@ -12,13 +12,15 @@ use crate::{bedrock::Credential, detector_observation::DetectorObservation, obse
 pub enum Activity<'a> {
     /// An AWS API call (or service event, or sign-in) reported by CloudTrail.
     Call(Box<ApiCall<'a>>),
-    /// Bedrock's own event about a customization job; it does not come from CloudTrail.
+    /// Bedrock's own event about a customization or batch inference job; it does not come from CloudTrail.
     JobState(Box<JobStateChange<'a>>),
     /// What AWS answered when asked about its resources.
     Inventory(Box<Observation>),
     /// What the daemon noticed about its own protection.
     Detector(Box<DetectorObservation>),
-    /// A well-formed event that this product has no use for, such as a batch inference state change.
+    /// What a model invocation log says about one call, without its prompt and completion.
+    InvocationLog(Box<InvocationLog<'a>>),
+    /// A well-formed event that this product has no use for.
     Other(OtherEvent<'a>),
 }
 
@@ -106,9 +108,12 @@ impl Identity<'_> {
     }
 }
 
-/// Bedrock's event `Model Customization Job State Change` (Amazon Bedrock user guide, "Monitor ... using EventBridge").
+/// Bedrock's event `Model Customization Job State Change` or `Batch Inference Job State Change` (Amazon Bedrock user
+/// guide, "Monitor ... using EventBridge").
 #[derive(Debug, Clone)]
 pub struct JobStateChange<'a> {
+    /// Whether it is about a batch inference job; otherwise it is about a customization job.
+    pub batch: bool,
     /// The envelope's `id`.
     pub envelope_id: Cow<'a, str>,
     /// The envelope's `time`.
@@ -117,11 +122,12 @@ pub struct JobStateChange<'a> {
     pub account: Cow<'a, str>,
     /// The envelope's `region`.
     pub region: Cow<'a, str>,
-    /// `detail.jobArn`, else the first of `resources`.
+    /// `detail.jobArn` or `detail.batchJobArn`, else the first of `resources`.
     pub job_arn: Cow<'a, str>,
-    /// `detail.jobName`.
+    /// `detail.jobName` or `detail.batchJobName`.
     pub job_name: Option<Cow<'a, str>>,
-    /// `detail.jobStatus`: `InProgress`, `Completed`, `Failed`, `Stopping`, `Stopped`.
+    /// `detail.jobStatus`: `InProgress`, `Completed`, `Failed`, `Stopping`, `Stopped`; of a batch job `detail.status`,
+    /// which knows `Submitted`, `Validating`, `Scheduled`, `PartiallyCompleted` and `Expired` as well.
     pub status: Cow<'a, str>,
     /// `detail.creationTime`.
     pub created_at: Option<Second>,
@@ -131,6 +137,43 @@ pub struct JobStateChange<'a> {
     pub ended_at: Option<Second>,
     /// `detail`, as JSON text: role, base model and S3 locations are read from it when they are needed.
     pub detail: Cow<'a, str>,
+}
+
+/// The metadata of a model invocation log record (Amazon Bedrock user guide, "Model invocation logging").
+///
+/// There is deliberately no place here for what was asked and answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvocationLog<'a> {
+    /// `requestId`: that of the CloudTrail record of the same call; the key for telling copies apart.
+    pub request_id: Cow<'a, str>,
+    /// `timestamp`, cut to the second.
+    pub time: Second,
+    /// `accountId`.
+    pub account: Cow<'a, str>,
+    /// The normalised principal, in which a role has no path, because the ARN of a session has none.
+    pub principal: Cow<'a, str>,
+    /// `identity.arn`.
+    pub arn: Option<Cow<'a, str>>,
+    /// `region`.
+    pub region: Cow<'a, str>,
+    /// `operation`: `InvokeModel`, `Converse`, ...
+    pub operation: Cow<'a, str>,
+    /// `modelId`.
+    pub model_id: Option<Cow<'a, str>>,
+    /// `errorCode`; absent when the call succeeded.
+    pub error_code: Option<Cow<'a, str>>,
+    /// `inferenceRegion`: where a cross-region profile sent the call.
+    pub inference_region: Option<Cow<'a, str>>,
+    /// `input.inputTokenCount`, in tokens.
+    pub input_tokens: u64,
+    /// `input.cacheReadInputTokenCount`, in tokens.
+    pub cache_read_tokens: u64,
+    /// `input.cacheWriteInputTokenCount`, in tokens.
+    pub cache_write_tokens: u64,
+    /// `output.outputTokenCount`, in tokens.
+    pub output_tokens: u64,
+    /// Images made: 1 when the output has a size in pixels.
+    pub images: u64,
 }
 
 /// An EventBridge event that is neither CloudTrail's nor one the engine knows.
@@ -153,6 +196,7 @@ impl Activity<'_> {
             Self::JobState(change) => change.time,
             Self::Inventory(observation) => observation.at,
             Self::Detector(observation) => observation.at,
+            Self::InvocationLog(log) => log.time,
             Self::Other(other) => other.time,
         }
     }
@@ -165,6 +209,7 @@ impl Activity<'_> {
             Self::JobState(change) => &change.account,
             Self::Inventory(observation) => &observation.account,
             Self::Detector(observation) => &observation.account,
+            Self::InvocationLog(log) => &log.account,
             Self::Other(other) => &other.account,
         }
     }

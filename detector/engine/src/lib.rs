@@ -19,6 +19,7 @@ pub mod bedrock;
 pub mod decode;
 mod detector_observation;
 mod engine;
+mod firsts;
 mod hashing;
 mod observation;
 mod order;
@@ -32,14 +33,21 @@ mod snapshot;
 mod stats;
 mod summary;
 mod time;
+mod usage;
 mod world;
 
-pub use activity::{Activity, ApiCall, Identity, JobStateChange, OtherEvent};
+pub use activity::{Activity, ApiCall, Identity, InvocationLog, JobStateChange, OtherEvent};
 pub use detector_observation::{DetectorObservation, DetectorState};
 pub use engine::{Engine, SnapshotError};
-pub use observation::{Observation, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule};
-pub use remedy::{put_in_vpc, replace_group};
+pub use observation::{
+    Observation, ObservedDependent, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule,
+};
+pub use remedy::{Inquiry, Language, put_in_vpc, replace_group};
 pub use settings::{Limits, Settings};
 pub use stats::Stats;
-pub use summary::{AccountSummary, JobSummary, Summary};
+pub use summary::{
+    ACTIVITY_MINUTES, AccountSummary, DEPENDENTS_MAX, DependencySummary, DependentSummary, LOGGING_PLACES_MAX,
+    LoggingPosture, LoggingSummary, LossSummary, PRINCIPALS_MAX, PrincipalActivity, Summary,
+};
 pub use time::{DAY_S, MINUTE_S, Second, day_to_string};
+pub use usage::{ModelPrice, Prices, PricesError};

@@ -27,6 +27,9 @@ pub struct Observation {
     /// Customization jobs, as `GetModelCustomizationJob` describes them.
     #[serde(default)]
     pub jobs: Vec<ObservedJob>,
+    /// Batch, import and evaluation jobs, deployed models, knowledge bases, data sources, agents and action groups.
+    #[serde(default)]
+    pub dependents: Vec<ObservedDependent>,
     /// Security groups that exist, as `DescribeSecurityGroups` describes them.
     #[serde(default)]
     pub security_groups: Vec<ObservedGroup>,
@@ -61,6 +64,9 @@ pub struct ObservedJob {
     /// `outputModelName`.
     #[serde(default)]
     pub output_model_name: Option<String>,
+    /// `outputModelArn`.
+    #[serde(default)]
+    pub output_model_arn: Option<String>,
     /// `roleArn`.
     #[serde(default)]
     pub role_arn: Option<String>,
@@ -91,6 +97,56 @@ pub struct ObservedJob {
     /// `vpcConfig.securityGroupIds`.
     #[serde(default)]
     pub security_group_ids: Vec<String>,
+}
+
+/// Something else than a customization job that stands on other resources.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ObservedDependent {
+    /// `batch_inference_job`, `model_import_job`, `evaluation_job`, `ingestion_job`, `custom_model`,
+    /// `custom_model_deployment`, `knowledge_base`, `data_source`, `agent` or `agent_action_group`; of any other kind
+    /// nothing is kept.
+    pub kind: String,
+    /// Its ARN. Parts that have none are named by the path of their API below the ARN of the whole:
+    /// `KNOWLEDGE-BASE-ARN/data-source/ID`, `KNOWLEDGE-BASE-ARN/ingestion-job/ID`, `AGENT-ARN/action-group/ID`.
+    pub arn: String,
+    /// Its name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// ARN of what it is a part of.
+    #[serde(default)]
+    pub parent_arn: Option<String>,
+    /// When it was made, RFC 3339.
+    #[serde(default)]
+    pub creation_time: Option<String>,
+    /// The status it ended with; absent while it lives.
+    #[serde(default)]
+    pub ended: Option<String>,
+    /// When it ended, RFC 3339; else the time of the observation counts.
+    #[serde(default)]
+    pub end_time: Option<String>,
+    /// Its service role.
+    #[serde(default)]
+    pub role_arn: Option<String>,
+    /// The customer key that encrypts it, or the model it makes.
+    #[serde(default)]
+    pub kms_key: Option<String>,
+    /// The name of the custom model it makes.
+    #[serde(default)]
+    pub output_model_name: Option<String>,
+    /// The ARN of the custom model it makes.
+    #[serde(default)]
+    pub output_model_arn: Option<String>,
+    /// `vpcConfig.subnetIds`.
+    #[serde(default)]
+    pub subnet_ids: Vec<String>,
+    /// `vpcConfig.securityGroupIds`.
+    #[serde(default)]
+    pub security_group_ids: Vec<String>,
+    /// Everything else it stands on: ARNs of functions, stores, secrets, buckets and deployed custom models, and `s3://`
+    /// URIs.
+    #[serde(default)]
+    pub resources: Vec<String>,
 }
 
 /// A security group.

@@ -19,6 +19,8 @@ pub struct Settings {
     pub baseline_days: u32,
     /// From how many minutes of activity on a baseline is known.
     pub baseline_minutes_min: u32,
+    /// From how many hours with log records on a baseline of tokens and cost is known.
+    pub baseline_hours_min: u32,
     /// The limits of everything that grows.
     pub limits: Limits,
 }
@@ -32,6 +34,8 @@ pub struct Limits {
     pub accounts_max: u32,
     /// Customization jobs, over all accounts.
     pub jobs_max: u32,
+    /// Batch, import and evaluation jobs, deployed models, knowledge bases, agents and their parts, over all accounts.
+    pub dependents_max: u32,
     /// Security groups, subnets, keys, roles, buckets and other dependencies, over all accounts.
     pub dependencies_max: u32,
     /// Changes remembered for one dependency or one logging configuration.
@@ -48,6 +52,12 @@ pub struct Limits {
     pub correlation_groups_max: u32,
     /// Events remembered for one group of a correlation rule.
     pub correlation_events_max: u32,
+    /// Operations, networks and user agents remembered for one principal.
+    pub sightings_max: u32,
+    /// First times kept per account, of the days that alerts can still be about.
+    pub firsts_max: u32,
+    /// Principals with model invocation logs, over all accounts.
+    pub usage_principals_max: u32,
 }
 
 impl Settings {
@@ -61,10 +71,12 @@ impl Settings {
             history_days: 30,
             baseline_days: 7,
             baseline_minutes_min: 60,
+            baseline_hours_min: 24,
             limits: Limits {
                 principals_max: 2_000_000,
                 accounts_max: 20_000,
                 jobs_max: 50_000,
+                dependents_max: 100_000,
                 dependencies_max: 500_000,
                 changes_max: 64,
                 alerts_max: 50_000,
@@ -73,6 +85,9 @@ impl Settings {
                 models_max: 4_096,
                 correlation_groups_max: 100_000,
                 correlation_events_max: 10_000,
+                sightings_max: 256,
+                firsts_max: 16_384,
+                usage_principals_max: 100_000,
             },
         }
     }

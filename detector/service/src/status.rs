@@ -3,12 +3,15 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 /// Shared by everything that can fail; empty means ready.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
     reasons: Arc<Mutex<BTreeMap<String, String>>>,
+    /// How far behind parts are that can tell, by name: for people, `/readyz` does not follow from it.
+    lags: Arc<Mutex<BTreeMap<String, Duration>>>,
     /// What is added to names, where one part of the service is there several times.
     place: Option<Arc<str>>,
 }
@@ -24,10 +27,26 @@ impl Status {
         self.reasons.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name(what));
     }
 
+    /// `what` is so far behind what it reads.
+    pub fn set_lag(&self, what: &str, lag: Duration) {
+        self.lags.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name(what), lag);
+    }
+
+    /// `what` is not read any more.
+    pub fn clear_lag(&self, what: &str) {
+        self.lags.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name(what));
+    }
+
+    /// How far behind each part is that can tell.
+    #[must_use]
+    pub fn lags(&self) -> BTreeMap<String, Duration> {
+        self.lags.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// The same status for a part that is there several times: its names have `place` added.
     #[must_use]
     pub fn within(&self, place: &str) -> Self {
-        Self { reasons: Arc::clone(&self.reasons), place: Some(Arc::from(place)) }
+        Self { place: Some(Arc::from(place)), ..self.clone() }
     }
 
     /// Everything of a place works, or is no longer there.
@@ -35,6 +54,7 @@ impl Status {
         let Some(place) = &self.place else { return };
         let ending = format!(" ({place})");
         self.reasons.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| !name.ends_with(&ending));
+        self.lags.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| !name.ends_with(&ending));
     }
 
     fn name(&self, what: &str) -> String {

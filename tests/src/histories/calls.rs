@@ -115,7 +115,7 @@ fn routine(story: &mut Story) {
 }
 
 pub(super) fn something(story: &mut Story) {
-    match story.dice.index(12) {
+    match story.dice.index(13) {
         0..=3 => ordinary(story),
         4 => burst(story),
         5 | 6 => models(story),
@@ -123,6 +123,7 @@ pub(super) fn something(story: &mut Story) {
         8 => probes(story),
         9 => enable(story),
         10 => ask_for_access(story),
+        11 => look_around(story),
         _ => noise(story),
     }
 }
@@ -258,6 +259,34 @@ fn ask_for_access(story: &mut Story) {
     ]);
     let error = if story.dice.chance(30) { DENIED } else { None };
     call(story, &work, story.now, ("bedrock", name), Value::Null, error);
+}
+
+/// Three to six ways to look, over about an hour; some were looked at weeks before.
+fn look_around(story: &mut Story) {
+    let looks = [
+        "GetFoundationModelAvailability",
+        "GetModelInvocationLoggingConfiguration",
+        "ListCustomModels",
+        "ListFoundationModels",
+        "ListImportedModels",
+        "ListInferenceProfiles",
+        "ListProvisionedModelThroughputs",
+    ];
+    let work = work(story);
+    let count = story.dice.index(4) + 3;
+    let chosen = story.dice.some_of(&looks, count);
+    let length = story.dice.around(3_600);
+    let last = i64::try_from(chosen.len()).unwrap_or(1).max(2) - 1;
+    let start = story.now;
+    for (number, name) in (0..).zip(chosen) {
+        let error = if story.dice.chance(20) { DENIED } else { None };
+        call(story, &work, start + length * number / last, ("bedrock", name), Value::Null, error);
+        if story.dice.chance(10) {
+            // Around the edge of what is remembered, in days.
+            let at = start - story.dice.one_of([8 * DAY, 30 * DAY, 31 * DAY]) + story.dice.between(-3_600, 3_600);
+            call(story, &work, at, ("bedrock", name), Value::Null, None);
+        }
+    }
 }
 
 /// What no rule is about.

@@ -8,6 +8,7 @@
 mod calls;
 mod delivery;
 mod dependencies;
+mod dependents;
 mod dice;
 mod groups;
 mod inventory;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     calls,
     dependencies::{self, Dependencies},
+    dependents,
     dice::Dice,
     groups::{self, Group},
     inventory,
@@ -101,6 +102,7 @@ impl Story {
                 Theme::Jobs => jobs::something(&mut self),
                 Theme::Groups => groups::something(&mut self),
                 Theme::Dependencies => dependencies::something(&mut self),
+                Theme::Dependents => dependents::something(&mut self),
                 Theme::Inventory => inventory::look(&mut self),
                 Theme::Logging => logging::something(&mut self),
                 Theme::Calls => calls::something(&mut self),
@@ -113,7 +115,9 @@ impl Story {
     fn themes(&mut self) -> Vec<Theme> {
         let joins = [Theme::Jobs, Theme::Jobs, Theme::Groups, Theme::Groups, Theme::Dependencies];
         let logging = [Theme::Logging, Theme::Logging, Theme::Calls];
-        match self.dice.index(5) {
+        let dependents = [Theme::Dependents, Theme::Dependents, Theme::Dependents];
+        match self.dice.index(6) {
+            5 => joins.into_iter().chain(dependents).chain([Theme::Dependencies, Theme::Logging]).collect(),
             0 => joins.into_iter().chain([Theme::Inventory]).collect(),
             1 => logging.to_vec(),
             2 => vec![Theme::Calls],
@@ -201,6 +205,7 @@ enum Theme {
     Jobs,
     Groups,
     Dependencies,
+    Dependents,
     Inventory,
     Logging,
     Calls,

@@ -65,10 +65,11 @@ fn brief(alert: &Value) -> Value {
     alert
 }
 
-/// What makes two alerts the same one; a principal's alerts of several days differ in their first event.
+/// What makes two alerts the same one; a principal's alerts of several days differ in the day of their last event.
 fn identity(alert: &Value) -> String {
     let part = |pointer: &str| text(alert, pointer).unwrap_or("-").to_owned();
-    let place = if part("/subject/kind") == "principal" { part("/first_event_time") } else { part("/region") };
+    let day = || part("/last_event_time").split('T').next().unwrap_or_default().to_owned();
+    let place = if part("/subject/kind") == "principal" { day() } else { part("/region") };
     format!("{} {} {place} {}", part("/rule"), part("/account"), part("/subject/id"))
 }
 

@@ -10,6 +10,7 @@ mod compare;
 mod dependencies;
 mod event;
 mod groups;
+mod import_jobs;
 mod inference;
 mod job_rules;
 mod jobs;
@@ -22,13 +23,16 @@ use serde_json::Value;
 
 pub use self::compare::{Difference, differences};
 
-/// The rules the model knows: the flagship rules of the contract.
-pub const FLAGSHIP_RULES: [&str; 14] = [
+/// The rules the model knows: the flagship rules of the contract, two over first times, and one about what else stands on
+/// something.
+pub const FLAGSHIP_RULES: [&str; 17] = [
+    "bedrock-first-use-by-principal",
     "customization-job-dependency-lost",
     "customization-job-security-group-delete-refused",
     "customization-job-security-group-deleted",
     "customization-job-security-group-emptied",
     "customization-job-security-group-missing",
+    "import-job-dependency-lost",
     "invocation-burst",
     "invocation-logging-destination-lost",
     "invocation-logging-disabled",
@@ -38,6 +42,7 @@ pub const FLAGSHIP_RULES: [&str; 14] = [
     "invocation-region-fanout",
     "model-access-api-with-long-term-key",
     "model-access-enabled-then-used",
+    "reconnaissance-chain",
 ];
 
 /// The alerts that stand after `records` were replayed: withdrawn ones omitted, in no particular order.
@@ -48,6 +53,7 @@ pub const FLAGSHIP_RULES: [&str; 14] = [
 pub fn final_alerts(records: &[Value]) -> Vec<Value> {
     let events = event::in_judging_order(records);
     let mut alerts = job_rules::alerts(&events);
+    alerts.extend(import_jobs::alerts(&events, records));
     alerts.extend(logging_rules::alerts(&events));
     alerts.extend(principals::alerts(&events));
     alerts.iter().map(alert::Expected::to_json).collect()

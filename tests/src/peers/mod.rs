@@ -1,4 +1,4 @@
-//! Programs of other people that check what sinks send: installed on first use, pinned, below the build's folder.
+//! Programs of other people that check what is sent, and what people are told to run: installed on first use, pinned, below the build's folder.
 //!
 //! A test that needs one fails with a hint when it cannot be installed; it is never left out. A machine must have Python
 //! 3 with `venv`; Node comes as a Python package.
@@ -40,6 +40,14 @@ fn venv(scratch: &str) -> Result<Venv, String> {
 /// When it cannot be installed; the message says what is needed.
 pub fn python(scratch: &str) -> Result<PathBuf, String> {
     Ok(venv(scratch)?.program("python"))
+}
+
+/// The Python that has what `tests/peers/aws.txt` names: the AWS CLI and a parser of SQL.
+///
+/// # Errors
+/// When it cannot be installed; the message says what is needed.
+pub fn aws_python(scratch: &str) -> Result<PathBuf, String> {
+    Ok(Venv::of(scratch, &root().join("tests/peers/aws.txt"))?.program("python"))
 }
 
 /// Runs a script of `tests/peers` with this input, and gives back what it printed.

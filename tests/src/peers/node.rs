@@ -60,6 +60,16 @@ impl Packages {
         &self.folder
     }
 
+    /// Their Node, to run a file of the repository with. It ends when its handle is dropped.
+    ///
+    /// # Errors
+    /// When a folder's name cannot be part of a `PATH`.
+    pub fn node(&self) -> io::Result<AsyncCommand> {
+        let mut command = AsyncCommand::new(self.folder.join("node"));
+        command.env("PATH", self.venv.path()?).kill_on_drop(true);
+        Ok(command)
+    }
+
     /// Runs a program of the packages. Whatever it listens on, it does so on 127.0.0.1 only; it ends when its handle is
     /// dropped.
     ///

@@ -47,6 +47,7 @@ pub fn alert(id: &str) -> Alert {
             source_ip: Some("198.51.100.7".to_owned()),
             user_agent: Some("aws-cli/2.31.4 md/awscrt#0.28 exec-env/none".to_owned()),
             via: Some("api_key".to_owned()),
+            workload: None,
         },
         first_event_time: Second(START),
         last_event_time: Second(START),
@@ -178,6 +179,7 @@ pub fn hostile(random: &mut StdRng) -> Alert {
         source_ip: text(3),
         user_agent: text(4),
         via: text(2),
+        workload: text(2),
     };
     let principal = text(3);
     let region = text(3);
@@ -199,6 +201,7 @@ pub fn hostile(random: &mut StdRng) -> Alert {
         SubjectKind::InvocationLogging,
         SubjectKind::Principal,
         SubjectKind::Event,
+        SubjectKind::Dependency,
     ];
     let subject_kind = kinds.get(random.random_range(0..kinds.len())).copied().unwrap_or(SubjectKind::Event);
     let severity = Severity::ALL.get(random.random_range(0..5)).copied().unwrap_or(Severity::High);

@@ -159,7 +159,7 @@ pub struct Shared {
 pub fn work(sink: Arc<dyn Sink>, pace: Pace, shared: &Shared) -> Workers {
     let Shared { store, now, status, silences, confirmations } = shared.clone();
     let owner = format!("test-{}", fastrand::u64(..));
-    start_sinks(vec![Parts { sink, pace, store, owner, now, status, silences, confirmations }])
+    start_sinks(vec![Parts { sink, pace, store, owner, now, status, silences, confirmations, incidents: None }])
 }
 
 /// A pace that hinders nothing.

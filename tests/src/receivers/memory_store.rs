@@ -11,10 +11,14 @@ use std::{
 
 use async_trait::async_trait;
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
-use bedrock_watch_service::store::{
-    AlertFilter, Change, Claim, Commit, Committed, DIGEST_BYTES, DeadLetter, Destination, JournalEntry, Page, Recorded,
-    Resolution, Revision, Settlement, Silence, Snapshot, Store, StoreError, StoredAlert, Waiting, digest,
-    life::{Known, Told, next},
+use bedrock_watch_service::{
+    incident::{Link, links},
+    store::{
+        AlertFilter, Change, Claim, Commit, Committed, DIGEST_BYTES, DeadLetter, Destination, JournalEntry, Note, Page,
+        Reach, Recorded, Resolution, Revision, Settlement, Silence, Snapshot, Store, StoreError, StoredAlert, Waiting,
+        digest,
+        life::{Known, Told, next},
+    },
 };
 use jiff::Timestamp;
 
@@ -38,6 +42,7 @@ struct State {
     deliveries: BTreeMap<(String, String), Delivery>,
     errors: Vec<String>,
     silences: Vec<Silence>,
+    notes: BTreeMap<(String, String), Note>,
     scopes: BTreeMap<String, Scope>,
 }
 
@@ -423,6 +428,38 @@ impl Store for MemoryStore {
             }
         }
         Ok(redriven)
+    }
+
+    async fn links(&self, reaches: &[Reach], limit: usize) -> Result<Vec<Link>, StoreError> {
+        let state = self.state()?;
+        let mut all: Vec<Link> = state.alerts.values().flat_map(|kept| links(&kept.stored.alert)).collect();
+        all.sort_unstable_by(|one, other| (one.first, &one.alert).cmp(&(other.first, &other.alert)));
+        let within = |reach: &Reach| {
+            let fits = |link: &&Link| link.key == reach.key && link.first >= reach.from && link.first <= reach.to;
+            all.iter().filter(fits).take(limit).cloned().collect::<Vec<_>>()
+        };
+        Ok(reaches.iter().flat_map(within).collect())
+    }
+
+    async fn alerts_by_id(&self, ids: &[String]) -> Result<Vec<StoredAlert>, StoreError> {
+        let state = self.state()?;
+        Ok(ids.iter().filter_map(|id| state.alerts.get(id)).map(|kept| kept.stored.clone()).collect())
+    }
+
+    async fn notes(&self, sink: &str, incidents: &[String]) -> Result<Vec<Note>, StoreError> {
+        let state = self.state()?;
+        let key = |incident: &String| (incident.clone(), sink.to_owned());
+        Ok(incidents.iter().filter_map(|incident| state.notes.get(&key(incident))).cloned().collect())
+    }
+
+    async fn put_note(&self, note: &Note) -> Result<bool, StoreError> {
+        let mut state = self.state()?;
+        let key = (note.incident.clone(), note.sink.clone());
+        if state.notes.get(&key).map_or(0, |known| known.version) != note.version {
+            return Ok(false);
+        }
+        state.notes.insert(key, Note { version: note.version.saturating_add(1), ..note.clone() });
+        Ok(true)
     }
 
     async fn put_silence(&self, silence: Silence) -> Result<(), StoreError> {

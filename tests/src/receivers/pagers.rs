@@ -18,10 +18,11 @@ pub async fn start() -> io::Result<Receiver> {
     Receiver::start(answer).await
 }
 
-/// The sinks `slack` and `pagerduty` at `receiver`, and a route to them and to `others`. Principals of tests are new,
-/// and still everybody is to hear of them.
+/// The sinks `slack` and `pagerduty` at `receiver`, with a message and a page for each `group_by` (`alert` or
+/// `incident`), and a route to them and to `others`. Principals of tests are new, and still everybody is to hear of
+/// them.
 #[must_use]
-pub fn config(receiver: &Receiver, others: &[&str]) -> String {
+pub fn config(receiver: &Receiver, group_by: &str, others: &[&str]) -> String {
     let (slack, pagerduty) = (receiver.url("/api/"), receiver.url(PAGERDUTY));
     let names = [&["slack", "pagerduty"], others].concat();
     format!(
@@ -32,12 +33,14 @@ pub fn config(receiver: &Receiver, others: &[&str]) -> String {
         token = "xoxb-0123456789"
         channel = "C0123456789"
         api_url = "{slack}"
+        group_by = "{group_by}"
         per_minute = 60000
         [[sink]]
         kind = "pagerduty"
         name = "pagerduty"
         routing_key = "0123456789abcdef0123456789abcdef"
         url = "{pagerduty}"
+        group_by = "{group_by}"
         per_minute = 60000
         [[route]]
         sinks = {names:?}

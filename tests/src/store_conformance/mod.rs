@@ -12,6 +12,7 @@
 mod alerts;
 mod deliveries;
 mod fences;
+mod incidents;
 mod memory;
 
 use std::{collections::BTreeMap, future::Future, pin::Pin, sync::Arc};
@@ -29,7 +30,7 @@ pub type Case = (&'static str, fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output =
 /// Every case.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    [alerts::CASES, deliveries::CASES, fences::CASES, memory::CASES].concat()
+    [alerts::CASES, deliveries::CASES, fences::CASES, incidents::CASES, memory::CASES].concat()
 }
 
 /// A change of an alert called `id`, told to one sink; for tests of a single store.

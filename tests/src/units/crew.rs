@@ -119,7 +119,7 @@ impl Crew {
         let (turns, turns_out) = mpsc::channel(TURNS_MAX);
         let stop = CancellationToken::new();
         let common = Common {
-            rules: Arc::clone(&self.rules),
+            rules: Arc::clone(&self.rules).into(),
             settings: Settings::standard(),
             clock: Clock::event(),
             future_s: 300,
@@ -137,8 +137,8 @@ impl Crew {
         let (scopes, feed) = (Arc::new(Parts(Arc::clone(&self.store))), Arc::new(self.log.clone()));
         let cluster = Cluster { turns: turns_out, leases, scopes, feed };
         let (_, shared) = Intake::queue("inventory", 1);
-        let (_, pings) = mpsc::channel(1);
-        let units = Units::new(common, cluster, shared, pings, watch::channel(Report::default()).0, stop.clone());
+        let (_, questions) = mpsc::channel(1);
+        let units = Units::new(common, cluster, shared, questions, watch::channel(Report::default()).0, stop.clone());
         let mut task = JoinSet::new();
         task.spawn(units.run());
         let number = self.next_worker;

@@ -59,6 +59,8 @@ pub(super) struct Head {
     pub(super) is_unending: bool,
     /// The sinks with a delivery of it.
     pub(super) sinks: BTreeSet<String>,
+    /// Its ties, as `incidents::listed` writes them.
+    pub(super) ties: String,
     /// The revisions kept, and what happened with each.
     pub(super) kept: BTreeMap<u32, ChangeKind>,
     /// 0 while it is not in the table.
@@ -112,6 +114,7 @@ impl Head {
             first: alert.first_event_time.0,
             is_unending: never_resolves(alert),
             sinks: BTreeSet::new(),
+            ties: String::new(),
             kept: BTreeMap::new(),
             version: 0,
         }
@@ -178,6 +181,7 @@ impl Head {
             .number("first", self.first)
             .flag("unending", self.is_unending)
             .text("sinks", &json!(sinks).to_string())
+            .maybe_text("ties", (!self.ties.is_empty()).then_some(self.ties.as_str()))
             .text("kept", &kept.join(" "));
         Write::Put(item, If::read(self.version))
     }
@@ -211,6 +215,7 @@ impl Head {
             first: item.get_number("first")?,
             is_unending: item.get_flag("unending"),
             sinks: serde_json::from_str(item.get_text("sinks")?).map_err(|_| damaged("list of sinks"))?,
+            ties: item.get_owned("ties")?.unwrap_or_default(),
             kept: kept.collect::<Result<_, Failure>>()?,
             version: item.version()?,
         })

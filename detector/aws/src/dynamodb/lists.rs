@@ -12,6 +12,7 @@ use super::{
     delivery,
     failure::Failure,
     head::{self, Head, PARTITIONS, order, partition, read_revision, revision_key, revisions},
+    incidents,
     item::{Item, Key, ORDER, sortable},
     silences,
     table::{BY_DUE, BY_ORDER, Filter, If, Query, Range, TRANSACTION_WRITES_MAX, Table, Write},
@@ -87,7 +88,7 @@ fn token(order: &str) -> Option<String> {
 }
 
 /// The alerts of these heads, in this order; those that were forgotten meanwhile are left out.
-async fn stored(table: &Table, keys: &[Key]) -> Result<Vec<StoredAlert>, Failure> {
+pub(super) async fn stored(table: &Table, keys: &[Key]) -> Result<Vec<StoredAlert>, Failure> {
     let found = table.batch_get(keys).await?;
     let heads = keys.iter().filter_map(|key| found.get(key)).map(Head::read);
     let heads: Vec<Head> = heads.collect::<Result<_, _>>()?;
@@ -157,6 +158,7 @@ async fn forget_all(table: &Table, heads: Vec<Head>) -> Result<u64, Failure> {
     let mut groups: Vec<(Vec<Head>, Vec<Write>)> = Vec::new();
     for head in heads {
         let mut writes = vec![Write::Delete(head::key(&head.id), If::Version(head.version))];
+        writes.extend(incidents::forget(&head));
         writes.extend(head.sinks.iter().map(|sink| Write::Delete(delivery::key(sink, &head.id), If::Always)));
         match groups.last_mut() {
             Some((heads, together)) if together.len().saturating_add(writes.len()) <= TRANSACTION_WRITES_MAX => {

@@ -13,6 +13,8 @@
 //! | `alerts#N` | the head of each alert; `by_order` lists them, `by_due` those to be forgotten by when they changed |
 //! | `alert#ID` | the revisions of an alert |
 //! | `sink#NAME` | the sink's deliveries; `by_order` those that wait, were told or are dead, `by_due` those that wait |
+//! | `tie#KEY` | the alerts with this key; `by_order` lists them by when they began |
+//! | `note#INCIDENT` | what each sink remembers of the incident |
 //! | `sinks`, `silences`, `meta` | the names of sinks; silences; the table's format |
 //! | `scope#NAME` | the scope's positions, its snapshot's pointer, the journal's counter |
 //! | `journal#NAME`, `part#ID` | journal entries, and parts of those too long for an item |
@@ -21,6 +23,7 @@ mod claims;
 mod delivery;
 mod failure;
 mod head;
+mod incidents;
 mod item;
 mod journal;
 mod lists;
@@ -40,9 +43,10 @@ use async_trait::async_trait;
 use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use bedrock_watch_service::{
     config::aws::DynamoDbStore,
+    incident::Link,
     store::{
-        AlertFilter, Claim, Commit, Committed, DeadLetter, JournalEntry, Page, Resolution, Revision, Settlement,
-        Silence, Snapshot, Store, StoreError, StoredAlert, Waiting,
+        AlertFilter, Claim, Commit, Committed, DeadLetter, JournalEntry, Note, Page, Reach, Resolution, Revision,
+        Settlement, Silence, Snapshot, Store, StoreError, StoredAlert, Waiting,
     },
 };
 use jiff::Timestamp;
@@ -239,6 +243,22 @@ impl Store for DynamoStore {
 
     async fn redrive(&self, sink: Option<&str>, now: Timestamp) -> Result<u64, StoreError> {
         claims::redrive(&self.table, sink, now).await.map_err(|failure| self.writing(failure))
+    }
+
+    async fn links(&self, reaches: &[Reach], limit: usize) -> Result<Vec<Link>, StoreError> {
+        incidents::within(&self.table, reaches, limit).await.map_err(|failure| self.reading(failure))
+    }
+
+    async fn alerts_by_id(&self, ids: &[String]) -> Result<Vec<StoredAlert>, StoreError> {
+        incidents::alerts_by_id(&self.table, ids).await.map_err(|failure| self.reading(failure))
+    }
+
+    async fn notes(&self, sink: &str, incidents: &[String]) -> Result<Vec<Note>, StoreError> {
+        incidents::notes(&self.table, sink, incidents).await.map_err(|failure| self.reading(failure))
+    }
+
+    async fn put_note(&self, note: &Note) -> Result<bool, StoreError> {
+        incidents::put_note(&self.table, note).await.map_err(|failure| self.writing(failure))
     }
 
     async fn put_silence(&self, silence: Silence) -> Result<(), StoreError> {

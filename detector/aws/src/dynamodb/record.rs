@@ -11,9 +11,12 @@ use std::{
 };
 
 use bedrock_watch_engine::alert::{ChangeKind, Status};
-use bedrock_watch_service::store::{
-    Change, Recorded, Resolution, StoredAlert, digest,
-    life::{Told, never_resolves, next},
+use bedrock_watch_service::{
+    incident::links,
+    store::{
+        Change, Recorded, Resolution, StoredAlert, digest,
+        life::{Told, never_resolves, next},
+    },
 };
 use jiff::Timestamp;
 
@@ -21,6 +24,7 @@ use super::{
     delivery::{self, Delivery},
     failure::Failure,
     head::{self, Head, Written, revision_item, revision_key},
+    incidents,
     item::Key,
     table::{If, Pause, TRANSACTION_BYTES_MAX, TRANSACTION_WRITES_MAX, Table, Write},
 };
@@ -99,6 +103,8 @@ struct Plan {
     head: Option<Head>,
     deliveries: BTreeMap<String, Delivery>,
     revisions: BTreeMap<Key, Write>,
+    /// Its ties, where they change.
+    ties: BTreeMap<Key, Write>,
     changed: BTreeSet<String>,
     /// Deliveries that stay as they are, which must still be so.
     relied_on: BTreeSet<String>,
@@ -155,6 +161,9 @@ impl Plan {
         let silence = change.silence.as_deref();
         let written = Written { revision, at: now, kind: next.kind, silence, by: None };
         self.add_revision(&mut head, revision_item(&alert, &written)?, &written);
+        let links = links(&alert);
+        self.ties.extend(incidents::replace(&alert.id, &head.ties, &links));
+        head.ties = incidents::listed(&links);
         let wanted = (revision, alert.severity);
         match next.told {
             Told::Destinations => {
@@ -223,6 +232,7 @@ impl Plan {
         let Some(head) = self.head.filter(|_| !self.revisions.is_empty()) else { return Vec::new() };
         let mut writes = vec![head.write()];
         writes.extend(self.revisions.into_values());
+        writes.extend(self.ties.into_values());
         for (sink, delivery) in &self.deliveries {
             if self.changed.contains(sink) {
                 writes.push(delivery.write());

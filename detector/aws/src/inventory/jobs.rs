@@ -74,6 +74,7 @@ fn described(job: GetModelCustomizationJobOutput) -> ObservedJob {
         end_time: end(&status, job.end_time.as_ref(), job.last_modified_time.as_ref()),
         status,
         output_model_name: Some(job.output_model_name),
+        output_model_arn: job.output_model_arn,
         role_arn: Some(job.role_arn),
         base_model: Some(job.base_model_arn),
         customization_type: job.customization_type.map(|kind| kind.as_str().to_owned()),

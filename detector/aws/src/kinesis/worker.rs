@@ -230,6 +230,7 @@ impl Worker {
         self.plan.ended(&shard, is_done);
         self.behind.forget(&source);
         self.attached.status.clear(&lag_of(&source));
+        self.attached.status.clear_lag(&source);
     }
 
     /// Looks how far behind each shard is.
@@ -238,6 +239,7 @@ impl Worker {
         let reasons = self.attached.status.reasons();
         for (source, lag) in self.shared.lags.read().iter().filter(|(source, _)| source.starts_with(&prefix)) {
             let what = lag_of(source);
+            self.attached.status.set_lag(source, lag.at(now));
             match self.behind.look(source, lag, now) {
                 Verdict::Behind(said) => {
                     if !reasons.contains_key(&what) {

@@ -1,4 +1,4 @@
-//! What the key of an object says: whether it is a log of CloudTrail, and when it was delivered.
+//! What the key of an object says: whether it is a log of CloudTrail or of model invocations, and when it was delivered.
 //!
 //! `PREFIX/AWSLogs/[o-ORGANISATION/]ACCOUNT/CloudTrail/REGION/YYYY/MM/DD/ACCOUNT_CloudTrail_REGION_YYYYMMDDTHHMMZ_X.json.gz`,
 //! the time being that of delivery.
@@ -9,18 +9,29 @@ use bedrock_watch_engine::Second;
 const ROOT: &str = "AWSLogs";
 /// CloudTrail's folder.
 const CLOUDTRAIL: &str = "CloudTrail";
+/// The folder of model invocation logs.
+const INVOCATION_LOGS: &str = "BedrockModelInvocationLogs";
+/// What Bedrock writes there once, to see whether it may.
+const PERMISSION_CHECK: &str = "amazon-bedrock-logs-permission-check";
 
-/// Whether an object may hold events: a log of CloudTrail, or something that no service of AWS keeps there.
+/// Whether an object may hold events: a log of CloudTrail or of model invocations, or something that no service of AWS keeps there.
 pub(super) fn may_hold_events(key: &str) -> bool {
-    if key.is_empty() || key.ends_with('/') {
+    if key.is_empty() || key.ends_with('/') || key.ends_with(PERMISSION_CHECK) {
         return false;
     }
     folder_may_hold_events(key)
 }
 
+/// Whether a key or folder belongs to the prompts and completions that were too long for a log record: Bedrock keeps
+/// those beside the logs, in `data/` below the hour. They are never fetched.
+fn is_content(key: &str) -> bool {
+    let mut below = key.split('/').skip_while(|segment| *segment != INVOCATION_LOGS);
+    below.any(|segment| segment == "data")
+}
+
 /// The same of a folder, as far as it says.
 pub(super) fn folder_may_hold_events(prefix: &str) -> bool {
-    service(prefix).is_none_or(|service| service == CLOUDTRAIL)
+    service(prefix).is_none_or(|service| service == CLOUDTRAIL || (service == INVOCATION_LOGS && !is_content(prefix)))
 }
 
 /// The service whose logs lie at `key`, where that can be told.
@@ -94,6 +105,11 @@ mod tests {
         check("AWSLogs/o-ab12/111122223333/CloudTrail-Insight/us-east-1/2026/11/18/a.json.gz", false);
         check("AWSLogs/111122223333/Config/us-east-1/2026/11/18/ConfigSnapshot/a.json.gz", false);
         check("AWSLogs/111122223333/CloudTrail/", false);
+        let invocations = "x/AWSLogs/111122223333/BedrockModelInvocationLogs";
+        check(&format!("{invocations}/us-east-1/2026/11/18/14/20261118T140512345Z_0a1b.json.gz"), true);
+        check(&format!("{invocations}/us-east-1/2026/11/18/14/data/8b2e1f0a_input.json.gz"), false);
+        check(&format!("{invocations}/us-east-1/2026/11/18/14/data/8b2e1f0a_output.json.gz"), false);
+        check(&format!("{invocations}/amazon-bedrock-logs-permission-check"), false);
         check("copies/records.jsonl", true);
         check("AWSLogs/notes.txt", true);
         check("", false);

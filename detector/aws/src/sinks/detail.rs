@@ -29,12 +29,12 @@ const MEASURES: [Measure; 3] = [
 ];
 
 /// The alert as one line in the product's format, of at most `bytes_max` bytes if that is at least 32 KiB.
-pub(super) fn line(alert: &Alert, bytes_max: usize) -> String {
-    let whole = clean(&json::line(alert));
+pub(super) fn line(alert: &Alert, incident: Option<&str>, bytes_max: usize) -> String {
+    let whole = clean(&json::line_in(alert, incident));
     if whole.len() <= bytes_max {
         return whole;
     }
-    let value = json::alert(alert);
+    let value = json::alert_in(alert, incident);
     let mut shorter = MEASURES.iter().map(|measure| clean(&shortened(&value, *measure, true).to_string()));
     if let Some(line) = shorter.find(|line| line.len() <= bytes_max) {
         return line;

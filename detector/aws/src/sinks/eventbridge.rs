@@ -57,7 +57,7 @@ impl EventBridge {
             .detail_type(detail_type(said.kind))
             .time(DateTime::from_millis(said.at.as_millisecond()))
             .set_resources(Some(resources(said.alert)))
-            .detail(detail::line(said.alert, DETAIL_BYTES_MAX))
+            .detail(detail::line(said.alert, said.incident, DETAIL_BYTES_MAX))
             .build()
     }
 
@@ -131,6 +131,10 @@ impl Sink for EventBridge {
 
     fn kind(&self) -> &'static str {
         "eventbridge"
+    }
+
+    fn tells_incidents(&self) -> bool {
+        true
     }
 
     async fn tell(&self, telling: &Telling) -> Result<Told, SinkError> {

@@ -77,7 +77,7 @@ fn moment(second: Second) -> Timestamp {
 
 const fn kind(alert: &Alert) -> &'static str {
     match alert.subject_kind {
-        SubjectKind::CustomizationJobDependency => "TTPs/Impact",
+        SubjectKind::CustomizationJobDependency | SubjectKind::Dependency => "TTPs/Impact",
         SubjectKind::InvocationLogging => "TTPs/Defense Evasion",
         SubjectKind::Principal => "Unusual Behaviors/User",
         SubjectKind::Event => "TTPs",

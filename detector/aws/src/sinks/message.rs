@@ -37,7 +37,7 @@ pub(super) fn message(said: &Said<'_>) -> String {
     let human = shortened(human.trim_end());
     let sms = plain(&format!("{} {}", said.alert.severity.as_str(), said.alert.summary), SMS_CHARACTERS_MAX);
     for bytes in DETAIL_BYTES {
-        let detail = detail::line(said.alert, bytes);
+        let detail = detail::line(said.alert, said.incident, bytes);
         let mut message = json!({ "default": human, "sms": sms });
         if let Some(ways) = message.as_object_mut() {
             ways.extend(PROGRAMS.map(|way| (way.to_owned(), json!(detail))));

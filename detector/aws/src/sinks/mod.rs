@@ -71,19 +71,23 @@ struct Said<'a> {
     at: Timestamp,
     /// Its number; `None` for a mere reminder, which has none.
     revision: Option<u32>,
+    /// The incident it is in, by its id.
+    incident: Option<&'a str>,
 }
 
 /// What is to be said of a claim: each revision that is pending, or that the alert still fires.
-fn said<'a>(claim: &'a Claim, telling: &Telling) -> Vec<Said<'a>> {
+fn said<'a>(claim: &'a Claim, telling: &'a Telling) -> Vec<Said<'a>> {
+    let incident = telling.incident_id();
     if claim.pending.is_empty() {
         let alert = claim.alert.alert.as_ref();
-        return vec![Said { kind: ChangeKind::Updated, alert, at: telling.now, revision: None }];
+        return vec![Said { kind: ChangeKind::Updated, alert, at: telling.now, revision: None, incident }];
     }
     let said = claim.pending.iter().map(|one| Said {
         kind: one.kind,
         alert: one.alert.as_ref(),
         at: one.at,
         revision: Some(one.revision),
+        incident,
     });
     said.collect()
 }

@@ -68,6 +68,10 @@ impl Sink for Sns {
         "sns"
     }
 
+    fn tells_incidents(&self) -> bool {
+        true
+    }
+
     async fn tell(&self, telling: &Telling) -> Result<Told, SinkError> {
         let [claim] = telling.claims.as_slice() else {
             return Err(SinkError::permanent("SNS is told of one alert at a time"));

@@ -4,6 +4,8 @@
 
 mod audit;
 mod doctor;
+mod incident;
+mod queries;
 mod stored;
 
 use std::path::PathBuf;
@@ -17,6 +19,8 @@ pub(crate) use audit::{AuditArguments, AuditFormat};
 pub(crate) use doctor::DoctorArguments;
 #[cfg(feature = "aws")]
 pub(crate) use doctor::DoctorFormat;
+pub(crate) use incident::{IncidentArguments, IncidentCommand, ReportFormat};
+pub(crate) use queries::{QueriesArguments, QueriesFormat};
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
     SilencesCommand,
@@ -58,6 +62,10 @@ pub(crate) enum Command {
     Alerts(AlertsArguments),
     /// List, make and end silences
     Silences(SilencesArguments),
+    /// Print the queries that investigate an alert or a principal
+    Queries(Box<QueriesArguments>),
+    /// List what belongs together, and print the report for a support case
+    Incident(IncidentArguments),
     /// Prove that events really reach this service, link by link
     Doctor(DoctorArguments),
     /// Check a configuration, or describe one
@@ -139,7 +147,10 @@ Examples:
   zcat trail.gz | bedrock-watch replay -              standard input
   bedrock-watch replay --since 2026-08-01 s3://my-trail/AWSLogs/
   bedrock-watch replay --final --format json trail/   the last state of each alert
+  bedrock-watch replay --incidents trail/             what belongs together, as incidents
   bedrock-watch replay --fail-on high trail/          exit code 3 if anything high or critical is found
+  bedrock-watch replay --report trail/                alerts by rule, pages a week, suggested tuning
+  bedrock-watch replay --compare my-rules/ trail/     what these rules would have changed
   bedrock-watch replay --teach --state memory last-month/
   bedrock-watch replay --state memory today/          judge with what was taught")]
 pub(crate) struct ReplayArguments {
@@ -152,6 +163,9 @@ pub(crate) struct ReplayArguments {
     /// Print only the last state of each alert, at the end
     #[arg(long = "final")]
     pub(crate) final_only: bool,
+    /// Print only the incidents that the alerts form, at the end
+    #[arg(long, conflicts_with_all = ["final_only", "teach"])]
+    pub(crate) incidents: bool,
     /// Exit with 3 if an alert has this severity or a higher one
     #[arg(long, value_name = "LEVEL", value_parser = severity)]
     pub(crate) fail_on: Option<Severity>,
@@ -176,9 +190,15 @@ pub(crate) struct ReplayArguments {
     /// At the end, tell each alert to the sinks of --config by its routes
     #[arg(long, requires = "config", conflicts_with = "teach")]
     pub(crate) notify: bool,
-    /// The configuration whose sinks and routes --notify uses
-    #[arg(long, value_name = "FILE", requires = "notify")]
+    /// The configuration whose rules are used, and whose sinks and routes --notify uses
+    #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    /// Judge with the rules of this folder as well, and print only what they would change; --fail-on is about that
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["teach", "notify", "final_only", "incidents", "report"])]
+    pub(crate) compare: Option<PathBuf>,
+    /// Print no alerts, but how many there are of each rule, pages a week, who is noisy, and what could be tuned
+    #[arg(long, conflicts_with_all = ["teach", "final_only", "incidents"])]
+    pub(crate) report: bool,
 }
 
 #[derive(Debug, Args)]
@@ -195,30 +215,59 @@ pub(crate) enum RulesCommand {
         /// A folder of rules that are added, or replace built-in rules of the same id
         #[arg(long, value_name = "DIR")]
         rules: Option<PathBuf>,
+        /// The configuration, for its rules and what it changes about them
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
         /// How they are listed
         #[arg(long, value_enum, default_value_t = ListFormat::Human)]
         format: ListFormat,
     },
-    /// Show a rule and its runbook
-    #[command(after_help = "Example:\n  bedrock-watch rules show invocation-burst")]
+    /// Show a rule in plain words, its numbers, an alert of it, its file and its runbook
+    #[command(after_help = "\
+Examples:
+  bedrock-watch rules show invocation-burst
+  bedrock-watch rules show invocation-burst --config bedrock-watch.toml")]
     Show {
         /// The rule's id
         id: String,
         /// A folder of rules that are added, or replace built-in rules of the same id
         #[arg(long, value_name = "DIR")]
         rules: Option<PathBuf>,
+        /// The configuration, for its rules and what it changes about them
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Check rules: every problem at once, exit code 3 if there is any
-    #[command(after_help = "Examples:\n  bedrock-watch rules check\n  bedrock-watch rules check my-rules/")]
+    #[command(after_help = "\
+Warnings are about what is allowed and probably not meant, or missing for whoever answers the alerts.
+
+Examples:
+  bedrock-watch rules check
+  bedrock-watch rules check my-rules/ --strict")]
     Check {
         /// The folder; without it, the built-in rules
         dir: Option<PathBuf>,
+        /// Also exit with 3 for warnings
+        #[arg(long)]
+        strict: bool,
+        /// The configuration, for the placeholders of |expand
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Run the cases of rules, exit code 3 if one fails
-    #[command(after_help = "Examples:\n  bedrock-watch rules test\n  bedrock-watch rules test my-rules/")]
+    #[command(after_help = "\
+Examples:
+  bedrock-watch rules test
+  bedrock-watch rules test my-rules/ --junit results.xml")]
     Test {
         /// The folder; without it, the built-in rules
         dir: Option<PathBuf>,
+        /// Also write the results into this file, as JUnit XML
+        #[arg(long, value_name = "FILE")]
+        junit: Option<PathBuf>,
+        /// The configuration, for the placeholders of |expand
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Make the folder of a new rule, with a case that fails until the rule is written
     #[command(after_help = "Example:\n  bedrock-watch rules new guardrail-deleted --dir my-rules")]

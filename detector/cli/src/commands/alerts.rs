@@ -1,10 +1,13 @@
 //! `alerts list|show|resolve|redrive`.
 
+use std::sync::Arc;
+
 use anyhow::{Context, anyhow};
 use bedrock_watch_service::{
     format::visible,
     http::wire,
-    store::{AlertFilter, DeadLetter, Resolution},
+    incident::{Gatherer, Joining, Stages},
+    store::{AlertFilter, DeadLetter, Resolution, Store},
 };
 use jiff::Timestamp;
 use reqwest::Method;
@@ -12,7 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json, value::RawValue};
 
 use super::{
-    Failure, Outcome,
+    Failure, Outcome, config,
     place::{Target, format},
     print,
     run::runtime,
@@ -31,11 +34,12 @@ const DEAD_LETTERS_MAX: usize = 10_000;
 /// Runs the command.
 pub(super) fn run(arguments: AlertsArguments) -> Result<Outcome, Failure> {
     let (target, format) = (Target::of(&arguments.place)?, format(&arguments.place));
+    let joining = config::load_without_secrets(arguments.place.config.as_deref())?.incidents;
     let runtime = runtime()?;
     runtime.block_on(async {
         match arguments.command {
-            AlertsCommand::List(wanted) => list(&target, &wanted, format).await,
-            AlertsCommand::Show { id } => show(&details(&target, &id).await?, format),
+            AlertsCommand::List(wanted) => list((&target, &joining), &wanted, format).await,
+            AlertsCommand::Show { id } => show(&details((&target, &joining), &id).await?, format),
             AlertsCommand::Resolve { id, reason, author } => {
                 resolve(&target, &id, Resolution { author, reason }).await?;
                 terminal::say(&format!("{} is resolved", visible(&id)));
@@ -53,7 +57,10 @@ struct Page {
     next: Option<String>,
 }
 
-async fn list(target: &Target, wanted: &AlertsListArguments, format: ListFormat) -> Result<Outcome, Failure> {
+/// Where alerts are, and how they are joined.
+type Joined<'a> = (&'a Target, &'a Joining);
+
+async fn list(target: Joined<'_>, wanted: &AlertsListArguments, format: ListFormat) -> Result<Outcome, Failure> {
     let (mut alerts, mut after) = (Vec::new(), None);
     loop {
         let left = wanted.limit.saturating_sub(u32::try_from(alerts.len()).unwrap_or(u32::MAX));
@@ -84,7 +91,7 @@ async fn list(target: &Target, wanted: &AlertsListArguments, format: ListFormat)
 }
 
 async fn page(
-    target: &Target,
+    (target, joining): Joined<'_>,
     wanted: &AlertsListArguments,
     limit: u32,
     after: Option<String>,
@@ -100,7 +107,9 @@ async fn page(
                 limit: usize::try_from(limit).unwrap_or(usize::MAX),
                 after,
             };
-            Ok(wire::page(&store.alerts(&filter).await?))
+            let page = store.alerts(&filter).await?;
+            let incidents = gatherer(store, joining).of_alerts(page.alerts.clone()).await?;
+            Ok(wire::page(&page, &incidents))
         }
         Target::Daemon(remote) => {
             let parameters = [
@@ -119,17 +128,24 @@ async fn page(
     }
 }
 
-async fn details(target: &Target, id: &str) -> anyhow::Result<String> {
+/// An alert with its history, as JSON.
+pub(super) async fn details((target, joining): Joined<'_>, id: &str) -> anyhow::Result<String> {
     match target {
         Target::Store(store) => {
             let stored = store.alert(id).await?.with_context(|| unknown(id))?;
             let history = store.history(id).await?;
             let mut letters: Vec<DeadLetter> = store.dead_letters(DEAD_LETTERS_MAX).await?;
             letters.retain(|letter| letter.alert == id);
-            Ok(wire::details(&stored, &history, &letters))
+            let incidents = gatherer(store, joining).of_alerts(vec![stored.clone()]).await?;
+            Ok(wire::details(&stored, &history, &letters, &incidents))
         }
         Target::Daemon(remote) => remote.ask(Method::GET, &["v1", "alerts", id], &[], None).await,
     }
+}
+
+/// Which incidents there are, without their stages, which no alert shows.
+fn gatherer(store: &Arc<dyn Store>, joining: &Joining) -> Gatherer {
+    Gatherer::new(Arc::clone(store), joining.clone(), Stages::default())
 }
 
 fn unknown(id: &str) -> String {
@@ -169,6 +185,7 @@ fn human(details: &Value) -> String {
         ("last event", "/alert/last_event_time"),
         ("events", "/alert/event_count"),
         ("runbook", "/alert/runbook"),
+        ("incident", "/alert/incident"),
         ("silence", "/silence"),
         ("resolved by", "/resolution/author"),
         ("because", "/resolution/reason"),

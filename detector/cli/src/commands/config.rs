@@ -1,8 +1,12 @@
 //! `config check|schema|example`, and how every command reads a configuration.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
-use bedrock_watch_service::config::{self, Config, SecretNames, Secrets};
+use bedrock_watch_engine::rule::RuleSet;
+use bedrock_watch_service::{
+    cases::RulePack,
+    config::{self, Config, SecretNames, Secrets},
+};
 
 use super::{Failure, Outcome, print, secrets};
 use crate::{args::ConfigCommand, builtin, terminal};
@@ -59,25 +63,33 @@ fn read(
 }
 
 /// The rules the configuration asks for; `folder` stands in for its own.
-pub(super) fn rules(
-    config: &Config,
-    folder: Option<&Path>,
-) -> Result<std::sync::Arc<bedrock_watch_engine::rule::RuleSet>, Failure> {
-    let folder = folder.or(config.rules.dir.as_deref());
-    let pack = match (config.rules.builtin, folder) {
-        (true, folder) => builtin::pack_with(folder)?,
-        (false, Some(folder)) => builtin::read(folder)?,
-        (false, None) => {
-            let message = "[rules] builtin is false and there is no dir: there would be no rule at all".to_owned();
-            return Err(Failure::Configuration(vec![message]));
-        }
-    };
-    let rules = builtin::compile(&pack, &config.rules.disabled)?;
+pub(super) fn rules(config: &Config, folder: Option<&Path>) -> Result<Arc<RuleSet>, Failure> {
+    tuned(config, &pack(config, folder)?)
+}
+
+/// The same with the rules of `more` added; a rule of the same id is replaced.
+pub(super) fn rules_with(config: &Config, folder: Option<&Path>, more: &Path) -> Result<Arc<RuleSet>, Failure> {
+    tuned(config, &pack(config, folder)?.overlaid(builtin::read(more)?))
+}
+
+fn tuned(config: &Config, pack: &RulePack) -> Result<Arc<RuleSet>, Failure> {
     // A route for a rule that was left out is as empty as one for a rule that never was.
     let ids = pack.rule_ids();
     let unknown = config.unknown_rules(ids.iter().map(String::as_str));
     if !unknown.is_empty() {
         return Err(Failure::Configuration(unknown.iter().map(ToString::to_string).collect()));
     }
-    Ok(rules)
+    builtin::compile_tuned(pack, config)
+}
+
+/// The rule files the configuration asks for; `folder` stands in for its own.
+pub(super) fn pack(config: &Config, folder: Option<&Path>) -> Result<RulePack, Failure> {
+    match (config.rules.builtin, folder.or(config.rules.dir.as_deref())) {
+        (true, folder) => builtin::pack_with(folder),
+        (false, Some(folder)) => builtin::read(folder),
+        (false, None) => {
+            let message = "[rules] builtin is false and there is no dir: there would be no rule at all".to_owned();
+            Err(Failure::Configuration(vec![message]))
+        }
+    }
 }

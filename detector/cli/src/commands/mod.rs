@@ -8,10 +8,13 @@ mod config;
 mod demo;
 mod doctor;
 mod health;
+mod incident;
 mod inputs;
 mod notify;
 mod place;
+mod queries;
 mod replay;
+mod rule_source;
 mod rules;
 mod run;
 mod secrets;
@@ -73,6 +76,8 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Rules(arguments) => rules::run(arguments.command),
         Command::Alerts(arguments) => alerts::run(arguments),
         Command::Silences(arguments) => silences::run(arguments),
+        Command::Queries(arguments) => queries::run(&arguments),
+        Command::Incident(arguments) => incident::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config(arguments) => config::run(arguments.command),
         Command::Health(arguments) => health::run(&arguments),

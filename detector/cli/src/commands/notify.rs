@@ -11,6 +11,7 @@ use bedrock_watch_service::{
     cloud::Cloud,
     config::{Config, delivery::SinkKind},
     format::{Colour, Format},
+    incident::{Gatherer, Stages},
     routing::Router,
     sink::{Delivered, Surroundings, check_all, deliver_all},
     status,
@@ -64,7 +65,8 @@ impl Notifier {
             let store: Arc<dyn Store> = Arc::new(store);
             let surroundings =
                 Surroundings::wall(Box::new(std::io::sink()), Format::Json, Colour::Never, status::Status::default());
-            let surroundings = Surroundings { cloud, ..surroundings };
+            let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::default());
+            let surroundings = Surroundings { cloud, incidents: Some(incidents), ..surroundings };
             let sinks = (config.sinks.as_slice(), &config.routing);
             deliver_all(changes, sinks, &store, surroundings, PATIENCE).await.context("cannot notify")
         })?;

@@ -1,11 +1,14 @@
-//! Where `alerts` and `silences` look: the store of a configuration, or a daemon asked over HTTP.
+//! Where `alerts`, `incident` and `silences` look: the store of a configuration, or a daemon asked over HTTP.
 //!
 //! Both give the same JSON, so that what is printed does not depend on where it came from.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
-use bedrock_watch_service::store::{Store, sqlite::SqliteStore};
+use bedrock_watch_service::{
+    config::Config,
+    store::{Store, sqlite::SqliteStore},
+};
 use reqwest::{Client, Method, Url};
 
 use super::{Failure, config};
@@ -45,7 +48,11 @@ impl Target {
 
 /// Opens the store of a configuration beside the daemon that may run.
 fn open(file: Option<&Path>) -> Result<Arc<dyn Store>, Failure> {
-    let config = config::load_without_secrets(file)?;
+    open_configured(&config::load_without_secrets(file)?)
+}
+
+/// The same where the configuration was read already.
+pub(super) fn open_configured(config: &Config) -> Result<Arc<dyn Store>, Failure> {
     let store = SqliteStore::open_beside(&config.store.path);
     Ok(Arc::new(store.context("is this where the daemon runs? give its --config, or its --url")?))
 }
@@ -59,7 +66,7 @@ pub(super) fn format(place: &Place) -> ListFormat {
 }
 
 impl Remote {
-    fn new(url: &str) -> Result<Self, Failure> {
+    pub(super) fn new(url: &str) -> Result<Self, Failure> {
         let wrong = || Failure::Arguments("--url is an address such as https://bedrock-watch.example.com".to_owned());
         let mut base: Url = url.parse().map_err(|_| wrong())?;
         if !["http", "https"].contains(&base.scheme()) || base.host().is_none() {

@@ -1,12 +1,15 @@
 //! `run`: the daemon, until SIGTERM or Ctrl-C.
 
+use std::{sync::Arc, time::Duration};
+
 use anyhow::Context;
 use bedrock_watch_service::{
     daemon::{Daemon, Surroundings},
+    live_rules::LiveRules,
     pipeline::Clock,
 };
 
-use super::{Failure, Outcome, cloud, config};
+use super::{Failure, Outcome, cloud, config, rule_source::RuleFiles};
 use crate::{args::RunArguments, logging, signals::Signals, terminal};
 
 /// Runs the command.
@@ -28,6 +31,9 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
             clock: Clock::wall(),
             cloud: cloud::connect(&config).await?,
         };
+        let source = RuleFiles::new(arguments.config.as_deref(), arguments.rules.as_deref(), &config);
+        let every = (config.rules.reload_s > 0).then(|| Duration::from_secs(config.rules.reload_s));
+        let rules = LiveRules::new(rules, Arc::new(source), every, signals.reload.clone());
         let daemon = Daemon::start(&config, rules, surroundings).await.context("cannot start")?;
         tokio::select! {
             ran = daemon.run(signals.first.cancelled()) => ran.context("did not end well"),

@@ -45,8 +45,15 @@ pub(crate) struct Entering {
 }
 
 impl AlertBook {
-    /// Takes in everything that holds about `origin` now.
-    pub(crate) fn settle(&mut self, origin: &Origin, findings: Vec<Finding>, how: Entering) -> Vec<AlertChange> {
+    /// Takes in everything that holds about `origin` now. What held and does not any more is withdrawn, unless its rule is
+    /// one that `stays` because nobody judges by it.
+    pub(crate) fn settle(
+        &mut self,
+        origin: &Origin,
+        findings: Vec<Finding>,
+        how: Entering,
+        stays: impl Fn(&str) -> bool,
+    ) -> Vec<AlertChange> {
         let mut changes = Vec::new();
         let mut gone = self.by_origin.get(origin).cloned().unwrap_or_default();
         for finding in findings {
@@ -54,6 +61,9 @@ impl AlertBook {
             changes.extend(self.enter(Some(origin), finding, how));
         }
         for id in gone {
+            if self.entries.get(&id).is_some_and(|entry| stays(entry.alert.rule())) {
+                continue;
+            }
             changes.extend(self.withdraw(&id));
         }
         changes
@@ -173,6 +183,20 @@ impl AlertBook {
     pub(crate) fn archive(&mut self, alert: &Alert) {
         let id: Box<str> = alert.id.as_str().into();
         self.insert(id, alert, None, Entering { teaching: false });
+    }
+
+    /// Ends an alert that nothing else looks after. Returns it, if that is news.
+    pub(crate) fn resolve(&mut self, id: &str) -> Option<Alert> {
+        let entry = self.entries.get_mut(id)?;
+        if entry.alert.status() != Status::Firing {
+            return None;
+        }
+        let mut alert = entry.alert.to_alert()?;
+        alert.status = Status::Resolved;
+        entry.alert = Stored::of(&alert);
+        let taught = entry.taught;
+        self.touch(id);
+        (!taught).then_some(alert)
     }
 
     /// Takes an alert back.

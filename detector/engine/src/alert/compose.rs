@@ -6,6 +6,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Actor, Alert, Severity, Status, SubjectKind, book::Finding, identity::alert_id};
 use crate::{
+    activity::ApiCall,
+    decode::CallFields,
     order::Evidence,
     principals::EVENT_IDS_MAX,
     remedy,
@@ -15,7 +17,7 @@ use crate::{
 };
 
 /// Facts whose lists are joined when an alert rests on several state events.
-const JOINED_FACTS: [&str; 3] = ["jobs", "error_codes", "no_longer_delivered"];
+const JOINED_FACTS: [&str; 5] = ["jobs", "error_codes", "no_longer_delivered", "dependents", "changes"];
 
 /// The findings of rules about state events, one for each alert they belong to.
 pub(crate) fn state_findings(matched: Vec<(&Rule, Severity, StateEvent)>, world: &World) -> Vec<Finding> {
@@ -45,10 +47,10 @@ impl Group<'_> {
         self.severity = self.severity.max(severity);
         self.event.evidence.extend(other.evidence);
         self.event.over &= other.over;
-        if let (Repair::Dependency { jobs, .. }, Repair::Dependency { jobs: others, .. }) =
+        if let (Repair::Dependency { users, .. }, Repair::Dependency { users: others, .. }) =
             (&mut self.event.repair, other.repair)
         {
-            jobs.extend(others);
+            users.extend(others);
         }
         for name in JOINED_FACTS {
             let (Some(Json::Array(own)), Some(Json::Array(others))) =
@@ -95,9 +97,10 @@ impl Group<'_> {
 }
 
 /// The alert of a rule that matched one CloudTrail record.
-pub(crate) fn event_alert(rule: &Rule, severity: Severity, evidence: &Evidence, place: (&str, &str)) -> Alert {
-    let (account, region) = place;
-    let mut facts = Map::new();
+pub(crate) fn event_alert(rule: &Rule, severity: Severity, evidence: &Evidence, call: &ApiCall<'_>) -> Alert {
+    let (account, region) = (&*call.account, &*call.region);
+    let fields = CallFields::new(call, None);
+    let mut facts: Map<String, Json> = rule.facts(&fields).map(|(name, fact)| (name.to_owned(), fact)).collect();
     facts.insert("event_name".to_owned(), json!(evidence.name));
     let mut alert = Alert {
         id: alert_id(&[rule.id(), account, SubjectKind::Event.as_str(), &evidence.moment.id]),

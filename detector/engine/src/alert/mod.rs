@@ -87,6 +87,9 @@ pub enum SubjectKind {
     Principal,
     /// One event; the id is its eventID.
     Event,
+    /// Something that a batch or import job, a deployed model, a knowledge base, an agent or an invocation log stands on;
+    /// the id is the resource's.
+    Dependency,
 }
 
 impl SubjectKind {
@@ -98,6 +101,7 @@ impl SubjectKind {
             Self::InvocationLogging => "invocation_logging",
             Self::Principal => "principal",
             Self::Event => "event",
+            Self::Dependency => "dependency",
         }
     }
 }
@@ -117,8 +121,11 @@ pub struct Actor {
     pub source_ip: Option<String>,
     /// `userAgent`.
     pub user_agent: Option<String>,
-    /// `console`, `api_key`, `service:NAME`, or nothing.
+    /// `console`, `api_key`, `agent:NAME`, `knowledge_base:NAME`, `service:NAME`, or nothing.
     pub via: Option<String>,
+    /// What runs behind a role session, as `lambda:NAME`, `ecs_task:ID`, `sso:PERSON`; nothing where nothing tells.
+    #[serde(default)]
+    pub workload: Option<String>,
 }
 
 /// A command that repairs something.
@@ -135,7 +142,7 @@ pub struct Remediation {
 pub struct Query {
     /// What it shows.
     pub title: String,
-    /// `cloudtrail-lake` or `athena`.
+    /// `cloudtrail-lake`, `athena` or `logs-insights`.
     pub language: String,
     /// The query.
     pub text: String,

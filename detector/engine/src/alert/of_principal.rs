@@ -5,10 +5,12 @@ use serde_json::{Map, Value as Json, json};
 use super::{Alert, Severity, Status, SubjectKind, compose, identity::alert_id};
 use crate::{
     account::{Account, Regions},
+    firsts,
     principals::{Day, Opening, Principal, PrincipalBaseline, Tally, Verdict},
     rule::{Counts, Metric, Rule},
     settings::Settings,
     time::{DAY_S, Second, day_to_string},
+    usage::{Ledger, Prices, UsageDay, UsageMoment, usd},
 };
 
 /// What an alert of a principal is written from.
@@ -21,10 +23,16 @@ pub(crate) struct Source<'a> {
     pub(crate) name: &'a str,
     pub(crate) principal: &'a Principal,
     pub(crate) verdict: &'a Verdict,
+    /// What model invocation logs say about the principal.
+    pub(crate) ledger: Option<&'a Ledger>,
+    pub(crate) prices: &'a Prices,
 }
 
 /// How many events the alert of a verdict counts.
-pub(crate) fn event_count(rule: &Rule, principal: &Principal, verdict: &Verdict) -> u64 {
+pub(crate) fn event_count(rule: &Rule, principal: &Principal, verdict: &Verdict, ledger: Option<&Ledger>) -> u64 {
+    if rule.counts() == Counts::Usage {
+        return ledger.and_then(|ledger| ledger.day(verdict.day)).map_or(0, |day| u64::from(day.records()));
+    }
     let of_day = principal.day(verdict.day).map_or(0, |day| day.count(rule.counts()));
     let of_matches = verdict.matches.as_ref().map_or(0, |matches| matches.count);
     let enabling = u32::try_from(verdict.opening.enabled.len()).unwrap_or(u32::MAX);
@@ -69,6 +77,10 @@ impl Source<'_> {
 
     /// The events the alert rests on.
     fn tally(&self) -> Tally {
+        if self.rule.counts() == Counts::Usage {
+            let details = self.used().and_then(|day| day.details.as_deref());
+            return details.map(|details| details.tally.clone()).unwrap_or_default();
+        }
         let of_day = self.principal.day(self.verdict.day).map(|day| day.tally(self.rule.counts())).unwrap_or_default();
         let mut tally = match &self.verdict.matches {
             Some(matches) => of_day.merged(matches),
@@ -101,11 +113,27 @@ impl Source<'_> {
             }
             Counts::Matches => {
                 facts.insert("operations".to_owned(), json!(self.verdict.names));
+                self.first_time_facts(&mut facts, opening);
+                let said = self.rule.fact_names().map(|name| (name.to_owned(), json!(self.verdict.fact(name))));
+                facts.extend(said);
             }
-            Counts::Calls => {}
+            Counts::Calls | Counts::Usage => {}
         }
         self.window_facts(&mut facts, opening);
+        self.usage_facts(&mut facts);
         facts
+    }
+
+    /// What was new, of a rule over first times.
+    fn first_time_facts(&self, facts: &mut Map<String, Json>, opening: &Opening) {
+        let asked = self.rule.first_times().map_or(0, |terms| terms.asked);
+        if asked & firsts::MODEL != 0 {
+            let names = self.account.models.names(&opening.new_models);
+            facts.insert("new_models".to_owned(), json!(names));
+        }
+        if asked & firsts::REGION != 0 {
+            facts.insert("new_regions".to_owned(), json!(self.regions.names(&opening.new_regions)));
+        }
     }
 
     /// What the windows held at the first second at which the rule did.
@@ -162,6 +190,53 @@ impl Source<'_> {
         facts.extend(numbers.map(|(name, value)| (name.to_owned(), value)));
     }
 
+    /// The day's log records.
+    fn used(&self) -> Option<&UsageDay> {
+        self.ledger.and_then(|ledger| ledger.day(self.verdict.day))
+    }
+
+    /// Tokens and cost of the day, where they are known: of every alert about a principal.
+    fn usage_facts(&self, facts: &mut Map<String, Json>) {
+        let (Some(ledger), Some(day)) = (self.ledger, self.used()) else { return };
+        let models = &self.account.models;
+        let details = day.details.as_deref().cloned().unwrap_or_default();
+        let numbers: [(&str, Json); 7] = [
+            ("estimated_usd", dollars(day.amount.cost)),
+            ("prices_of", json!(self.prices.date())),
+            ("input_tokens", json!(day.amount.input_tokens)),
+            ("output_tokens", json!(day.amount.output_tokens)),
+            ("cache_read_tokens", json!(details.cache_read_tokens)),
+            ("logged_calls", json!(details.tally.count)),
+            ("models_without_price", json!(models.names(&details.unpriced))),
+        ];
+        facts.extend(numbers.map(|(name, value)| (name.to_owned(), value)));
+        if self.rule.counts() != Counts::Usage {
+            return;
+        }
+        let held = UsageMoment {
+            name: self.name,
+            account: self.account_name,
+            ledger,
+            settings: self.settings,
+            second: self.verdict.first().unwrap_or(0),
+        };
+        let usual = held.baseline();
+        let busiest = ledger.busiest_hour(self.verdict.day);
+        let more: [(&str, Json); 10] = [
+            ("cache_write_tokens", json!(details.cache_write_tokens)),
+            ("images", json!(details.images)),
+            ("models", json!(models.names(&details.models))),
+            ("errors", json!(day.amount.errors)),
+            ("error_codes", json!(details.error_codes)),
+            ("busiest_hour", json!(busiest.map(|(second, _)| Second(second).to_rfc3339()))),
+            ("busiest_hour_usd", busiest.map_or(Json::Null, |(_, amount)| dollars(amount.cost))),
+            ("busiest_hour_tokens", json!(busiest.map(|(_, amount)| amount.tokens()))),
+            ("usual_usd_1h", usual.map_or(Json::Null, |usual| dollars(usual.cost))),
+            ("usual_tokens_1h", json!(usual.map(|usual| usual.tokens))),
+        ];
+        facts.extend(more.map(|(name, value)| (name.to_owned(), value)));
+    }
+
     fn day(&self) -> Option<&Day> {
         self.principal.day(self.verdict.day)
     }
@@ -177,4 +252,9 @@ impl Source<'_> {
         let held = Second(self.verdict.first().unwrap_or(0));
         self.account.first_activity.is_none_or(|first| held.since(first) < known_days_s)
     }
+}
+
+/// An estimate in dollars and cents.
+fn dollars(pico: u64) -> Json {
+    json!((usd(pico) * 100.0).round() / 100.0)
 }

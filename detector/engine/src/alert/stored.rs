@@ -85,6 +85,21 @@ impl Stored {
         })
     }
 
+    /// Its id.
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The rule that raised it.
+    pub(crate) fn rule(&self) -> &str {
+        &self.rule
+    }
+
+    /// Event time of its latest event.
+    pub(crate) const fn last_event_time(&self) -> Second {
+        self.times.1
+    }
+
     /// Whose it is.
     pub(crate) fn account(&self) -> &str {
         &self.account

@@ -63,6 +63,12 @@ pub enum DecodeError {
         /// What was there, shortened.
         value: String,
     },
+    /// A model invocation log that cannot be read. Deliberately nothing of the record: it holds prompts.
+    #[error("not a model invocation log: {what}")]
+    InvocationLog {
+        /// What is wrong.
+        what: &'static str,
+    },
     /// An observation of this product's own that is not one.
     #[error("not an observation of bedrock-watch: {what}")]
     Observation {

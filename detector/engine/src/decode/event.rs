@@ -17,6 +17,8 @@ use crate::{
 
 /// `detail-type` of Bedrock's event about a customization job.
 const JOB_STATE_CHANGE: &str = "Model Customization Job State Change";
+/// `detail-type` of Bedrock's event about a batch inference job.
+const BATCH_STATE_CHANGE: &str = "Batch Inference Job State Change";
 /// `source` of this product's own events.
 const OWN_SOURCE: &str = "bedrock-watch";
 /// `detail-type` of an inventory observation.
@@ -43,7 +45,12 @@ pub(super) fn event<'a, P: Json>(
         region: text(envelope.region).unwrap_or_default(),
     };
     match (source.as_ref(), detail_type.as_ref()) {
-        ("aws.bedrock", JOB_STATE_CHANGE) => job_state::<P>(head, envelope.resources.map(Raw::into_text), detail),
+        ("aws.bedrock", JOB_STATE_CHANGE) => {
+            job_state::<P>(head, false, envelope.resources.map(Raw::into_text), detail)
+        }
+        ("aws.bedrock", BATCH_STATE_CHANGE) => {
+            job_state::<P>(head, true, envelope.resources.map(Raw::into_text), detail)
+        }
         (OWN_SOURCE, OBSERVATION) => observation(&head, detail),
         (OWN_SOURCE, DETECTOR) => detector(&head, detail),
         _ => Ok(Activity::Other(OtherEvent { time, account: head.account, detail_type })),
@@ -59,6 +66,7 @@ struct Head<'a> {
 
 fn job_state<'a, P: Json>(
     head: Head<'a>,
+    batch: bool,
     resources: Option<Cow<'a, str>>,
     detail: &'a str,
 ) -> Result<Activity<'a>, DecodeError> {
@@ -67,16 +75,22 @@ fn job_state<'a, P: Json>(
         let resources: Vec<String> = serde_json::from_str(resources.as_deref()?).ok()?;
         resources.into_iter().next().map(Cow::Owned)
     };
-    let (Some(job_arn), Some(status)) = (text(job.job_arn).or_else(first_resource), text(job.job_status)) else {
-        return Err(DecodeError::NotAnEvent { missing: vec!["detail.jobArn", "detail.jobStatus"] });
+    let (arn, name, status, missing) = if batch {
+        (job.batch_job_arn, job.batch_job_name, job.status, vec!["detail.batchJobArn", "detail.status"])
+    } else {
+        (job.job_arn, job.job_name, job.job_status, vec!["detail.jobArn", "detail.jobStatus"])
+    };
+    let (Some(job_arn), Some(status)) = (text(arn).or_else(first_resource), text(status)) else {
+        return Err(DecodeError::NotAnEvent { missing });
     };
     Ok(Activity::JobState(Box::new(JobStateChange {
+        batch,
         envelope_id: head.id,
         time: head.time,
         account: head.account,
         region: head.region,
         job_arn,
-        job_name: text(job.job_name),
+        job_name: text(name),
         status,
         created_at: job.creation_time.and_then(moment),
         modified_at: job.last_modified_time.and_then(moment),

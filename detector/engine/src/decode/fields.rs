@@ -7,11 +7,12 @@ use std::{borrow::Cow, cell::OnceCell};
 
 use serde_json::Value as Json;
 
-use super::{section, via};
+use super::{section, via, workload};
 use crate::{
     activity::ApiCall,
     bedrock::{Outcome, is_inference, normalise_model},
     rule::{Field, Fields, RecordField, Value},
+    time::Second,
 };
 
 /// A call as rules see it.
@@ -22,6 +23,7 @@ pub struct CallFields<'a> {
     record: OnceCell<Json>,
     model: OnceCell<Option<String>>,
     via: OnceCell<Option<String>>,
+    workload: OnceCell<Option<String>>,
 }
 
 impl<'a> CallFields<'a> {
@@ -35,6 +37,7 @@ impl<'a> CallFields<'a> {
             record: OnceCell::new(),
             model: OnceCell::new(),
             via: OnceCell::new(),
+            workload: OnceCell::new(),
         }
     }
 
@@ -90,12 +93,17 @@ impl<'a> CallFields<'a> {
             "model" if is_inference() => optional(self.model.get_or_init(|| model(self.call)).as_deref()),
             "model" => Value::Missing,
             "via" => optional(self.via.get_or_init(|| via(self.call)).as_deref()),
+            "workload" => optional(self.workload.get_or_init(|| workload(self.call)).as_deref()),
             _ => self.history.map_or(Value::Missing, |history| history.value(field)),
         }
     }
 }
 
 impl Fields for CallFields<'_> {
+    fn time(&self) -> Option<Second> {
+        Some(self.call.time)
+    }
+
     fn value(&self, field: &Field) -> Value<'_> {
         match field {
             Field::Record(field) => self.record_field(*field),
@@ -227,6 +235,7 @@ mod tests {
         check(&Field::Watch("outcome"), borrowed("refused"));
         check(&Field::Watch("inference"), Value::Bool(true));
         check(&Field::Watch("via"), borrowed("service:x.y"));
+        check(&Field::Watch("workload"), Value::Missing);
         check(&Field::Watch("principal.burst_ratio"), Value::Missing);
         assert!(fields.any_text(&mut |text| text == "us.amazon.nova-pro-v1:0"));
         assert!(!fields.any_text(&mut |text| text == "absent"));

@@ -6,7 +6,7 @@ use std::{borrow::Cow, sync::LazyLock};
 
 use memchr::memmem;
 
-use super::section;
+use super::{section, workload::Signs};
 use crate::{
     activity::{ApiCall, Identity},
     bedrock::{Credential, after_last_slash},
@@ -15,6 +15,10 @@ use crate::{
 /// The key under which CloudTrail says that a Bedrock API key was used.
 const BEARER: &str = "callWithBearerToken";
 static BEARER_FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(BEARER));
+
+/// The key under which CloudTrail names the identity provider of a session.
+const PROVIDER: &str = "federatedProvider";
+static PROVIDER_FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(PROVIDER));
 
 /// What roles of Identity Center permission sets are called; many people share each, and the session names the person.
 const SHARED_ROLE_PREFIX: &str = "AWSReservedSSO_";
@@ -93,7 +97,11 @@ fn says_bearer_token(section: &str) -> bool {
     BEARER_FINDER.find(section.as_bytes()).is_some() && section::flag(section, BEARER)
 }
 
-/// By what way the call came, where it was not an ordinary signed call: `console`, `api_key` or `service:NAME`.
+/// By what way the call came, where it was not an ordinary signed call: `console`, `api_key`, `agent:NAME`,
+/// `knowledge_base:NAME` or `service:NAME`.
+///
+/// NAME of an agent or a knowledge base is what the record says of it: what follows the prefix of its service role's
+/// name. Alerts put its own name there where that is known.
 #[must_use]
 pub fn via(call: &ApiCall<'_>) -> Option<String> {
     if call.from_console {
@@ -102,9 +110,58 @@ pub fn via(call: &ApiCall<'_>) -> Option<String> {
     if call.credential == Credential::BedrockApiKey {
         return Some("api_key".to_owned());
     }
+    if let Some(through) = through_bedrock(call) {
+        return Some(through);
+    }
     // Without an ARN the service is the principal itself, not the way somebody else took.
     let invoked_by = call.identity.invoked_by.as_deref().filter(|name| !name.is_empty())?;
     call.identity.arn.as_ref().map(|_| format!("service:{invoked_by}"))
+}
+
+/// What the names of service roles begin with that the console makes, and that the Bedrock user guide prescribes for
+/// agents.
+const SERVICE_ROLES: [(&str, &str); 2] = [
+    ("AmazonBedrockExecutionRoleForAgents_", "agent"),
+    ("AmazonBedrockExecutionRoleForKnowledgeBase_", "knowledge_base"),
+];
+
+/// The agent or knowledge base that made the call: under its service role, and from within Bedrock. A call under such a
+/// role from anywhere else is somebody's who has its credentials.
+fn through_bedrock(call: &ApiCall<'_>) -> Option<String> {
+    const BEDROCK: &str = "bedrock.amazonaws.com";
+    let from = [&call.identity.invoked_by, &call.source_ip];
+    if !from.into_iter().any(|place| place.as_deref() == Some(BEDROCK)) {
+        return None;
+    }
+    let name = role_name(&call.principal);
+    SERVICE_ROLES.iter().find_map(|(prefix, kind)| Some(format!("{kind}:{}", name.strip_prefix(prefix)?)))
+}
+
+/// The name of the role in a principal, without path and session; empty for what is no role.
+pub(crate) fn role_name(principal: &str) -> &str {
+    let Some((_, resource)) = principal.split_once(":role/") else { return "" };
+    let role = match resource.find(SHARED_ROLE_PREFIX).and_then(|start| resource.get(start..)) {
+        // The session follows the name.
+        Some(shared) => return shared.split('/').next().unwrap_or(shared),
+        None => resource,
+    };
+    after_last_slash(role)
+}
+
+/// What runs behind the session that made the call, as `lambda:NAME`; `None` where nothing tells.
+#[must_use]
+pub fn workload(call: &ApiCall<'_>) -> Option<String> {
+    let provider = PROVIDER_FINDER.find(call.record.as_bytes()).and_then(|_| {
+        let path = ["userIdentity", "sessionContext", "webIdFederationData", PROVIDER];
+        section::text(&call.record, &path)
+    });
+    super::workload::workload(Signs {
+        kind: call.identity.kind.as_deref(),
+        principal: &call.principal,
+        session: call.identity.session_name(),
+        user_agent: call.user_agent.as_deref(),
+        provider: provider.as_deref(),
+    })
 }
 
 #[cfg(test)]
@@ -151,6 +208,33 @@ mod tests {
         check(r#"{"type":"Unknown"}"#, "unknown@111122223333");
         check("null", "unknown@111122223333");
         check("{}", "unknown@111122223333");
+    }
+
+    #[test]
+    fn agents_and_knowledge_bases_are_told_by_their_roles() {
+        let check = |role: &str, from: &str, expected: Option<&str>| {
+            let record = format!(
+                r#"{{"eventSource":"s","eventName":"n","eventTime":"2026-11-22T05:39:00Z",{from}"userIdentity":{{"type":"AssumedRole","principalId":"AROAX:s","arn":"arn:aws:sts::1:assumed-role/{role}/s","invokedBy":"bedrock.amazonaws.com","sessionContext":{{"sessionIssuer":{{"arn":"arn:aws:iam::1:role/service-role/{role}"}}}}}}}}"#
+            );
+            match crate::decode::decode(record.as_bytes()) {
+                Ok(crate::Activity::Call(call)) => assert_eq!(super::via(&call).as_deref(), expected, "{role}"),
+                other => panic!("{role}: {other:?}"),
+            }
+        };
+        check("AmazonBedrockExecutionRoleForAgents_SUPPORT", "", Some("agent:SUPPORT"));
+        check("AmazonBedrockExecutionRoleForKnowledgeBase_hb01", "", Some("knowledge_base:hb01"));
+        check("tuner", "", Some("service:bedrock.amazonaws.com"));
+        let console = r#""sessionCredentialFromConsole":"true","#;
+        check("AmazonBedrockExecutionRoleForAgents_SUPPORT", console, Some("console"));
+    }
+
+    #[test]
+    fn stolen_service_roles_are_not_taken_for_agents() {
+        let record = r#"{"eventSource":"s","eventName":"n","eventTime":"2026-11-22T05:39:00Z","sourceIPAddress":"198.51.100.7","userIdentity":{"type":"AssumedRole","principalId":"AROAX:s","sessionContext":{"sessionIssuer":{"arn":"arn:aws:iam::1:role/AmazonBedrockExecutionRoleForAgents_A"}}}}"#;
+        match crate::decode::decode(record.as_bytes()) {
+            Ok(crate::Activity::Call(call)) => assert_eq!(super::via(&call), None),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]

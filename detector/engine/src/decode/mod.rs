@@ -1,7 +1,7 @@
 //! Bytes of one record in, an [`Activity`] out.
 //!
 //! The forms are told apart by what they contain: a bare CloudTrail record, an EventBridge envelope around one,
-//! Bedrock's own job event, this product's inventory observation, any other EventBridge event. Containers of several
+//! Bedrock's own job event, a model invocation log, this product's inventory observation, any other EventBridge event. Containers of several
 //! records (`{"Records": [...]}`, CloudWatch Logs messages, JSON arrays, gzip) are not records: the service's `input`
 //! takes them apart.
 //!
@@ -13,9 +13,11 @@ mod error;
 mod event;
 mod fields;
 mod identity;
+mod invocation_log;
 mod json;
 pub mod section;
 mod wire;
+mod workload;
 
 #[cfg(test)]
 mod tests;
@@ -24,8 +26,11 @@ use std::borrow::Cow;
 
 pub use error::DecodeError;
 pub use fields::CallFields;
-pub use identity::via;
+pub(crate) use identity::role_name;
+pub use identity::{via, workload};
+pub use invocation_log::without_content;
 pub use json::NESTING_MAX;
+pub(crate) use workload::{Signs, workload as workload_of};
 
 use crate::activity::{Activity, OtherEvent};
 use json::{Json, SerdeJson, Sonic};
@@ -41,6 +46,10 @@ pub fn decode(bytes: &[u8]) -> Result<Activity<'_>, DecodeError> {
     if let Some(activity) = enveloped_call(text).or_else(|| bare_call(text)) {
         return Ok(activity);
     }
+    // Before the limit of depth: prompts may nest as they like, because nobody parses them.
+    if let Some(log) = invocation_log::decode(text) {
+        return log.map(|log| Activity::InvocationLog(Box::new(log)));
+    }
     let text = not_too_deep(text)?;
     decode_with::<Sonic>(text).or_else(|_| decode_with::<SerdeJson>(text))
 }
@@ -48,7 +57,11 @@ pub fn decode(bytes: &[u8]) -> Result<Activity<'_>, DecodeError> {
 /// The same without sonic-rs and without short cuts: what the tests hold [`decode`] against.
 #[doc(hidden)]
 pub fn decode_by_the_book(bytes: &[u8]) -> Result<Activity<'_>, DecodeError> {
-    decode_with::<SerdeJson>(not_too_deep(checked_text(bytes)?)?)
+    let text = checked_text(bytes)?;
+    if let Some(log) = invocation_log::decode(text) {
+        return log.map(|log| Activity::InvocationLog(Box::new(log)));
+    }
+    decode_with::<SerdeJson>(not_too_deep(text)?)
 }
 
 fn checked_text(bytes: &[u8]) -> Result<&str, DecodeError> {

@@ -127,8 +127,18 @@ fn other_events_and_inventory() {
         "Batch Inference Job State Change",
         "aws.bedrock",
         "Wed Aug 28 22:58:30 UTC 2024",
-        r#"{"eventName":7}"#,
+        r#"{"batchJobName":"nightly","batchJobArn":"arn:aws:bedrock:us-east-1:777788889999:model-invocation-job/a1b2","status":"Expired","creationTime":"Aug 28, 2024, 10:47:53 PM"}"#,
     );
+    match decode(batch.as_bytes()) {
+        Ok(Activity::JobState(job)) => {
+            assert_eq!(
+                (job.batch, &*job.status, job.created_at, job.job_name.as_deref()),
+                (true, "Expired", None, Some("nightly"))
+            );
+        }
+        other => panic!("{other:?}"),
+    }
+    let batch = envelope("Something Else", "aws.bedrock", "Wed Aug 28 22:58:30 UTC 2024", r#"{"eventName":7}"#);
     match decode(batch.as_bytes()) {
         Ok(Activity::Other(other)) => {
             assert_eq!((other.time.to_rfc3339().as_str(), &*other.account), ("2024-08-28T22:58:30Z", "777788889999"));
@@ -199,7 +209,7 @@ fn what_is_no_event_says_why() {
     );
     check(
         envelope("Inventory Observation", "bedrock-watch", "2026-11-22T05:39:00Z", "{\"x\":1}").as_bytes(),
-        "not an observation of bedrock-watch: unknown field `x`, expected one of `id`, `at`, `account`, `region`, `jobs`, `securityGroups`, `missingSecurityGroups`, `vpcEndpoints`, `invocationLogging` at line 1 column 4",
+        "not an observation of bedrock-watch: unknown field `x`, expected one of `id`, `at`, `account`, `region`, `jobs`, `dependents`, `securityGroups`, `missingSecurityGroups`, `vpcEndpoints`, `invocationLogging` at line 1 column 4",
     );
     let deep = CALL.replace("null", &format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000)));
     check(deep.as_bytes(), "nested deeper than 120 levels");

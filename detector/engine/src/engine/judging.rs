@@ -2,7 +2,11 @@
 
 use std::cell::Cell;
 
-use super::Engine;
+use super::{
+    Engine,
+    explaining::{EXPLAINED, explain},
+    firsts::Noted,
+};
 use crate::{
     account::Account,
     activity::ApiCall,
@@ -12,7 +16,7 @@ use crate::{
         compose::{correlation_alert, event_alert},
         identity::alert_id,
     },
-    bedrock::{Outcome, is_enabling},
+    bedrock::{Outcome, is_bedrock, is_enabling},
     decode::{CallFields, section},
     hashing::short_hash_of,
     order::{EventId, Evidence},
@@ -20,7 +24,7 @@ use crate::{
         CallKind, Change, Court, Enablement, Principal, PrincipalMoment, StoredActor, Tally, insert_hash,
         insert_sorted, judge, judge_again,
     },
-    rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex},
+    rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex, texts},
     time::{DAY_S, Second, day_to_string},
     world::evidence_of,
 };
@@ -29,17 +33,27 @@ impl Engine {
     /// Takes a call into its principal's history and judges what that changes.
     pub(super) fn note_principal(&mut self, call: &ApiCall<'_>, inference: bool, changes: &mut Vec<AlertChange>) {
         let enabled = call.error_code.is_none() && is_enabling(&call.source, &call.name);
+        let asks_for_firsts = self.rules.asks_for_first_times() && is_bedrock(&call.source);
+        let mut noted = None;
         if inference {
-            self.note_inference(call, changes);
-        } else if enabled {
-            self.note_enabling(call, changes);
+            noted = self.note_inference(call, changes);
+        } else {
+            if enabled {
+                self.note_enabling(call, changes);
+            }
+            if asks_for_firsts {
+                noted = self.note_control(call);
+            }
+        }
+        if let Some(noted) = noted.filter(|_| asks_for_firsts) {
+            self.note_firsts(call, noted, changes);
         }
     }
 
-    fn note_inference(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
+    fn note_inference(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) -> Option<Noted> {
         let history_s = self.settings.history_days.saturating_mul(DAY_S);
         let limits = &self.settings.limits;
-        let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
+        let account = self.memory.accounts.get_mut(&call.account)?;
         account.note_activity(call.time);
         let region = account.regions.number_of(&call.region);
         let model_id = call.request.as_deref().and_then(|request| section::text(request, &["modelId"]));
@@ -53,7 +67,7 @@ impl Engine {
         self.memory.principal_count =
             self.memory.principal_count.saturating_add(account.principals.len().saturating_sub(known));
         let Account { principals, shared, models, watermark, .. } = account;
-        let Some((name, principal)) = principals.get_mut(number) else { return };
+        let (name, principal) = principals.get_mut(number)?;
         principal.compact(watermark.0, &self.settings);
         principal.settle(watermark.0, &self.settings);
         let placed = principal.insert_call(second, kind);
@@ -78,6 +92,7 @@ impl Engine {
             self.judge_others(&call.account, number, change.after, changes);
         }
         self.count_blind(call, changes);
+        Some(Noted { principal: number, region, model: Some(model) })
     }
 
     /// A model called by one principal is no longer new for the others.
@@ -150,7 +165,7 @@ impl Engine {
                 self.note_match(call, index, severity, changes);
                 continue;
             }
-            let alert = event_alert(rule, severity, &evidence, (&call.account, &call.region));
+            let alert = event_alert(rule, severity, &evidence, call);
             if !self.memory.book.knows(&alert.id) {
                 let entering = self.entering();
                 changes.extend(self.memory.book.enter(None, Finding { alert, over: false }, entering));
@@ -212,6 +227,9 @@ impl Engine {
         }
         matches.add(call.time.0, || id, region, || StoredActor::of(call, shared));
         verdict.reach(call.time.0, severity);
+        for (name, fact) in rule.facts(&CallFields::new(call, None)) {
+            verdict.note_fact(name, texts(&fact));
+        }
         if let Err(place) = verdict.names.binary_search_by(|known| (**known).cmp(&*call.name)) {
             verdict.names.insert(place, (*call.name).into());
         }
@@ -260,10 +278,12 @@ impl Engine {
     }
 
     /// Tells the alerts about a principal that changed.
-    fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
+    pub(super) fn tell_principal(&mut self, account_name: &str, number: u32, changes: &mut Vec<AlertChange>) {
         let clock = self.memory.clock;
         let Some(account) = self.memory.accounts.get_mut(account_name) else { return };
-        let Some((_, principal)) = account.principals.get_mut(number) else { return };
+        let Account { principals, usage, .. } = account;
+        let Some((name, principal)) = principals.get_mut(number) else { return };
+        let ledger = usage.get(number);
         let mut news: Vec<(usize, ChangeKind)> = Vec::new();
         let mut due = None;
         for place in 0..principal.verdicts.len() {
@@ -272,10 +292,11 @@ impl Engine {
             let count = principal
                 .verdicts
                 .get(place)
-                .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict));
+                .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict, ledger));
             let Some(verdict) = principal.verdicts.get_mut(place) else { continue };
+            let explained = (!explain(&self.memory.world, rule, name, verdict).is_empty()).then_some(EXPLAINED);
             let quiet_at = Second(verdict.last()).plus(self.settings.quiet_s);
-            if let Some(kind) = verdict.news(count, quiet_at <= clock) {
+            if let Some(kind) = verdict.news(count, quiet_at <= clock, explained) {
                 news.push((place, kind));
                 due = Some(due.map_or(quiet_at, |due: Second| due.min(quiet_at)));
             }

@@ -12,6 +12,7 @@ use crate::{
 impl Engine {
     /// Notes an event time of an account.
     pub(super) fn note_time(&mut self, account: &str, time: Second) {
+        self.memory.world.note_event(time);
         if let Some(known) = self.memory.accounts.get_mut(account) {
             known.advance(time);
             if known.watermark.minute() > known.tidied {
@@ -19,13 +20,23 @@ impl Engine {
             }
             return;
         }
+        self.know_account(account);
+        if let Some(fresh) = self.memory.accounts.get_mut(account) {
+            fresh.watermark = time;
+        }
+    }
+
+    /// Makes an account of which no event is known yet.
+    pub(super) fn know_account(&mut self, account: &str) {
+        if self.memory.accounts.get(account).is_some() {
+            return;
+        }
         let max = usize::try_from(self.settings.limits.accounts_max).unwrap_or(usize::MAX);
         if self.memory.accounts.len() >= max {
             self.memory.stats.other_limits_reached = self.memory.stats.other_limits_reached.saturating_add(1);
             self.forget_quietest_account();
         }
-        let fresh = Account { watermark: time, ..Account::default() };
-        self.memory.accounts.insert(account, fresh);
+        self.memory.accounts.insert(account, Account::default());
     }
 
     /// Forgets the account with the fewest principals, of those the one that was quiet longest.
@@ -82,8 +93,11 @@ impl Engine {
         let Some(name) = largest.map(|(name, _)| name.to_owned()) else { return };
         let Some(account) = self.memory.accounts.get_mut(&name) else { return };
         let evicted = account.principals.evict(account.watermark.0.saturating_sub(horizon_s));
-        self.memory.principal_count = self.memory.principal_count.saturating_sub(evicted);
-        let evicted = u64::try_from(evicted).unwrap_or(u64::MAX);
+        account.firsts.forget_principals(&evicted);
+        account.usage.follow_eviction(&account.principals);
+        account.with_verdicts.retain(|number| evicted.binary_search(number).is_err());
+        self.memory.principal_count = self.memory.principal_count.saturating_sub(evicted.len());
+        let evicted = u64::try_from(evicted.len()).unwrap_or(u64::MAX);
         self.memory.stats.principals_evicted = self.memory.stats.principals_evicted.saturating_add(evicted);
     }
 
@@ -105,6 +119,7 @@ impl Engine {
         for seen in &mut account.models.seen {
             seen.compact(models_horizon.0);
         }
+        account.firsts.forget_before((horizon.0 / DAY_S).saturating_sub(1));
         self.settle_calls(&name, horizon);
         self.archive_verdicts(&name, models_horizon.0 / DAY_S);
     }

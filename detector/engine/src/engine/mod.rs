@@ -3,10 +3,16 @@
 //! Deliberately no logic of its own: it leads each activity through the account, the principals, the world and the
 //! rules, and gathers what changed.
 
+mod exchanging;
+#[cfg(test)]
+mod exchanging_tests;
+mod explaining;
+mod firsts;
 mod judging;
 mod keeping;
 mod moving;
 mod telling;
+mod usage;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -45,6 +51,8 @@ pub struct Engine {
     pub(crate) teaching: bool,
     pub(crate) prefilter: bool,
     peeking: Peeking,
+    /// Follows from the memory and the rules.
+    orphans: exchanging::Orphans,
 }
 
 /// Whether looking at a record before decoding it pays: not in a stream of which nearly everything is of interest.
@@ -95,6 +103,8 @@ pub(crate) struct Memory {
     pub(crate) principal_count: usize,
     /// The account of the last record, which may have to be tidied.
     pub(crate) touched_account: Option<Box<str>>,
+    /// How many principals with model invocation logs all accounts have together.
+    pub(crate) ledger_count: usize,
 }
 
 impl Engine {
@@ -110,6 +120,7 @@ impl Engine {
             teaching: false,
             prefilter: true,
             peeking: Peeking::default(),
+            orphans: exchanging::Orphans::default(),
         }
     }
 
@@ -133,7 +144,7 @@ impl Engine {
         if self.is_prefiltering()
             && let Some(seen) = peek(bytes)
         {
-            if !self.interest.admits_now(seen.source, seen.name) {
+            if !self.interest.admits_now(seen.source, seen.name) && !self.interest.admits_text(bytes) {
                 self.memory.stats.records = self.memory.stats.records.saturating_add(1);
                 self.memory.stats.prefiltered = self.memory.stats.prefiltered.saturating_add(1);
                 self.note_time(seen.account, seen.time);
@@ -175,13 +186,14 @@ impl Engine {
             Activity::JobState(change) => self.handle_job_state(change, &mut changes),
             Activity::Inventory(observation) => self.handle_observation(observation, &mut changes),
             Activity::Detector(observation) => self.handle_detector(observation, &mut changes),
+            Activity::InvocationLog(log) => self.handle_invocation_log(log, &mut changes),
             Activity::Other(other) => {
                 self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
                 self.note_time(&other.account, other.time);
             }
         }
         self.keep_limits();
-        self.count_fired(&changes);
+        self.conclude(&mut changes);
         changes
     }
 
@@ -189,14 +201,14 @@ impl Engine {
     pub fn observe(&mut self, observation: &Observation, now: Second) -> Vec<AlertChange> {
         let mut changes = self.let_time_pass(now);
         self.handle_observation(observation, &mut changes);
-        self.count_fired(&changes);
+        self.conclude(&mut changes);
         changes
     }
 
     /// Lets time pass.
     pub fn tick(&mut self, now: Second) -> Vec<AlertChange> {
-        let changes = self.let_time_pass(now);
-        self.count_fired(&changes);
+        let mut changes = self.let_time_pass(now);
+        self.conclude(&mut changes);
         changes
     }
 
@@ -209,6 +221,7 @@ impl Engine {
         let touched = self.memory.world.advance(self.memory.clock);
         self.derive(touched, &mut changes);
         self.resolve_quiet(&mut changes);
+        self.resolve_orphans(self.memory.clock, &mut changes);
         changes
     }
 
@@ -216,7 +229,8 @@ impl Engine {
     #[must_use]
     pub fn next_wakeup(&self) -> Option<Second> {
         let quiet = self.memory.quiet_due.first_key_value().map(|(due, _)| *due);
-        [self.memory.world.next_wakeup(), quiet].into_iter().flatten().min()
+        let orphan = self.orphans.first_key_value().map(|(due, _)| *due);
+        [self.memory.world.next_wakeup(), quiet, orphan].into_iter().flatten().min()
     }
 
     /// Ends a replay: closes every window as if time had moved on.
@@ -225,7 +239,8 @@ impl Engine {
         let touched = self.memory.world.advance(Second::MAX);
         self.derive(touched, &mut changes);
         self.resolve_all(&mut changes);
-        self.count_fired(&changes);
+        self.resolve_orphans(Second::MAX, &mut changes);
+        self.conclude(&mut changes);
         changes
     }
 
@@ -238,7 +253,10 @@ impl Engine {
     #[must_use]
     pub fn alerts(&self) -> Vec<Alert> {
         let mut alerts: Vec<Alert> = self.principal_alerts();
-        alerts.extend(self.memory.book.iter().filter_map(|(stored, origin)| self.present(stored, origin)));
+        // A rule that was gone and came back finds again what the book has kept of it.
+        let found: BTreeSet<String> = alerts.iter().map(|alert| alert.id.clone()).collect();
+        let kept = self.memory.book.iter().filter(|(stored, _)| !found.contains(stored.id()));
+        alerts.extend(kept.filter_map(|(stored, origin)| self.present(stored, origin)));
         alerts.retain(|alert| alert.status != Status::Withdrawn);
         alerts.sort_by(|left, right| (left.first_event_time, &left.id).cmp(&(right.first_event_time, &right.id)));
         alerts
@@ -257,7 +275,9 @@ impl Engine {
     pub fn restore(rules: Arc<RuleSet>, settings: Settings, snapshot: &[u8]) -> Result<Self, SnapshotError> {
         let mut memory = snapshot::read(snapshot)?;
         memory.correlator.retain(&rules);
-        Ok(Self { memory, ..Self::new(rules, settings) })
+        let mut engine = Self { memory, ..Self::new(rules, settings) };
+        engine.find_orphans();
+        Ok(engine)
     }
 
     /// What was counted.
@@ -283,7 +303,9 @@ impl Engine {
         self.memory.accounts.get(account).map(|account| account.watermark)
     }
 
-    fn count_fired(&mut self, changes: &[AlertChange]) {
+    /// Puts the last hand to what is told.
+    fn conclude(&mut self, changes: &mut [AlertChange]) {
+        self.name_agents(changes);
         let fired = changes.iter().filter(|change| change.kind == ChangeKind::Fired).count();
         let fired = u64::try_from(fired).unwrap_or(u64::MAX);
         self.memory.stats.alerts_fired = self.memory.stats.alerts_fired.saturating_add(fired);
@@ -311,7 +333,9 @@ impl Engine {
     fn handle_call(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let late = self.is_late(&call.account, call.time);
         self.note_time(&call.account, call.time);
-        if !self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes()) {
+        let is_of_interest = self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes())
+            || self.interest.admits_any_text(call.record.as_bytes());
+        if !is_of_interest {
             self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
             return;
         }
@@ -324,6 +348,7 @@ impl Engine {
         let inference = is_inference(&call.source, &call.name);
         if !late {
             self.note_principal(call, inference, changes);
+            self.join_usage(call, changes);
         }
         // The world follows no inference call.
         if !inference && World::cares_about(&call.source, &call.name) {
@@ -338,12 +363,15 @@ impl Engine {
         self.memory.world.note_clock(self.memory.clock);
         for origin in touched {
             if let Origin::Resource(resource) = &origin {
-                self.memory.world.schedule_emptied(resource, &self.settings);
+                self.memory.world.schedule(resource, &self.settings);
+                self.explain_role(resource, changes);
             }
             self.settle_blindness(&origin);
             let findings = self.findings_about(&origin);
             let entering = self.entering();
-            changes.extend(self.memory.book.settle(&origin, findings, entering));
+            let rules = &self.rules;
+            let stays = |rule: &str| !exchanging::knows(rules, rule);
+            changes.extend(self.memory.book.settle(&origin, findings, entering, stays));
         }
     }
 

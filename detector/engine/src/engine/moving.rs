@@ -40,11 +40,13 @@ impl Engine {
         let moving: BTreeSet<Box<str>> =
             other.accounts.names().into_iter().filter(|account| owns_of_other(account)).collect();
         for name in &moving {
-            let Some(mut account) = other.accounts.remove(name) else { continue };
+            let Some(account) = other.accounts.remove(name) else { continue };
             let known = memory.accounts.remove(name).unwrap_or_default();
-            account.watermark = account.watermark.max(known.watermark);
+            // Its time is the one that its owner knew: what the owner has not heard yet of the state stream is heard
+            // again, and must not count as late.
             memory.principal_count =
                 memory.principal_count.saturating_sub(known.principals.len()).saturating_add(account.principals.len());
+            memory.ledger_count = memory.ledger_count.saturating_add(account.usage.len());
             memory.accounts.insert(name, account);
             let counted = other.blind.remove(name).unwrap_or_default();
             for (region, calls) in memory.blind.get_mut(name).into_iter().flatten() {
@@ -61,6 +63,7 @@ impl Engine {
         memory.stats.add(&other.stats);
         memory.clock = memory.clock.max(other.clock);
         let unsaid = memory.book.absorb(other.book, &owns_of_other);
+        self.find_orphans();
         unsaid.into_iter().map(|alert| AlertChange { kind: kind_of(alert.status), alert }).collect()
     }
 }

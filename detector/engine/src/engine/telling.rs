@@ -1,6 +1,9 @@
 //! What the engine has to say now: derives state events, asks the rules about them, resolves what is over.
 
-use super::Engine;
+use super::{
+    Engine,
+    explaining::{explain, set_explanation},
+};
 use crate::{
     activity::ApiCall,
     alert::{
@@ -35,13 +38,17 @@ impl Engine {
 
     /// An alert of the book, brought up to now where its numbers grow without being told.
     pub(super) fn present(&self, stored: &Stored, origin: Option<&Origin>) -> Option<Alert> {
-        let told = stored.to_alert()?;
+        let mut told = stored.to_alert()?;
+        self.memory.world.name_agent(&mut told.actor, told.principal.as_deref());
         if told.status == Status::Withdrawn {
             return None;
         }
         let Some(origin @ Origin::Logging { .. }) = origin else { return Some(told) };
         let now = self.findings_about(origin).into_iter().find(|finding| finding.alert.id == told.id);
-        Some(now.map_or_else(|| told.clone(), |finding| Alert { status: told.status, ..finding.alert }))
+        Some(now.map_or_else(
+            || told.clone(),
+            |finding| Alert { status: told.status, actor: told.actor.clone(), ..finding.alert },
+        ))
     }
 
     /// The alerts about principals, in any state.
@@ -74,8 +81,15 @@ impl Engine {
             name: &name,
             principal: &principal,
             verdict,
+            ledger: account.usage.get(number),
+            prices: self.rules.prices(),
         };
-        Some(source.alert(status))
+        let mut alert = source.alert(status);
+        self.memory.world.name_agent(&mut alert.actor, alert.principal.as_deref());
+        if status != Status::Withdrawn {
+            set_explanation(&mut alert, explain(&self.memory.world, rule, &name, verdict));
+        }
+        Some(alert)
     }
 
     /// Resolves the alerts of principals that have been quiet for long enough.
@@ -175,7 +189,9 @@ impl Engine {
             let origin = Origin::Logging { account: (*call.account).into(), region: (*call.region).into() };
             let findings = self.findings_about(&origin);
             let entering = self.entering();
-            changes.extend(self.memory.book.settle(&origin, findings, entering));
+            let rules = &self.rules;
+            let stays = |rule: &str| !super::exchanging::knows(rules, rule);
+            changes.extend(self.memory.book.settle(&origin, findings, entering, stays));
         }
     }
 

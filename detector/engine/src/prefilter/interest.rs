@@ -1,6 +1,7 @@
 //! Which records somebody waits for.
 
 use hashbrown::HashMap;
+use memchr::memmem;
 
 use crate::{
     bedrock::{INFERENCE_OPERATIONS, is_bedrock},
@@ -15,6 +16,8 @@ pub struct Interest {
     names: Names,
     /// What rules wait for in any other way.
     others: Bound,
+    /// Texts for which rules wait, whatever the name and source of the record that has one.
+    texts: Vec<memmem::Finder<'static>>,
     /// What was asked lately, each in its place: an account's records have few different names.
     asked: Vec<Option<Asked>>,
 }
@@ -58,6 +61,7 @@ impl Interest {
         for (source, name) in world {
             entry(&mut names, name).listed.push((*source).into());
         }
+        let mut texts = Vec::new();
         let others = match rules {
             Bound::Everything => Bound::Everything,
             Bound::Names(patterns) => {
@@ -65,6 +69,8 @@ impl Interest {
                 for pattern in patterns {
                     if pattern.field == NameField::EventName && pattern.kind == NameKind::Equals {
                         entry(&mut names, &pattern.text).any = true;
+                    } else if pattern.field == NameField::Anywhere {
+                        texts.push(memmem::Finder::new(&pattern.text).into_owned());
                     } else {
                         others.push(pattern.clone());
                     }
@@ -73,7 +79,7 @@ impl Interest {
             }
         };
         let asked = std::iter::repeat_with(|| None).take(ASKED_MAX).collect();
-        Self { names, others, asked }
+        Self { names, others, texts, asked }
     }
 
     /// Whether every record is of interest, so that peeking is wasted.
@@ -99,6 +105,18 @@ impl Interest {
             *place = Some(Asked { source: source.into(), name: name.into(), admitted });
         }
         admitted
+    }
+
+    /// Whether a record has a text that somebody waits for, spelt without escapes.
+    #[must_use]
+    pub fn admits_text(&self, record: &[u8]) -> bool {
+        self.texts.iter().any(|text| text.find(record).is_some())
+    }
+
+    /// [`Self::admits_text`], of a record that may spell it with escapes, which is admitted then.
+    #[must_use]
+    pub fn admits_any_text(&self, record: &[u8]) -> bool {
+        !self.texts.is_empty() && (self.admits_text(record) || memmem::find(record, b"\\u").is_some())
     }
 
     /// Whether somebody waits for records with this source and name.
@@ -163,6 +181,21 @@ mod tests {
         check("ec2.amazonaws.com", "Describe\u{212a}ey", true);
         check("ec2.amazonaws.com", &"x".repeat(200), true);
         assert!(!interest.is_off());
+    }
+
+    #[test]
+    fn admits_a_text_whatever_the_name() {
+        let rules = Bound::Names(vec![pattern(NameField::Anywhere, NameKind::Contains, "BedrockAPIKey-")]);
+        let interest = Interest::new(&rules, &[]);
+        let check = |record: &str, plain: bool, any: bool| {
+            assert_eq!(interest.admits_text(record.as_bytes()), plain, "{record}");
+            assert_eq!(interest.admits_any_text(record.as_bytes()), any, "{record}");
+        };
+        check(r#"{"userName":"BedrockAPIKey-x9k2"}"#, true, true);
+        check(r#"{"userName":"bedrockapikey-x9k2"}"#, false, false);
+        check(r#"{"userName":"\u0042edrockAPIKey-x9k2"}"#, false, true);
+        assert!(!interest.is_off() && !interest.admits("ec2.amazonaws.com", "DescribeInstances"));
+        assert!(!Interest::new(&Bound::Names(Vec::new()), &[]).admits_any_text(br"{\u0042"));
     }
 
     #[test]

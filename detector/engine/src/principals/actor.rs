@@ -7,7 +7,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{activity::ApiCall, alert::Actor, decode, hashing::hash_of};
+use crate::{
+    activity::{ApiCall, InvocationLog},
+    alert::Actor,
+    decode,
+    hashing::hash_of,
+};
 
 use super::bytes::{Reader, Writer};
 
@@ -78,9 +83,29 @@ impl StoredActor {
         Self::new(&actor_of(call), &call.principal, |text| shared.number_of(text))
     }
 
+    /// The session that a model invocation log names.
+    pub(crate) fn of_log(log: &InvocationLog<'_>, principal: &str, shared: &mut SharedStrings) -> Self {
+        let arn = log.arn.as_deref();
+        let is_session = arn.is_some_and(|arn| arn.contains(":assumed-role/"));
+        let kind = match arn {
+            Some(_) if is_session => Some("AssumedRole"),
+            Some(arn) if arn.contains(":user/") => Some("IAMUser"),
+            Some(arn) if arn.ends_with(":root") => Some("Root"),
+            _ => None,
+        };
+        let session = arn.filter(|_| is_session).and_then(|arn| arn.rsplit_once('/'));
+        let actor = Actor {
+            arn: arn.map(str::to_owned),
+            kind: kind.map(str::to_owned),
+            session_name: session.map(|(_, session)| session.to_owned()),
+            ..Actor::default()
+        };
+        Self::new(&actor, principal, |text| shared.number_of(text))
+    }
+
     /// An actor of no principal and with nothing shared.
     #[cfg(test)]
-    pub(super) fn of_test(actor: &Actor) -> Self {
+    pub(crate) fn of_test(actor: &Actor) -> Self {
         Self::new(actor, "", |_| None)
     }
 
@@ -108,6 +133,11 @@ impl StoredActor {
             None => text(&mut parts, agent),
         }));
         hows.push(actor.via.as_deref().map_or(NONE, |via| text(&mut parts, via)));
+        hows.push(match actor.workload.as_deref() {
+            workload if workload == told_by_rest(actor, principal).as_deref() => NONE,
+            Some(workload) => text(&mut parts, workload),
+            None => OTHER,
+        });
         Self { bytes: [&hows.bits.to_le_bytes(), parts.written()].concat().into_boxed_slice() }
     }
 
@@ -156,13 +186,30 @@ impl StoredActor {
             how => text_if(how, &mut parts)?,
         };
         actor.via = text_if(hows.take(), &mut parts)?;
+        let how_workload = hows.take();
+        let workload = text_if(how_workload, &mut parts)?;
         match how_arn {
             SHORT => actor.arn = Some(principal.to_owned()),
             OTHER => actor.arn = session_arn(principal, actor.session_name.as_deref()),
             _ => {}
         }
+        actor.workload = match how_workload {
+            NONE => told_by_rest(&actor, principal),
+            how => workload.filter(|_| how == TEXT),
+        };
         Some(actor)
     }
+}
+
+/// The workload as the other parts tell it; nearly always that is what the record told.
+fn told_by_rest(actor: &Actor, principal: &str) -> Option<String> {
+    decode::workload_of(decode::Signs {
+        kind: actor.kind.as_deref(),
+        principal,
+        session: actor.session_name.as_deref(),
+        user_agent: actor.user_agent.as_deref(),
+        provider: None,
+    })
 }
 
 /// How each part of an actor is kept, two bits apiece.
@@ -275,6 +322,7 @@ pub(crate) fn actor_of(call: &ApiCall<'_>) -> Actor {
         source_ip: text(&call.source_ip),
         user_agent: text(&call.user_agent),
         via: decode::via(call),
+        workload: decode::workload(call),
     }
 }
 
@@ -286,8 +334,8 @@ mod tests {
     fn actors_survive_in_few_bytes() {
         const ROLE: &str = "arn:aws:iam::111122223333:role/path/app";
         const PERSON: &str = "arn:aws:iam::111122223333:role/AWSReservedSSO_x/ann@example.com";
-        let check = |principal: &str, parts: [&str; 7], expected: usize| {
-            let [arn, kind, key, session, address, agent, via] =
+        let check = |principal: &str, parts: [&str; 8], expected: usize| {
+            let [arn, kind, key, session, address, agent, via, workload] =
                 parts.map(|part| (part != "-").then(|| part.to_owned()));
             let actor = Actor {
                 arn,
@@ -297,6 +345,7 @@ mod tests {
                 source_ip: address,
                 user_agent: agent,
                 via,
+                workload,
             };
             let stored = StoredActor::new(&actor, principal, |text| (text == "shared").then_some(3));
             let read = stored.read(principal, |number| (number == 3).then(|| "shared".to_owned()));
@@ -304,22 +353,28 @@ mod tests {
             assert_eq!(StoredActor::from_bytes(stored.as_bytes()), stored);
             assert_eq!(stored.as_bytes().len(), expected, "{parts:?}");
         };
-        check(ROLE, ["-"; 7], 2);
-        check(ROLE, [""; 7], 9);
+        check(ROLE, ["-"; 8], 2);
+        check(ROLE, [""; 8], 10);
         let session = "arn:aws:sts::111122223333:assumed-role/app/s-1";
         let kind = "AssumedRole";
-        check(ROLE, [session, kind, "ASIAABCDEFGHIJKLMN27", "s-1", "192.0.2.1", "shared", "-"], 2 + 1 + 10 + 4 + 4 + 1);
         check(
             ROLE,
-            [ROLE, "New", "AKIA7654321765432123", "s-1", "2001:db8::1", "other", "console"],
+            [session, kind, "ASIAABCDEFGHIJKLMN27", "s-1", "192.0.2.1", "shared", "-", "-"],
+            2 + 1 + 10 + 4 + 4 + 1,
+        );
+        check(
+            ROLE,
+            [ROLE, "New", "AKIA7654321765432123", "s-1", "2001:db8::1", "other", "console", "-"],
             2 + 4 + 21 + 4 + 16 + 6 + 8,
         );
-        check(ROLE, [ROLE, kind, "AKIA7654322765432ABC", "-", "AWS Internal", "-", "-"], 2 + 1 + 10 + 13);
-        check(ROLE, ["other", "-", "ASIAABC", "app", "192.0.2.01", "-", "-"], 2 + 6 + 8 + 11);
+        check(ROLE, [ROLE, kind, "AKIA7654322765432ABC", "-", "AWS Internal", "-", "-", "-"], 2 + 1 + 10 + 13);
+        check(ROLE, ["other", "-", "ASIAABC", "app", "192.0.2.01", "-", "-", "-"], 2 + 6 + 8 + 11);
         let of_person = "arn:aws:sts::111122223333:assumed-role/AWSReservedSSO_x/ann@example.com";
-        check(PERSON, [of_person, kind, "-", "ann@example.com", "-", "-", "-"], 2 + 1);
-        check(PERSON, ["-", kind, "-", "", "-", "-", "-"], 2 + 1 + 1);
-        check("ann/", ["-", "-", "-", "", "-", "-", "-"], 2);
-        check("x/a/b", ["-", "-", "-", "a/b", "-", "-", "-"], 2 + 4);
+        check(PERSON, [of_person, kind, "-", "ann@example.com", "-", "-", "-", "sso:ann@example.com"], 2 + 1);
+        check(PERSON, ["-", kind, "-", "", "-", "-", "-", "-"], 2 + 1 + 1);
+        check(ROLE, [session, kind, "-", "s-1", "-", "shared", "-", "github_actions:s-1"], 2 + 1 + 4 + 1 + 19);
+        check(PERSON, [of_person, kind, "-", "ann@example.com", "-", "-", "-", "-"], 2 + 1);
+        check("ann/", ["-", "-", "-", "", "-", "-", "-", "-"], 2);
+        check("x/a/b", ["-", "-", "-", "a/b", "-", "-", "-", "-"], 2 + 4);
     }
 }

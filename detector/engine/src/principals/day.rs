@@ -243,7 +243,7 @@ pub(crate) fn counted(counts: Counts, outcome: Outcome) -> bool {
         Counts::Invocations => outcome != Outcome::Throttled,
         Counts::Refusals => outcome == Outcome::Refused,
         Counts::Enablement => outcome == Outcome::Success,
-        Counts::Matches => false,
+        Counts::Matches | Counts::Usage => false,
     }
 }
 

@@ -187,7 +187,7 @@ fn can_matter(principal: &Principal, rule: &Rule, kind: CallKind) -> bool {
     match rule.counts() {
         Counts::Refusals => kind.outcome == Outcome::Refused || !rule.asks_for_refusals_only(),
         Counts::Enablement => !principal.enablements.is_empty(),
-        Counts::Calls | Counts::Invocations | Counts::Matches => true,
+        Counts::Calls | Counts::Invocations | Counts::Matches | Counts::Usage => true,
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     bedrock::Outcome,
     rule::{Field, Fields, Floor, Metric, Value},
     settings::Settings,
-    time::DAY_S,
+    time::{DAY_S, Second},
 };
 
 use super::{
@@ -218,6 +218,7 @@ impl PrincipalMoment<'_> {
                 number(sum(self.principal.accepted.between(first, last), success))
             }
             Metric::Enablements => self.enablements(seconds),
+            Metric::InputTokens | Metric::OutputTokens | Metric::CostUsd | Metric::LogErrors => 0,
             _ if no_refusals => 0,
             Metric::Refusals => number(sum(self.refused(seconds), |_| true)),
             Metric::LongLivedRefusals => number(sum(self.refused(seconds), |kind| kind.long_lived)),
@@ -282,6 +283,10 @@ fn int(count: usize) -> i64 {
 }
 
 impl Fields for PrincipalMoment<'_> {
+    fn time(&self) -> Option<Second> {
+        Some(Second(self.second))
+    }
+
     fn value(&self, field: &Field) -> Value<'_> {
         match field {
             Field::Window { metric, seconds } => Value::Int(int(self.count(*metric, *seconds))),

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    alert::Severity,
     bedrock::Outcome,
+    firsts::SightingsList,
     order::EventId,
     settings::Settings,
     time::{DAY_S, MINUTE_S},
@@ -47,6 +49,8 @@ pub(crate) struct Principal {
     pub(crate) baseline: Option<CachedBaseline>,
     /// The invocation window last summed, see `moment.rs`.
     pub(crate) window: CachedWindow,
+    /// Its operations, networks and user agents, see `firsts`.
+    pub(crate) sightings: SightingsList,
 }
 
 /// A region a principal called.
@@ -333,9 +337,15 @@ impl Principal {
         sums
     }
 
-    /// How much is lost when this principal is forgotten: an alert most, then a busy or long-known principal.
+    /// How much is lost when this principal is forgotten: an alert most, then a busy or long-known principal. Alerts that
+    /// only say that somebody is new protect less, because a principal that is invented is always new.
     pub(crate) fn worth(&self) -> u32 {
-        let alerts: u32 = if self.verdicts.is_empty() { 0 } else { 1 << 30 };
+        let worst = self.verdicts.iter().filter_map(Verdict::severity).max();
+        let alerts: u32 = match worst {
+            Some(severity) if severity > Severity::Low => 1 << 30,
+            Some(_) => 1 << 28,
+            None => 0,
+        };
         let known = u32::try_from(self.minutes.len().min(1 << 14)).unwrap_or(u32::MAX);
         let recent = u32::try_from((self.accepted.all().len().saturating_add(self.refused.all().len())).min(1 << 14))
             .unwrap_or(u32::MAX);

@@ -136,9 +136,19 @@ impl Principals {
         Some((self.name(number), principal))
     }
 
+    /// Those that acted at or after `second`, by number, each with what it is worth. It reads heads only.
+    pub(crate) fn active_since(&self, second: u32) -> Vec<(u32, u32)> {
+        let heads = self.slots.iter().zip(0..).filter_map(|(slot, number)| match slot {
+            Slot::Free => None,
+            Slot::Idle(packed) => Some((packed.worth_and_newest(), number)),
+            Slot::Ready(ready) => Some(((ready.principal.worth(), ready.principal.newest), number)),
+        });
+        heads.filter(|((_, newest), _)| *newest >= second).map(|((worth, _), number)| (worth, number)).collect()
+    }
+
     /// Forgets about one in sixteen: first what has long been idle, then what is worth least, the newest first.
-    /// Returns how many were forgotten.
-    pub(crate) fn evict(&mut self, idle_before: u32) -> usize {
+    /// Returns the numbers of those that were forgotten, in order.
+    pub(crate) fn evict(&mut self, idle_before: u32) -> Vec<u32> {
         const PROTECTED: u32 = 1 << 30;
         let mut candidates: Vec<(bool, u32, u32, u32)> = Vec::new();
         for (place, slot) in self.slots.iter().enumerate() {
@@ -161,7 +171,9 @@ impl Principals {
         let slots = &self.slots;
         self.ready.retain(|&number| matches!(slots.get(index(number)), Some(Slot::Ready(_))));
         self.hand = 0;
-        wanted
+        let mut gone: Vec<u32> = candidates.iter().map(|&(_, _, _, number)| number).collect();
+        gone.sort_unstable();
+        gone
     }
 
     fn forget(&mut self, number: u32) {
@@ -195,6 +207,17 @@ impl Principals {
             }
             self.ready.swap_remove(self.hand);
         }
+    }
+
+    /// Whether there is a principal of this number.
+    pub(crate) fn is_known(&self, number: u32) -> bool {
+        self.slot(number).is_some_and(|slot| !matches!(slot, Slot::Free))
+    }
+
+    /// The names of all principals, with their numbers.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (u32, Cow<'_, str>)> {
+        let numbers = (0_u32..).zip(&self.slots).filter(|(_, slot)| !matches!(slot, Slot::Free));
+        numbers.map(|(number, _)| (number, self.name(number)))
     }
 
     fn slot(&self, number: u32) -> Option<&Slot> {

@@ -2,15 +2,22 @@
 //!
 //! A verdict holds while at least one of its seconds does. Seconds that can no longer change are folded together.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
     alert::{ChangeKind, Severity, Status},
+    firsts::First,
     order::EventId,
-    rule::{RuleIndex, RuleSet},
+    rule::{ITEMS_MAX, RuleIndex, RuleSet},
 };
 
-use super::{actor::StoredActor, day::Tally};
+use super::{
+    actor::StoredActor,
+    calls::NO_MODEL,
+    day::{Tally, insert_sorted},
+};
 
 /// One rule's findings about a principal on a UTC day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,12 +35,17 @@ pub(crate) struct Verdict {
     reached: [u32; Severity::ALL.len()],
     /// The seconds at which the rule held and that can no longer change.
     settled: Option<Settled>,
+    /// These as stretches, in order.
+    settled_stretches: Vec<Stretch>,
     /// What was known at the earliest second at which the rule holds.
     pub(crate) opening: Opening,
     /// The matching events, of a rule that judges single records.
     pub(crate) matches: Option<Tally>,
     /// `eventName`s of the matching events, or error codes of refused calls.
     pub(crate) names: Vec<Box<str>>,
+    /// What the matching events said, of a rule that takes facts over: all different values, the first
+    /// [`ITEMS_MAX`] in the order of their texts, so that the order of arrival does not matter.
+    facts: BTreeMap<Box<str>, BTreeSet<Box<str>>>,
     told: Option<Told>,
 }
 
@@ -63,6 +75,8 @@ pub(crate) struct Told {
     pub(crate) status: Status,
     severity: Severity,
     count: u64,
+    /// Whether what is known of jobs explained it.
+    explained: bool,
 }
 
 impl Verdict {
@@ -75,11 +89,18 @@ impl Verdict {
             held: Vec::new(),
             reached: [0; Severity::ALL.len()],
             settled: None,
+            settled_stretches: Vec::new(),
             opening: Opening::default(),
             matches: None,
             names: Vec::new(),
+            facts: BTreeMap::new(),
             told: None,
         }
+    }
+
+    /// The same, as if nothing had been told about it.
+    pub(crate) fn untold(self) -> Self {
+        Self { told: None, ..self }
     }
 
     /// The rule's place in `rules`, the set that the engine judges by; `None` if it is not there any more.
@@ -88,6 +109,28 @@ impl Verdict {
             self.index = rules.index_of(&self.rule);
         }
         self.index
+    }
+
+    /// Notes what a matching event said.
+    pub(crate) fn note_fact(&mut self, name: &str, texts: Vec<String>) {
+        if texts.is_empty() {
+            return;
+        }
+        let known = self.facts.entry(name.into()).or_default();
+        known.extend(texts.into_iter().map(String::into_boxed_str));
+        while known.len() > ITEMS_MAX {
+            known.pop_last();
+        }
+    }
+
+    /// What the matching events said, in the order of the texts.
+    pub(crate) fn fact(&self, name: &str) -> Vec<&str> {
+        self.facts.get(name).into_iter().flatten().map(|text| &**text).collect()
+    }
+
+    /// The set of rules is another one now.
+    pub(crate) const fn forget_index(&mut self) {
+        self.index = None;
     }
 
     /// Notes whether the rule holds at `second`.
@@ -133,6 +176,15 @@ impl Verdict {
         self.held.iter().map(|&(held, _)| held).filter(|&held| held > second).collect()
     }
 
+    /// The seconds at which the rule holds, as stretches in order. It does not matter which of them were folded already.
+    pub(crate) fn stretches(&self) -> Vec<Stretch> {
+        let mut stretches = self.settled_stretches.clone();
+        for &(second, _) in &self.held {
+            add_to(&mut stretches, second);
+        }
+        stretches
+    }
+
     /// Whether the rule holds at any second of the day.
     pub(crate) fn holds(&self) -> bool {
         self.matches.is_some() || self.settled.is_some() || !self.held.is_empty()
@@ -172,6 +224,25 @@ impl Verdict {
         so_far.severity = so_far.severity.max(severity);
     }
 
+    /// Makes it rest on exactly these events, in judging order: of a rule over first times.
+    pub(crate) fn rest_on(&mut self, found: &[(&First, Severity)]) {
+        (self.matches, self.settled) = (None, None);
+        self.names.clear();
+        self.opening = Opening::default();
+        for (first, severity) in found {
+            let matches = self.matches.get_or_insert_with(Tally::default);
+            matches.add(first.second, || first.id.clone(), first.region, || first.actor.clone());
+            if let Err(place) = self.names.binary_search(&first.name) {
+                self.names.insert(place, first.name.clone());
+            }
+            insert_sorted(&mut self.opening.new_regions, first.region);
+            if first.model != NO_MODEL {
+                insert_sorted(&mut self.opening.new_models, first.model);
+            }
+            self.reach(first.second, *severity);
+        }
+    }
+
     /// Folds the seconds before `horizon`, which can no longer change.
     pub(crate) fn settle(&mut self, horizon: u32) {
         const WORTH_FOLDING: usize = 64;
@@ -185,13 +256,16 @@ impl Verdict {
         for (second, severity) in folded {
             self.uncount(severity);
             self.reach(second, severity);
+            add_to(&mut self.settled_stretches, second);
         }
     }
 
-    /// What is to be told now, if anything: the change, given how many events the alert counts.
-    pub(crate) fn news(&mut self, count: u64, quiet_since: bool) -> Option<ChangeKind> {
+    /// What is to be told now, if anything: the change, given how many events the alert counts. What jobs of its own
+    /// explain has a severity of its own; that an explanation came, or holds no longer, is told.
+    pub(crate) fn news(&mut self, count: u64, quiet_since: bool, explained: Option<Severity>) -> Option<ChangeKind> {
         let holds = self.holds();
-        let severity = self.severity();
+        let severity = self.severity().map(|reached| explained.unwrap_or(reached));
+        let explained = explained.is_some();
         let (kind, status) = match (&self.told, holds, severity) {
             (None, true, Some(_)) => (ChangeKind::Fired, Status::Firing),
             (Some(told), true, Some(_)) if told.status == Status::Withdrawn => (ChangeKind::Fired, Status::Firing),
@@ -199,13 +273,15 @@ impl Verdict {
                 (ChangeKind::Fired, Status::Firing)
             }
             (Some(told), false, _) if told.status != Status::Withdrawn => (ChangeKind::Withdrawn, Status::Withdrawn),
-            (Some(told), true, Some(reached)) if reached > told.severity || grew(told.count, count) => {
+            (Some(told), true, Some(reached))
+                if reached > told.severity || told.explained != explained || grew(told.count, count) =>
+            {
                 (ChangeKind::Updated, told.status)
             }
             _ => return None,
         };
         let severity = severity.or_else(|| self.told.map(|told| told.severity))?;
-        self.told = Some(Told { status, severity, count });
+        self.told = Some(Told { status, severity, count, explained });
         Some(kind)
     }
 
@@ -226,7 +302,41 @@ impl Verdict {
     }
 }
 
+/// First and last of seconds at which a rule holds, none of them further than [`STRETCH_GAP_S`] from the next.
+pub(crate) type Stretch = (u32, u32);
+
+/// Seconds that lie further apart than so many belong to two stretches: as long as it takes until an alert is resolved.
+const STRETCH_GAP_S: u32 = 900;
+
+/// Adds a second after all that were added.
+fn add_to(stretches: &mut Vec<Stretch>, second: u32) {
+    match stretches.last_mut() {
+        Some((_, last)) if second <= last.saturating_add(STRETCH_GAP_S) => *last = second.max(*last),
+        _ => stretches.push((second, second)),
+    }
+}
+
 /// Whether a count passed a power of two.
 pub(crate) fn grew(told: u64, count: u64) -> bool {
     count.checked_ilog2() > told.checked_ilog2()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_are_the_same_in_any_order() {
+        let said = |numbers: &mut dyn Iterator<Item = usize>| {
+            let mut verdict = Verdict::new("rule", 0);
+            numbers
+                .for_each(|number| verdict.note_fact("agents", vec![format!("agent-{number:03}"), "both".to_owned()]));
+            verdict.fact("agents").into_iter().map(str::to_owned).collect::<Vec<_>>()
+        };
+        let forwards = said(&mut (0..100));
+        assert_eq!(forwards, said(&mut (0..100).rev()));
+        assert_eq!((forwards.len(), forwards[0].as_str()), (ITEMS_MAX, "agent-000"));
+        assert_eq!(said(&mut (0..2)), ["agent-000", "agent-001", "both"]);
+        assert_eq!(said(&mut (0..0)), Vec::<String>::new());
+    }
 }

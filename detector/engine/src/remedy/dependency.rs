@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     alert::{Alert, Remediation},
-    world::{Job, Loss, ResourceKey},
+    world::{Dependent, Loss, ResourceKey},
 };
 
 use super::{
@@ -27,7 +27,7 @@ pub(super) fn restore(
     alert: &Alert,
     resource: &ResourceKey,
     losses: &BTreeSet<Loss>,
-    jobs: &[&Job],
+    jobs: &[&Dependent],
 ) -> Vec<Remediation> {
     let deleted = losses.contains(&Loss::Deleted);
     match resource {
@@ -42,15 +42,15 @@ pub(super) fn restore(
             if deleted { with_jobs(restored, alert, jobs, None) } else { restored }
         }
         ResourceKey::KmsKey(id) => vec![key(alert, id, losses)],
-        // Security groups have their own file, and no job stands on a log group.
-        ResourceKey::SecurityGroup(_) | ResourceKey::LogGroup { .. } => Vec::new(),
+        // Security groups have their own file, and no job stands on the others.
+        ResourceKey::SecurityGroup(_) | ResourceKey::LogGroup { .. } | ResourceKey::Regional { .. } => Vec::new(),
     }
 }
 
 fn with_jobs(
     mut restored: Vec<Remediation>,
     alert: &Alert,
-    jobs: &[&Job],
+    jobs: &[&Dependent],
     replaced: Option<Replaced<'_>>,
 ) -> Vec<Remediation> {
     restored.extend(start_again(alert, jobs, replaced));
@@ -63,7 +63,7 @@ fn place(alert: &Alert) -> String {
 }
 
 /// Looks the VPC up from what the jobs still name.
-fn capture_vpc(script: &mut Script, alert: &Alert, lost: &str, jobs: &[&Job]) {
+fn capture_vpc(script: &mut Script, alert: &Alert, lost: &str, jobs: &[&Dependent]) {
     let region = alert.region.as_deref();
     let group = jobs.iter().flat_map(|job| &job.security_groups).next();
     let subnet = jobs.iter().flat_map(|job| &job.subnets).find(|subnet| ***subnet != *lost);
@@ -82,7 +82,7 @@ fn capture_vpc(script: &mut Script, alert: &Alert, lost: &str, jobs: &[&Job]) {
     script.capture(VPC, &lookup.fixed("--output", "text"));
 }
 
-fn subnet(alert: &Alert, id: &str, jobs: &[&Job]) -> Remediation {
+fn subnet(alert: &Alert, id: &str, jobs: &[&Dependent]) -> Remediation {
     let mut script = Script::default();
     script.note(&format!("{}: replaces {id}", place(alert)));
     script.note("unknown: its address range, availability zone, route table and network ACL, CloudTrail has them in CreateSubnet");
@@ -97,7 +97,7 @@ fn subnet(alert: &Alert, id: &str, jobs: &[&Job]) -> Remediation {
     Remediation { title: "Recreate the subnet".to_owned(), command: script.finish() }
 }
 
-fn endpoint(alert: &Alert, id: &str, jobs: &[&Job]) -> Remediation {
+fn endpoint(alert: &Alert, id: &str, jobs: &[&Dependent]) -> Remediation {
     let mut script = Script::default();
     let region = alert.region.as_deref();
     script.note(&format!("{}: replaces {id}", place(alert)));

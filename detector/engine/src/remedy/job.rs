@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     alert::{Alert, Remediation, identity::alert_id},
-    world::Job,
+    world::{Dependent, Kind},
 };
 
 use super::{
@@ -35,8 +35,9 @@ pub(super) struct Replaced<'a> {
 }
 
 /// Starts up to [`JOBS_MAX`] jobs again.
-pub(super) fn start_again(alert: &Alert, jobs: &[&Job], replaced: Option<Replaced<'_>>) -> Vec<Remediation> {
-    let start = |job: &&Job| start_one(alert, job, vpc_config(job, replaced));
+pub(super) fn start_again(alert: &Alert, jobs: &[&Dependent], replaced: Option<Replaced<'_>>) -> Vec<Remediation> {
+    let jobs: Vec<&Dependent> = jobs.iter().copied().filter(|job| job.kind == Kind::CustomizationJob).collect();
+    let start = |job: &&Dependent| start_one(alert, job, vpc_config(job, replaced));
     let mut remediation: Vec<Remediation> = jobs.iter().take(JOBS_MAX).map(start).collect();
     let more = jobs.len().saturating_sub(JOBS_MAX);
     if more > 0 {
@@ -50,12 +51,12 @@ pub(super) fn start_again(alert: &Alert, jobs: &[&Job], replaced: Option<Replace
 }
 
 /// Starts a job that had no VPC configuration again, with one.
-pub(super) fn start_in_vpc(alert: &Alert, job: &Job) -> Remediation {
+pub(super) fn start_in_vpc(alert: &Alert, job: &Dependent) -> Remediation {
     let mixed = Mixed::default().text("{\"subnetIds\":[").variable(SUBNETS).text("],\"securityGroupIds\":[");
     start_one(alert, job, Some(mixed.variable(GROUPS).text("]}").word()))
 }
 
-fn start_one(alert: &Alert, job: &Job, vpc_config: Option<Word>) -> Remediation {
+fn start_one(alert: &Alert, job: &Dependent, vpc_config: Option<Word>) -> Remediation {
     let mut script = Script::default();
     let region = Some(&*job.region).filter(|region| !region.is_empty());
     script.note(&format!(
@@ -94,7 +95,7 @@ fn start_one(alert: &Alert, job: &Job, vpc_config: Option<Word>) -> Remediation 
 }
 
 /// Says what is not known of a job, and where to look.
-fn note_unknown(script: &mut Script, job: &Job, region: Option<&str>) {
+fn note_unknown(script: &mut Script, job: &Dependent, region: Option<&str>) {
     let needed = [
         ("base model", job.base_model.is_none()),
         ("service role", job.role_arn.is_none()),
@@ -132,7 +133,7 @@ fn note_unknown(script: &mut Script, job: &Job, region: Option<&str>) {
 }
 
 /// Tells the new names from the old ones; the same alert and job always give the same.
-fn suffix(alert: &Alert, job: &Job) -> String {
+fn suffix(alert: &Alert, job: &Dependent) -> String {
     let hash = alert_id(&[&alert.id, &alert.last_event_time.0.to_string(), job.label()]);
     format!("-r{}", hash.chars().take(8).collect::<String>())
 }
@@ -160,12 +161,12 @@ fn s3_uri(uri: Option<&str>, otherwise: Variable) -> Word {
     }
 }
 
-fn validation(job: &Job) -> Option<Word> {
+fn validation(job: &Dependent) -> Option<Word> {
     let validators: Vec<Value> = job.validation_uris.iter().map(|uri| json!({ "s3Uri": uri })).collect();
     (!validators.is_empty()).then(|| Word::json(&json!({ "validators": validators })))
 }
 
-fn hyper_parameters(job: &Job) -> Option<Word> {
+fn hyper_parameters(job: &Dependent) -> Option<Word> {
     (!job.hyper_parameters.is_empty()).then(|| Word::json(&json!(job.hyper_parameters)))
 }
 
@@ -176,7 +177,7 @@ fn tags(tags: &std::collections::BTreeMap<Box<str>, Box<str>>) -> Option<Word> {
     (!list.is_empty()).then(|| Word::json(&Value::Array(list)))
 }
 
-fn vpc_config(job: &Job, replaced: Option<Replaced<'_>>) -> Option<Word> {
+fn vpc_config(job: &Dependent, replaced: Option<Replaced<'_>>) -> Option<Word> {
     if job.subnets.is_empty() && job.security_groups.is_empty() {
         return None;
     }

@@ -7,6 +7,7 @@
 //! are what an alert is derived anew from: the same history gives the same commands, whatever its order of arrival.
 
 mod dependency;
+mod dependents;
 mod detector;
 mod job;
 mod logging;
@@ -16,30 +17,35 @@ mod queries;
 mod role;
 mod security_group;
 mod shell;
-mod sql;
 #[cfg(test)]
 mod tests;
 mod text;
 mod who;
 
 pub use observed::{put_in_vpc, replace_group};
+pub use queries::{Inquiry, Language};
 
 use std::collections::BTreeSet;
 
 use crate::{
-    alert::{Alert, Query, Remediation},
-    world::{Job, Repair, ResourceKey, World},
+    alert::{Alert, Query, Remediation, SubjectKind},
+    world::{Dependent, Repair, ResourceKey, World},
 };
 
 /// What repairs a state, and what contains whoever broke it.
 pub(crate) fn of_state(alert: &Alert, repair: &Repair, world: &World) -> Vec<Remediation> {
     let mut remediation = match repair {
-        Repair::Dependency { resource, jobs } => {
-            let numbers: BTreeSet<u32> = jobs.iter().copied().collect();
-            let mut jobs: Vec<&Job> = numbers.into_iter().filter_map(|number| world.jobs().get(number)).collect();
+        Repair::Dependency { resource, users } => {
+            let numbers: BTreeSet<u32> = users.iter().copied().collect();
+            let known = world.dependents();
+            let mut users: Vec<&Dependent> = numbers.into_iter().filter_map(|number| known.get(number)).collect();
             // As the alert lists them; numbers follow the order of arrival.
-            jobs.sort_by(|left, right| left.label().cmp(right.label()));
-            of_dependency(alert, resource, &jobs, world)
+            users.sort_by(|left, right| left.label().cmp(right.label()));
+            if alert.subject_kind == SubjectKind::CustomizationJobDependency {
+                of_dependency(alert, resource, &users, world)
+            } else {
+                dependents::restore(alert, resource, &users, world)
+            }
         }
         Repair::Logging { configuration } => logging::restore(alert, configuration.as_deref()),
         Repair::Detector => return detector::find(alert),
@@ -48,7 +54,7 @@ pub(crate) fn of_state(alert: &Alert, repair: &Repair, world: &World) -> Vec<Rem
     remediation
 }
 
-fn of_dependency(alert: &Alert, resource: &ResourceKey, jobs: &[&Job], world: &World) -> Vec<Remediation> {
+fn of_dependency(alert: &Alert, resource: &ResourceKey, jobs: &[&Dependent], world: &World) -> Vec<Remediation> {
     if alert.facts.contains_key("attempts") {
         // Nothing is lost yet; only the one who tried is to be dealt with.
         return Vec::new();

@@ -8,7 +8,7 @@ use crate::{
     alert::{Actor, Alert, Remediation, Severity, Status, SubjectKind, identity::alert_id},
     observation::Observation,
     settings::Settings,
-    world::{Job, Repair, ResourceKey, World},
+    world::{Dependent, Repair, ResourceKey, World},
 };
 
 /// Makes a group anew that a job names and cannot use, and starts the job again with it.
@@ -18,16 +18,16 @@ use crate::{
 #[must_use]
 pub fn replace_group(seen: &Observation, group: &str) -> Vec<Remediation> {
     let (alert, world) = known(seen, group);
-    let jobs = (0..u32::try_from(world.jobs().len()).unwrap_or(u32::MAX)).collect();
+    let users = world.dependents().jobs().map(|(number, _)| number).collect();
     let resource = ResourceKey::SecurityGroup(group.into());
-    super::of_state(&alert, &Repair::Dependency { resource, jobs }, &world)
+    super::of_state(&alert, &Repair::Dependency { resource, users }, &world)
 }
 
 /// Starts the jobs of `seen` again with a VPC configuration, which the reader has to fill in.
 #[must_use]
 pub fn put_in_vpc(seen: &Observation) -> Vec<Remediation> {
     let (alert, world) = known(seen, "");
-    let mut jobs: Vec<&Job> = world.jobs().iter().collect();
+    let mut jobs: Vec<&Dependent> = world.dependents().jobs().map(|(_, job)| job).collect();
     jobs.sort_by(|left, right| left.label().cmp(right.label()));
     jobs.into_iter().map(|job| super::job::start_in_vpc(&alert, job)).collect()
 }

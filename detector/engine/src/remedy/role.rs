@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::{
-    alert::{Alert, Remediation},
+    alert::{Alert, Remediation, SubjectKind},
     world::Loss,
 };
 
@@ -42,14 +42,16 @@ impl<'a> Role<'a> {
     }
 }
 
-/// What a customization job's service role needs back.
+/// What the service role of a customization job, or of something else of Bedrock, needs back.
 pub(super) fn restore(alert: &Alert, losses: &BTreeSet<Loss>) -> Vec<Remediation> {
     let role = Role::of(&alert.subject_id);
+    let of_jobs = alert.subject_kind == SubjectKind::CustomizationJobDependency;
     let source = format!(
-        "arn:{}:bedrock:{}:{}:model-customization-job/*",
+        "arn:{}:bedrock:{}:{}:{}",
         partition(alert.region.as_deref()),
         alert.region.as_deref().unwrap_or("*"),
-        alert.account
+        alert.account,
+        if of_jobs { "model-customization-job/*" } else { "*" }
     );
     let mut remediation = Vec::new();
     if losses.contains(&Loss::Deleted) {

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     alert::{Alert, Remediation},
     time::Second,
-    world::{GroupRule, Job, SecurityGroup},
+    world::{Dependent, GroupRule, SecurityGroup},
 };
 
 use super::shell::{Aws, Mixed, Script, Variable, Word};
@@ -45,7 +45,7 @@ impl Rules {
 }
 
 /// Makes the group again, under the same name, with the rules it had.
-pub(super) fn recreate(alert: &Alert, id: &str, group: Option<&SecurityGroup>, jobs: &[&Job]) -> Remediation {
+pub(super) fn recreate(alert: &Alert, id: &str, group: Option<&SecurityGroup>, jobs: &[&Dependent]) -> Remediation {
     let mut script = Script::default();
     let region = region_of(alert, group);
     let account = group.map(|group| &*group.account).filter(|account| !account.is_empty());

@@ -25,7 +25,7 @@ pub struct NamePattern {
     pub field: NameField,
     /// How it is compared.
     pub kind: NameKind,
-    /// With what, in lower case: case does not matter.
+    /// With what, in lower case because case does not matter; as it must be written for [`NameField::Anywhere`].
     pub text: String,
 }
 
@@ -36,6 +36,8 @@ pub enum NameField {
     EventName,
     /// `eventSource`.
     EventSource,
+    /// The record's whole text: the last resort, for a rule that asks for neither name nor source.
+    Anywhere,
 }
 
 /// How a name is compared.
@@ -61,6 +63,15 @@ impl Bound {
         }
     }
 
+    /// Everything on Bedrock.
+    pub(super) fn of_bedrock() -> Self {
+        Self::Names(vec![NamePattern {
+            field: NameField::EventSource,
+            kind: NameKind::Prefix,
+            text: "bedrock".to_owned(),
+        }])
+    }
+
     /// What any of several rules may match.
     pub(super) fn union<'a>(bounds: impl IntoIterator<Item = &'a Self>) -> Self {
         let mut names = Vec::new();
@@ -83,6 +94,8 @@ impl NamePattern {
         let value = match self.field {
             NameField::EventName => name,
             NameField::EventSource => source,
+            // Only who has the record's text can tell.
+            NameField::Anywhere => return true,
         };
         let relation = match self.kind {
             NameKind::Equals => Relation::Equals,
@@ -102,6 +115,7 @@ impl NamePattern {
             (NameField::EventName, NameKind::Suffix) => 3,
             (NameField::EventName, NameKind::Contains) => 4,
             (NameField::EventSource, _) => 5,
+            (NameField::Anywhere, _) => 6,
         }
     }
 }
@@ -140,11 +154,41 @@ pub(super) fn bound(logic: &Logic, searches: &[Search], which: &dyn Fn(&Field) -
 }
 
 fn item_bound(item: &Item, which: &dyn Fn(&Field) -> Option<NameField>) -> Bound {
-    let Some(name) = item.field.as_ref().and_then(which).filter(|_| !item.negated) else {
-        return Bound::Everything;
-    };
+    let Some(field) = item.field.as_ref().filter(|_| !item.negated) else { return Bound::Everything };
+    let Some(name) = which(field) else { return text_bound(item, field) };
     let bounds: Vec<Bound> = item.tests.iter().map(|test| check_bound(&test.check, name)).collect();
     if item.every { tightest(bounds) } else { Bound::union(&bounds) }
+}
+
+/// The texts of which a record must have one, where case matters and they can be written in one way only.
+fn text_bound(item: &Item, field: &Field) -> Bound {
+    if !matches!(field, Field::Record(_) | Field::Path(_)) {
+        return Bound::Everything;
+    }
+    let bounds: Vec<Bound> = item.tests.iter().map(|test| needle(&test.check)).collect();
+    if item.every { tightest(bounds) } else { Bound::union(&bounds) }
+}
+
+fn needle(check: &Check) -> Bound {
+    /// Shorter texts are found in too many records.
+    const LENGTH_MIN: usize = 6;
+    let Check::Text(
+        Pattern::Equals(literal)
+        | Pattern::StartsWith(literal)
+        | Pattern::EndsWith(literal)
+        | Pattern::Contains(literal),
+    ) = check
+    else {
+        return Bound::Everything;
+    };
+    let Some(text) = literal.cased_text().filter(|text| text.len() >= LENGTH_MIN) else { return Bound::Everything };
+    // A number or boolean can be written in several ways, but in none with such a letter.
+    let is_text = text.bytes().any(|byte| byte.is_ascii_uppercase() && byte != b'E');
+    let is_plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte));
+    if !(is_text && is_plain) {
+        return Bound::Everything;
+    }
+    Bound::Names(vec![NamePattern { field: NameField::Anywhere, kind: NameKind::Contains, text: text.to_owned() }])
 }
 
 fn check_bound(check: &Check, name: NameField) -> Bound {

@@ -8,12 +8,14 @@ use sha2::{Digest, Sha256};
 
 use super::{
     RuleFile,
-    correlation_kind::{self, CorrelationKind},
+    correlation_kind::{self, COUNT_MAX, CorrelationKind, Predicate},
     definition::{About, Rule},
     extension::{self, Speaker},
     field, metadata,
     problem::{Place, Problem, Problems, listed, nearest},
     set::RuleIndex,
+    threshold::Threshold,
+    tuning::unknown_threshold,
     value::Field,
     vocabulary::Domain,
     yaml::{Key, Kind, Node},
@@ -58,6 +60,37 @@ impl CorrelationRule {
     #[must_use]
     pub const fn span_s(&self) -> u32 {
         self.span_s
+    }
+}
+
+impl CorrelationRule {
+    /// The numbers that its condition compares with: one, called `count`, where it counts at all.
+    #[must_use]
+    pub fn thresholds(&self) -> Vec<Threshold> {
+        let named = |predicate: &Predicate| Threshold {
+            name: "count".to_owned(),
+            key: format!("condition|{}", predicate.operator),
+            value: f64::from(u32::try_from(predicate.value).unwrap_or(u32::MAX)),
+        };
+        match self.kind.predicates() {
+            [only] => vec![named(only)],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Moves the number that its condition compares with. What was counted before counts no more.
+    pub(super) fn set_threshold(&mut self, name: &str, value: f64) -> Result<(), String> {
+        let known = self.thresholds();
+        if !known.iter().any(|threshold| threshold.name == name) {
+            return Err(unknown_threshold(name, &known));
+        }
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared with the bounds")]
+        let count = (value >= 1.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0).then_some(value as u64);
+        let count = count.filter(|count| *count <= COUNT_MAX);
+        let count = count.ok_or_else(|| format!("`{name}` must be a whole number from 1 to {COUNT_MAX}"))?;
+        self.kind.set_count(count);
+        self.fingerprint = fingerprint(&format!("{} {count}", self.fingerprint));
+        Ok(())
     }
 }
 
@@ -219,6 +252,9 @@ fn find(name: &str, rules: &[Rule]) -> Result<RuleIndex, String> {
     };
     let mut matching = (0..).map(RuleIndex).zip(rules).filter(|(_, rule)| called(rule));
     match (matching.next(), matching.next()) {
+        (Some((_, rule)), None) if rule.first_times.is_some() => Err(format!(
+            "`{name}` asks for first times, which late records can take away; write at_least and within there"
+        )),
         (Some((index, rule)), None) if rule.domain == Domain::CloudTrail => Ok(index),
         (Some(_), None) => Err(format!("`{name}` is not for aws/cloudtrail; only such rules can be correlated")),
         (Some((_, one)), Some((_, other))) => {

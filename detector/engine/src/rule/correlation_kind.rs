@@ -14,7 +14,7 @@ use super::{
 };
 
 /// The greatest number a condition can ask for: as many events as a group remembers.
-const COUNT_MAX: u64 = 10_000;
+pub(super) const COUNT_MAX: u64 = 10_000;
 const TYPES: [&str; 4] = ["event_count", "value_count", "temporal", "temporal_ordered"];
 
 /// What must be true of the events in a window.
@@ -32,11 +32,30 @@ pub(super) enum CorrelationKind {
     InOrder,
 }
 
+impl CorrelationKind {
+    /// The comparisons of a count.
+    pub(super) fn predicates(&self) -> &[Predicate] {
+        match self {
+            Self::Events(predicates) | Self::Values(predicates, _) | Self::Rules(predicates) => predicates,
+            Self::Together(_) | Self::InOrder => &[],
+        }
+    }
+
+    /// Changes what the count is compared with, of a kind with one comparison.
+    pub(super) fn set_count(&mut self, count: u64) {
+        if let Self::Events(predicates) | Self::Values(predicates, _) | Self::Rules(predicates) = self
+            && let [only] = predicates.as_mut_slice()
+        {
+            only.value = count;
+        }
+    }
+}
+
 /// A comparison with a number; all of several must hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Predicate {
-    operator: &'static str,
-    value: u64,
+    pub(super) operator: &'static str,
+    pub(super) value: u64,
 }
 
 impl Predicate {

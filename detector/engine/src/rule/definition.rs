@@ -2,16 +2,25 @@
 //!
 //! Deliberately not the alert: the rule knows its template and its subject's kind, never an event's values.
 
+use serde_json::Value as Json;
+
 use super::{
     clause::{self, Clause},
+    exclusion::{Excluded, Exclusion},
+    facts::FactSource,
     floors::Floors,
     logic::{Logic, Search},
     matcher,
+    stage::Stage,
     template::Template,
+    tuning::Mode,
     value::{Field, Fields, Metric},
     vocabulary::Domain,
 };
-use crate::alert::{Severity, SubjectKind};
+use crate::{
+    alert::{Severity, SubjectKind},
+    firsts,
+};
 
 /// Which of a principal's calls of a day an alert rests on and counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,11 +35,20 @@ pub enum Counts {
     Enablement,
     /// The matching events themselves.
     Matches,
+    /// The model invocation log records.
+    Usage,
 }
 
 impl Counts {
     /// Every choice.
-    pub const ALL: [Self; 5] = [Self::Calls, Self::Invocations, Self::Refusals, Self::Enablement, Self::Matches];
+    pub const ALL: [Self; 6] =
+        [Self::Calls, Self::Invocations, Self::Refusals, Self::Enablement, Self::Matches, Self::Usage];
+
+    /// Whether it can only come from inference calls, of which nobody but the owner of the account hears.
+    #[must_use]
+    pub const fn rests_on_inference(self) -> bool {
+        matches!(self, Self::Calls | Self::Invocations | Self::Refusals)
+    }
 
     /// The name in rules.
     #[must_use]
@@ -41,6 +59,7 @@ impl Counts {
             Self::Refusals => "refusals",
             Self::Enablement => "enablement",
             Self::Matches => "matches",
+            Self::Usage => "usage",
         }
     }
 }
@@ -96,6 +115,8 @@ pub struct About {
     pub severity: Severity,
     /// How far the rule has come.
     pub status: Maturity,
+    /// How far an attack has come when it fires.
+    pub stage: Stage,
     /// MITRE ATT&CK technique ids, upper case.
     pub attack: Vec<String>,
     /// Where to read more.
@@ -106,6 +127,19 @@ pub struct About {
     pub summary: Option<Template>,
     /// `rules/<id>/runbook.md`.
     pub runbook: String,
+    /// Whether its alerts are raised; the configuration says so.
+    pub mode: Mode,
+}
+
+/// What a rule over `watch.first.*` asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct FirstTimes {
+    /// The fields it asks for.
+    pub(crate) asked: firsts::Bits,
+    /// How many matching events of one principal make an alert.
+    pub(crate) at_least: u32,
+    /// Within less than how many seconds they lie; 0 where one is enough.
+    pub(crate) within_s: u32,
 }
 
 /// A compiled rule.
@@ -116,11 +150,16 @@ pub struct Rule {
     pub(super) subject: SubjectKind,
     pub(super) counts: Counts,
     pub(super) levels: Vec<(usize, Severity)>,
+    pub(super) facts: Vec<FactSource>,
     pub(super) searches: Vec<Search>,
     pub(super) condition: Logic,
     pub(super) windows: Vec<(Metric, u32)>,
     pub(super) refusals_only: bool,
     pub(super) alerts: bool,
+    /// What it asks of first times, if it does.
+    pub(super) first_times: Option<FirstTimes>,
+    /// What never matches; the configuration says so.
+    pub(super) exclusions: Vec<Excluded>,
     /// Follows from the condition.
     pub(super) floors: Floors,
 }
@@ -174,6 +213,19 @@ impl Rule {
         self.refusals_only
     }
 
+    /// For how long after a log record it may still change what the rule finds, in seconds.
+    #[must_use]
+    pub(crate) fn usage_reach_s(&self) -> u32 {
+        let windows = self.windows.iter().map(|(_, seconds)| seconds.saturating_sub(1)).max().unwrap_or(0);
+        let of_day = |field: &&Field| matches!(field, Field::Watch(name) if name.contains("today"));
+        let of_hour = |field: &&Field| matches!(field, Field::Watch(name) if name.ends_with("_ratio"));
+        match (self.fields().iter().any(of_day), self.fields().iter().any(of_hour)) {
+            (true, _) => crate::time::DAY_S,
+            (false, true) => windows.max(crate::usage::HOUR_S),
+            (false, false) => windows,
+        }
+    }
+
     /// Whether it asks for what a principal did before.
     #[must_use]
     pub fn wants_history(&self) -> bool {
@@ -181,23 +233,46 @@ impl Rule {
         !self.windows.is_empty() || self.fields().iter().any(of_history)
     }
 
-    /// Judges an event: `None` if it does not match, else the level.
-    pub fn matches(&self, event: &(impl Fields + ?Sized)) -> Option<Severity> {
-        matcher::holds(&self.condition, &self.searches, event).then(|| self.level(event))
+    /// What it asks of first times; `None` for a rule that does not ask for any.
+    pub(crate) const fn first_times(&self) -> Option<FirstTimes> {
+        self.first_times
     }
 
-    /// The level of an event that matches.
-    pub(super) fn level(&self, event: &(impl Fields + ?Sized)) -> Severity {
+    /// Judges an event: `None` if it does not match, else the level.
+    pub fn matches(&self, event: &(impl Fields + ?Sized)) -> Option<Severity> {
+        if matcher::holds(&self.condition, &self.searches, event) { self.level(event) } else { None }
+    }
+
+    /// What never matches it, by the configuration.
+    pub fn exclusions(&self) -> impl Iterator<Item = &Exclusion> {
+        self.exclusions.iter().map(Excluded::said)
+    }
+
+    /// The level of an event that satisfies the condition; `None` when an exception holds for it.
+    pub(super) fn level(&self, event: &(impl Fields + ?Sized)) -> Option<Severity> {
+        if self.exclusions.iter().any(|excluded| excluded.holds(event)) {
+            return None;
+        }
         let reached = self.levels.iter().filter(|(search, level)| {
             *level > self.about.severity
                 && self.searches.get(*search).is_some_and(|search| matcher::holds(&search.logic, &self.searches, event))
         });
-        reached.map(|(_, level)| *level).max().unwrap_or(self.about.severity)
+        Some(reached.map(|(_, level)| *level).max().unwrap_or(self.about.severity))
     }
 
     /// Whether the rule may match, knowing only [`Fields::upper_bound`]; false means it certainly does not.
     pub fn possible(&self, event: &(impl Fields + ?Sized)) -> bool {
         matcher::outlook(&self.condition, &self.searches, event) != Some(false)
+    }
+
+    /// What an alert takes over from the record it is about: names and values, null where the record does not say.
+    pub fn facts<'a>(&'a self, event: &'a (impl Fields + ?Sized)) -> impl Iterator<Item = (&'a str, Json)> {
+        self.facts.iter().map(move |fact| (fact.name(), fact.of(event)))
+    }
+
+    /// The names of its [`Rule::facts`].
+    pub(crate) fn fact_names(&self) -> impl Iterator<Item = &str> {
+        self.facts.iter().map(FactSource::name)
     }
 
     /// Every part of the rule that could be left out, for tests that each part is needed.

@@ -113,6 +113,12 @@ fn check(value: &Node, plan: &Plan, domain: Domain) -> Result<Check, String> {
         return Err(format!("a value is a text, number, boolean or null, and this is {}", value.noun()));
     }
     let text = || scalar_text(value).ok_or_else(|| "a text is needed here, and this is nothing".to_owned());
+    if let Some(part) = plan.part {
+        let comparison = if let Operator::Compare(comparison) = plan.operator { comparison } else { Comparison::Equal };
+        let number = text()?.parse::<f64>().ok().filter(|number| number.is_finite());
+        let number = number.ok_or_else(|| format!("`{}` is no number, and parts of times are", written(value)))?;
+        return Ok(Check::Part(part, comparison, number));
+    }
     match plan.operator {
         Operator::Value if plan.field.is_empty() => Ok(value_check(&Kind::Text(text()?), plan)?),
         Operator::Value => value_check(&value.kind, plan),

@@ -2,15 +2,21 @@
 //!
 //! Deliberately closed: an unknown key or value is a problem, never ignored.
 
+use rsigma_parser::Timespan;
+
 use super::{
     definition::Counts,
+    facts::{self, FactSource},
     logic::Search,
     problem::{Place, Problems, listed, nearest},
     template::Template,
     vocabulary::Domain,
     yaml::{Kind, Node},
 };
-use crate::alert::{Severity, SubjectKind};
+use crate::{
+    alert::{Severity, SubjectKind},
+    time::DAY_S,
+};
 
 /// What was said under `x-watch`.
 #[derive(Debug, Default)]
@@ -19,6 +25,10 @@ pub(super) struct Extension {
     pub(super) counts: Option<Counts>,
     pub(super) levels: Vec<(usize, Severity)>,
     pub(super) summary: Option<Template>,
+    /// How many events make an alert, and within how many seconds.
+    pub(super) at_least: Option<(Place, u32)>,
+    pub(super) within_s: Option<(Place, u32)>,
+    pub(super) facts: Vec<FactSource>,
 }
 
 /// Where the extension stands, which decides what it may say.
@@ -31,7 +41,9 @@ pub(super) enum Speaker<'a> {
 impl Speaker<'_> {
     const fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Rule(Domain::CloudTrail, _) => &["subject", "counts", "levels", "summary"],
+            Self::Rule(Domain::CloudTrail, _) => {
+                &["subject", "counts", "levels", "summary", "facts", "at_least", "within"]
+            }
             Self::Rule(Domain::Principal, _) => &["counts", "levels", "summary"],
             Self::Rule(Domain::State, _) => &["levels", "summary"],
             Self::Correlation => &["summary"],
@@ -51,6 +63,8 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
     };
     for (key, value) in entries {
         match (key.text.as_str(), speaker) {
+            // Read with the tags, from which it follows by default.
+            ("stage", _) => {}
             (known, _) if !speaker.keys().contains(&known) => unknown_key(known, key.place, speaker, problems),
             ("subject", _) => {
                 let names = [SubjectKind::Event, SubjectKind::Principal];
@@ -62,6 +76,9 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
             }
             ("levels", Speaker::Rule(_, searches)) => extension.levels = levels(value, searches, problems),
             ("summary", _) => extension.summary = summary(value, problems),
+            ("at_least", _) => extension.at_least = at_least(value, problems).map(|count| (key.place, count)),
+            ("within", _) => extension.within_s = within(value, problems).map(|seconds| (key.place, seconds)),
+            ("facts", _) => extension.facts = facts::read(value, problems),
             _ => {}
         }
     }
@@ -69,7 +86,7 @@ pub(super) fn read(document: &Node, speaker: Speaker<'_>, problems: &mut Problem
 }
 
 fn unknown_key(key: &str, place: Place, speaker: Speaker<'_>, problems: &mut Problems<'_>) {
-    let hint = match nearest(key, speaker.keys().iter().copied()).first() {
+    let hint = match nearest(key, speaker.keys().iter().copied().chain(["stage"])).first() {
         Some(likely) => format!("; did you mean {likely}?"),
         None => ";".to_owned(),
     };
@@ -79,7 +96,7 @@ fn unknown_key(key: &str, place: Place, speaker: Speaker<'_>, problems: &mut Pro
         Speaker::Rule(Domain::State, _) => "a rule for bedrock-watch/state",
         Speaker::Correlation => "a correlation",
     };
-    let valid = listed(speaker.keys().iter().copied());
+    let valid = listed(speaker.keys().iter().copied().chain(["stage"]));
     problems.add(place, format!("x-watch of {place_name} has no key `{key}`{hint} valid is {valid}"));
 }
 
@@ -117,6 +134,28 @@ fn levels(value: &Node, searches: &[Search], problems: &mut Problems<'_>) -> Vec
         }
     }
     found
+}
+
+/// The most events a rule can wait for.
+const AT_LEAST_MAX: i64 = 1_000;
+
+fn at_least(value: &Node, problems: &mut Problems<'_>) -> Option<u32> {
+    let count = if let Kind::Int(count) = value.kind { Some(count) } else { None };
+    let count = count.filter(|count| (2..=AT_LEAST_MAX).contains(count)).and_then(|count| u32::try_from(count).ok());
+    if count.is_none() {
+        problems.add(value.place, format!("at_least is a whole number from 2 to {AT_LEAST_MAX}"));
+    }
+    count
+}
+
+fn within(value: &Node, problems: &mut Problems<'_>) -> Option<u32> {
+    let span = value.text().and_then(|text| Timespan::parse(text).ok());
+    let seconds =
+        span.and_then(|span| u32::try_from(span.seconds).ok()).filter(|seconds| (1..=DAY_S).contains(seconds));
+    if seconds.is_none() {
+        problems.add(value.place, "within is a number with s, m or h, at most 24h");
+    }
+    seconds
 }
 
 fn summary(value: &Node, problems: &mut Problems<'_>) -> Option<Template> {

@@ -68,6 +68,9 @@ fn computed(name: &str, domain: Domain) -> Result<Field, String> {
         if domain == Domain::State {
             return Err(unavailable(name, domain, &[Domain::CloudTrail, Domain::Principal]));
         }
+        if metric.is_of_usage() && domain != Domain::Principal {
+            return Err(unavailable(name, domain, &[Domain::Principal]));
+        }
         let seconds = seconds(duration).ok_or_else(|| {
             format!("`{duration}` is no window for watch.{name}; write 60s, 10m or 1h, at most {}m", WINDOW_MAX_S / 60)
         })?;
@@ -129,7 +132,8 @@ fn available(domain: Domain) -> Vec<String> {
     let fields = FIELDS.iter().filter(|field| field.domains.contains(&domain));
     let mut names: Vec<String> = fields.map(|field| format!("watch.{}", field.name)).collect();
     if domain != Domain::State {
-        names.extend(METRICS.iter().map(|metric| format!("watch.principal.{}_<duration>", metric.name)));
+        let metrics = METRICS.iter().filter(|known| domain == Domain::Principal || !known.metric.is_of_usage());
+        names.extend(metrics.map(|metric| format!("watch.principal.{}_<duration>", metric.name)));
     }
     names
 }
@@ -181,5 +185,7 @@ mod tests {
         check("watch.principal.models_+1s", calls, Err("at most 60m"));
         check("watch.principal.modles_10m", calls, Err("did you mean watch.principal.models_<duration>"));
         check("watch.principal.models_10m", Domain::State, Err("not known to"));
+        check("watch.principal.cost_usd_1h", Domain::Principal, window(Metric::CostUsd, 3600));
+        check("watch.principal.cost_usd_1h", calls, Err("only to rules for bedrock-watch/principal"));
     }
 }

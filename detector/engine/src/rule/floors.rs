@@ -49,7 +49,7 @@ impl Rule {
     /// [`Rule::matches`], of an event that reaches all floors.
     pub(crate) fn matches_on_floors(&self, event: &impl Fields) -> Option<Severity> {
         let rest = &self.floors.rest;
-        rest.iter().all(|part| matcher::holds(part, &self.searches, event)).then(|| self.level(event))
+        if rest.iter().all(|part| matcher::holds(part, &self.searches, event)) { self.level(event) } else { None }
     }
 }
 

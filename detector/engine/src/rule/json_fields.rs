@@ -7,6 +7,7 @@ use std::borrow::Cow;
 use serde_json::Value as Json;
 
 use super::value::{Field, Fields, Value};
+use crate::time::Second;
 
 /// The deepest nesting that is searched.
 const DEPTH_MAX: usize = 64;
@@ -16,6 +17,10 @@ const DEPTH_MAX: usize = 64;
 pub struct JsonFields<'a>(pub &'a Json);
 
 impl Fields for JsonFields<'_> {
+    fn time(&self) -> Option<Second> {
+        self.0.get("eventTime")?.as_str().and_then(Second::parse)
+    }
+
     fn value(&self, field: &Field) -> Value<'_> {
         match field {
             Field::Record(field) => at(self.0, field.name().split('.')),

@@ -1,6 +1,6 @@
 //! Rule files to compiled rules: every document of every file, and every problem of all of them at once.
 //!
-//! Deliberately refused rather than ignored: Sigma filters, collection actions and logs of other products.
+//! Deliberately refused rather than ignored: collection actions and logs of other products.
 
 use super::{
     RuleFile, condition,
@@ -8,13 +8,16 @@ use super::{
     definition::{About, Counts, Rule},
     detection,
     extension::{self, Extension, Speaker},
+    filter::{self, Filter},
+    first_times,
     floors::Floors,
     logic::Search,
     metadata,
+    placeholder::{self, Placeholders},
     problem::{Place, Problem, Problems, listed},
     set::state_bound,
     value::{Field, Metric},
-    vocabulary::{Domain, STATE_EVENTS},
+    vocabulary::{Domain, STATE_EVENTS, USAGE_FIELDS},
     yaml::{self, Node},
 };
 use crate::alert::SubjectKind;
@@ -23,15 +26,24 @@ const LOGSOURCES: &str = "only product aws with service cloudtrail, and product 
                           state, are judged";
 
 /// Compiles files.
-pub(super) fn compile(files: &[RuleFile]) -> Result<(Vec<Rule>, Vec<CorrelationRule>), Vec<Problem>> {
-    let mut rules = Vec::new();
-    let mut drafts = Vec::new();
+pub(super) fn compile(
+    files: &[RuleFile],
+    placeholders: &Placeholders,
+) -> Result<(Vec<Rule>, Vec<CorrelationRule>), Vec<Problem>> {
+    let mut compiled = Compiled::default();
     let mut found = Vec::new();
     let mut declared = Vec::new();
     for file in files {
         let mut problems = Problems::new(&file.path);
-        read_file(file, (&mut rules, &mut drafts), &mut declared, &mut problems);
-        found.extend(problems.into_found());
+        read_file(file, placeholders, &mut compiled, &mut declared, &mut problems);
+        let mut of_file = problems.into_found();
+        of_file.sort_by_key(|problem| (problem.line, problem.column));
+        found.extend(of_file);
+    }
+    let Compiled { mut rules, drafts, filters } = compiled;
+    if !filters.is_empty() {
+        filter::apply(filters, &mut rules, &declared, &mut found);
+        rules.iter_mut().for_each(follow);
     }
     let ids = rules.iter().map(|rule: &Rule| &rule.about).chain(drafts.iter().map(Draft::about));
     found.extend(duplicates(ids));
@@ -59,11 +71,26 @@ fn duplicates<'a>(all: impl Iterator<Item = &'a About>) -> Vec<Problem> {
 }
 
 /// What has been compiled so far.
-type Compiled<'a> = (&'a mut Vec<Rule>, &'a mut Vec<Draft>);
+#[derive(Default)]
+struct Compiled {
+    rules: Vec<Rule>,
+    drafts: Vec<Draft>,
+    filters: Vec<Filter>,
+}
 
 /// Reads a file; `declared` gets every name by which its documents can be referred to, whether they compile or not.
-fn read_file(file: &RuleFile, (rules, drafts): Compiled<'_>, declared: &mut Vec<String>, problems: &mut Problems<'_>) {
-    let documents = yaml::documents(&file.text, problems);
+fn read_file(
+    file: &RuleFile,
+    placeholders: &Placeholders,
+    compiled: &mut Compiled,
+    declared: &mut Vec<String>,
+    problems: &mut Problems<'_>,
+) {
+    let mut documents = yaml::documents(&file.text, problems);
+    if file.text.contains("|expand") {
+        let fill = |document: &Node| placeholder::filled(document, placeholders, problems);
+        documents = documents.iter().map(fill).collect();
+    }
     let documents: Vec<&Node> = documents.iter().filter(|node| node.kind != yaml::Kind::Null).collect();
     if documents.is_empty() && problems.count() == 0 {
         problems.add(Place::START, "the file holds no rule");
@@ -83,38 +110,26 @@ fn read_file(file: &RuleFile, (rules, drafts): Compiled<'_>, declared: &mut Vec<
         };
         declared.extend(["name", "id"].into_iter().filter_map(|key| document.get(key)?.text()).map(str::to_owned));
         declared.push(id.clone());
-        read_document(document, &id, file, (rules, drafts), problems);
+        read_document(document, &id, file, compiled, problems);
     }
 }
 
-fn read_document(
-    document: &Node,
-    id: &str,
-    file: &RuleFile,
-    (rules, drafts): Compiled<'_>,
-    problems: &mut Problems<'_>,
-) {
+fn read_document(document: &Node, id: &str, file: &RuleFile, compiled: &mut Compiled, problems: &mut Problems<'_>) {
     let Some(entries) = document.entries() else {
         problems.add(document.place, format!("a rule is a mapping, and this is {}", document.noun()));
         return;
     };
-    for (key, _) in entries {
-        match key.text.as_str() {
-            "action" => {
-                problems.add(key.place, "collection actions are not supported; write every rule out");
-                return;
-            }
-            "filter" => {
-                problems.add(key.place, "Sigma filters are not supported; put the exception into the rule itself");
-                return;
-            }
-            _ => {}
-        }
+    if let Some((key, _)) = entries.iter().find(|(key, _)| key.text == "action") {
+        problems.add(key.place, "collection actions are not supported; write every rule out");
+        return;
     }
     if document.get("correlation").is_some() {
-        drafts.extend(correlation::draft(document, id, file, problems));
+        compiled.drafts.extend(correlation::draft(document, id, file, problems));
+    } else if document.get("filter").is_some() {
+        let domain = domain(document, problems);
+        compiled.filters.extend(domain.and_then(|domain| filter::read(document, domain, &file.path, problems)));
     } else {
-        rules.extend(rule(document, id, file, problems));
+        compiled.rules.extend(rule(document, id, file, problems));
     }
 }
 
@@ -136,10 +151,16 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
             return None;
         }
     };
-    let Extension { subject, counts, levels, summary } =
-        extension::read(document, Speaker::Rule(domain, &searches), problems);
-    let counts = counts.unwrap_or(if domain == Domain::Principal { Counts::Calls } else { Counts::Matches });
+    let extension = extension::read(document, Speaker::Rule(domain, &searches), problems);
+    let first_times = first_times::read(&searches, &extension, node.place, problems);
+    let Extension { subject, counts, levels, summary, facts, .. } = extension;
+    let counts = match usage_of(&searches) {
+        Ok(of_usage) => counts_of(counts, domain, of_usage),
+        Err(message) => Err(message),
+    };
+    let counts = counts.map_err(|message| problems.add(node.place, message)).unwrap_or(Counts::Calls);
     let subject = match domain {
+        Domain::CloudTrail if first_times.is_some() => SubjectKind::Principal,
         Domain::CloudTrail => subject.unwrap_or(SubjectKind::Event),
         Domain::Principal | Domain::State => SubjectKind::Principal,
     };
@@ -154,20 +175,65 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         subject,
         counts,
         levels,
+        facts,
         searches,
         condition,
         windows,
         refusals_only: false,
         alerts: true,
+        first_times,
+        exclusions: Vec::new(),
         floors: Floors::default(),
     };
-    rule.floors = Floors::of(&rule.condition, &rule.searches);
-    rule.windows = windows_of(&rule);
-    rule.refusals_only = asks_for_refusals_only(&rule);
+    follow(&mut rule);
     if domain == Domain::State {
         rule.subject = state_subject(&rule).map_err(|message| problems.add(node.place, message)).ok()?;
     }
     Some(rule)
+}
+
+/// Sets what follows from the searches and the condition.
+fn follow(rule: &mut Rule) {
+    rule.floors = Floors::of(&rule.condition, &rule.searches);
+    rule.windows = windows_of(rule);
+    rule.refusals_only = asks_for_refusals_only(rule);
+}
+
+/// Whether searches ask for model invocation logs; an error if they ask for CloudTrail's records as well, because the two
+/// are judged each in its own time.
+fn usage_of(searches: &[Search]) -> Result<bool, String> {
+    let (mut of_usage, mut of_calls) = (false, false);
+    let mut note = |field: &Field| match field {
+        Field::Window { metric, .. } if metric.is_of_usage() => of_usage = true,
+        Field::Watch(name) if USAGE_FIELDS.contains(name) => of_usage = true,
+        Field::Window { .. } => of_calls = true,
+        Field::Watch(name) if name.starts_with("principal.") => of_calls = true,
+        Field::Watch(_) | Field::Record(_) | Field::Path(_) => {}
+    };
+    for search in searches {
+        search.logic.each_item(&mut |item| item.each_field(&mut note));
+    }
+    if of_usage && of_calls {
+        return Err(
+            "a rule asks either for tokens and cost, which invocation logs say, or for calls, which CloudTrail \
+                    says; write two rules"
+                .to_owned(),
+        );
+    }
+    Ok(of_usage)
+}
+
+/// What a rule counts.
+fn counts_of(written: Option<Counts>, domain: Domain, of_usage: bool) -> Result<Counts, String> {
+    match (written, of_usage) {
+        (None | Some(Counts::Usage), true) => Ok(Counts::Usage),
+        (Some(other), true) => {
+            Err(format!("x-watch counts {}, and the rule asks for tokens and cost; it counts usage", other.as_str()))
+        }
+        (Some(Counts::Usage), false) => Err("x-watch counts usage, and the rule asks for no tokens or cost".to_owned()),
+        (Some(written), false) => Ok(written),
+        (None, false) => Ok(if domain == Domain::Principal { Counts::Calls } else { Counts::Matches }),
+    }
 }
 
 /// Whether a rule asks for nothing but a principal's refused calls and what it did in earlier seconds.
@@ -207,13 +273,16 @@ pub(super) fn state_subject(rule: &Rule) -> Result<SubjectKind, String> {
     let matched = || STATE_EVENTS.iter().filter(|event| bound.admits("", event));
     let count = |beginning: &str| matched().filter(|event| event.starts_with(beginning)).count();
     let (jobs, logging, all) = (count("JobDependency"), count("InvocationLogging"), matched().count());
+    let dependents = count("Dependency").saturating_add(count("DataExposed"));
     match all {
         0 => Err(format!("no state event matches; watch.event is {}", listed(STATE_EVENTS.iter().copied()))),
         all if all == jobs => Ok(SubjectKind::CustomizationJobDependency),
         all if all == logging => Ok(SubjectKind::InvocationLogging),
-        _ if jobs == 0 && logging == 0 => Ok(SubjectKind::Event),
+        all if all == dependents => Ok(SubjectKind::Dependency),
+        _ if jobs == 0 && logging == 0 && dependents == 0 => Ok(SubjectKind::Event),
         _ => {
-            Err("a state rule is about jobs, about logging or about the service itself; test watch.event for one kind"
+            Err("a state rule is about customization jobs, about other dependents, about logging or about the service itself; \
+                 test watch.event for one kind"
                 .to_owned())
         }
     }

@@ -91,6 +91,8 @@ pub(super) enum Check {
     AnyText(Vec<Pattern>),
     /// It is a number, or a text that reads as one, and compares so.
     Number(Comparison, f64),
+    /// It is a time, and this part of it, in UTC, compares so.
+    Part(TimePart, Comparison, f64),
     /// It is this boolean, or a text that means it.
     Bool(bool),
     /// It is missing or null.
@@ -101,6 +103,34 @@ pub(super) enum Check {
     Network(ipnet::IpNet),
     /// It relates so to the value of another field.
     Reference { field: Field, relation: Relation, cased: bool },
+}
+
+/// A part of a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TimePart {
+    Minute,
+    Hour,
+    /// Of the month.
+    Day,
+    /// Of the year, as ISO 8601 counts them.
+    Week,
+    Month,
+    Year,
+}
+
+impl TimePart {
+    /// This part of an RFC 3339 time.
+    pub(super) fn of(self, text: &str) -> Option<f64> {
+        let at = text.parse::<jiff::Timestamp>().ok()?.to_zoned(jiff::tz::TimeZone::UTC);
+        Some(f64::from(match self {
+            Self::Minute => i16::from(at.minute()),
+            Self::Hour => i16::from(at.hour()),
+            Self::Day => i16::from(at.day()),
+            Self::Week => i16::from(at.date().iso_week_date().week()),
+            Self::Month => i16::from(at.month()),
+            Self::Year => at.year(),
+        }))
+    }
 }
 
 /// How numbers compare.

@@ -59,6 +59,10 @@ fn scalar_satisfies(check: &Check, value: &Value<'_>) -> bool {
     }
     match check {
         Check::Number(comparison, wanted) => number_of(value).is_some_and(|found| comparison.holds(found, *wanted)),
+        Check::Part(part, comparison, wanted) => match value {
+            Value::Text(text) => part.of(text).is_some_and(|found| comparison.holds(found, *wanted)),
+            _ => false,
+        },
         Check::Bool(wanted) => bool_of(value) == Some(*wanted),
         _ => with_text(value, |text| text_satisfies(check, text)),
     }

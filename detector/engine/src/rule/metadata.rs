@@ -6,6 +6,8 @@ use super::{
     definition::{About, Maturity},
     extension::choice,
     problem::{Place, Problems, nearest},
+    stage,
+    tuning::Mode,
     yaml::{Kind, Node},
 };
 use crate::alert::Severity;
@@ -34,6 +36,7 @@ pub(super) fn read(document: &Node, id: &str, file: &str, problems: &mut Problem
         Some(status) => choice(status, "status", &Maturity::ALL, Maturity::as_str, problems),
         None => Some(Maturity::Experimental),
     };
+    let tags = texts(document, "tags", problems);
     let about = About {
         id: id.to_owned(),
         file: file.to_owned(),
@@ -43,11 +46,13 @@ pub(super) fn read(document: &Node, id: &str, file: &str, problems: &mut Problem
         description: text(document, "description", problems).unwrap_or_default(),
         severity: severity.unwrap_or(Severity::Informational),
         status: status.unwrap_or(Maturity::Experimental),
-        attack: texts(document, "tags", problems).iter().filter_map(|tag| technique(tag)).collect(),
+        stage: stage::read(document, &tags, problems),
+        attack: tags.iter().filter_map(|tag| technique(tag)).collect(),
         references: texts(document, "references", problems),
         false_positives: texts(document, "falsepositives", problems),
         summary: None,
         runbook: format!("rules/{id}/runbook.md"),
+        mode: Mode::On,
     };
     (problems.count() == before).then_some(about)
 }

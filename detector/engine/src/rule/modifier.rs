@@ -1,17 +1,17 @@
 //! The key of a detection item, `field|modifier|modifier`, and what its modifiers mean together.
 //!
-//! The names of modifiers are rsigma's. Deliberately refused rather than ignored: `expand`, whose placeholders only
-//! the author's own pipeline can fill, the parts of timestamps, and combinations that mean nothing.
+//! The names of modifiers are rsigma's. Deliberately refused rather than ignored: combinations that mean nothing.
+//! `expand` does not come here: see [`super::placeholder`].
 
 use rsigma_parser::Modifier;
 
 use super::{
-    logic::{Comparison, Relation},
+    logic::{Comparison, Relation, TimePart},
     problem::{Problems, listed, nearest},
     yaml::Key,
 };
 
-const SUPPORTED: [&str; 24] = [
+const SUPPORTED: [&str; 31] = [
     "contains",
     "startswith",
     "endswith",
@@ -36,6 +36,13 @@ const SUPPORTED: [&str; 24] = [
     "utf16be",
     "utf16",
     "windash",
+    "expand",
+    "minute",
+    "hour",
+    "day",
+    "week",
+    "month",
+    "year",
 ];
 
 /// What an item's modifiers ask for.
@@ -50,6 +57,8 @@ pub(super) struct Plan {
     pub(super) cased: bool,
     pub(super) wide: Option<Wide>,
     pub(super) encoding: Option<Encoding>,
+    /// The part of a time that is compared.
+    pub(super) part: Option<TimePart>,
 }
 
 /// What an item does with its values.
@@ -148,6 +157,15 @@ impl Plan {
             Modifier::WindAsh => Some(Encoding::Dashes),
             _ => None,
         })?;
+        let part = one_of(modifiers, |modifier| match modifier {
+            Modifier::Minute => Some(TimePart::Minute),
+            Modifier::Hour => Some(TimePart::Hour),
+            Modifier::Day => Some(TimePart::Day),
+            Modifier::Week => Some(TimePart::Week),
+            Modifier::Month => Some(TimePart::Month),
+            Modifier::Year => Some(TimePart::Year),
+            _ => None,
+        })?;
         let plan = Self {
             field,
             operator,
@@ -157,6 +175,7 @@ impl Plan {
             cased: has(Modifier::Cased),
             wide,
             encoding,
+            part,
         };
         plan.check(modifiers)?;
         Ok(plan)
@@ -165,6 +184,14 @@ impl Plan {
     /// Refuses combinations without a meaning.
     fn check(&self, modifiers: &[(Modifier, &str)]) -> Result<(), String> {
         let plain = self.operator == Operator::Value;
+        let is_compared = plain || matches!(self.operator, Operator::Compare(_));
+        if self.part.is_some()
+            && (!is_compared || self.relation.is_some() || self.encoding.is_some() || self.field.is_empty())
+        {
+            return Err(
+                "a part of a time is a number: it equals one, or is compared by |gt, |gte, |lt or |lte".to_owned()
+            );
+        }
         if self.relation.is_some() && !plain && self.operator != Operator::Reference {
             return Err(
                 "|contains, |startswith and |endswith compare texts; they cannot be combined with another operator"
@@ -232,12 +259,8 @@ fn one_of<T: PartialEq>(
 fn modifier(name: &str) -> Result<Modifier, String> {
     let supported = || listed(SUPPORTED);
     match name.parse::<Modifier>() {
-        Ok(Modifier::Expand) => Err("|expand is not supported: its placeholders are filled by a pipeline that is not \
-                                     here; write the values"
-            .to_owned()),
-        Ok(Modifier::Minute | Modifier::Hour | Modifier::Day | Modifier::Week | Modifier::Month | Modifier::Year) => {
-            Err(format!("|{name} is not supported; valid modifiers are {}", supported()))
-        }
+        // Placeholders are filled before; what is left of the modifier is a key that is no field of a search.
+        Ok(Modifier::Expand) => Err("|expand belongs to a field of a search".to_owned()),
         Ok(modifier) => Ok(modifier),
         Err(()) if name == "not" => Err("|not is no modifier; write `not` in the condition, or |neq".to_owned()),
         Err(()) => {

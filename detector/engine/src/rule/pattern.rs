@@ -26,6 +26,13 @@ pub(super) struct Literal {
     cased: bool,
 }
 
+impl Literal {
+    /// The text, if its case matters.
+    pub(super) fn cased_text(&self) -> Option<&str> {
+        self.cased.then_some(&*self.text)
+    }
+}
+
 /// A part of a wildcard pattern.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {

@@ -7,13 +7,16 @@ use super::{
     bound::{Bound, NameField, NameKind, NamePattern, bound, record_name},
     clause,
     correlation::CorrelationRule,
-    definition::Rule,
+    definition::{Counts, Rule},
     load,
     logic::Logic,
+    placeholder::Placeholders,
     problem::Problem,
+    stage::Stage,
     value::Field,
     vocabulary::{Domain, STATE_EVENTS},
 };
+use crate::usage::Prices;
 
 /// A rule's place in its set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,7 +28,11 @@ pub struct RuleSet {
     rules: Vec<Rule>,
     correlations: Vec<CorrelationRule>,
     dispatch: Dispatch,
+    /// The rules that ask for first times.
+    first_times: Dispatch,
     principal: Vec<RuleIndex>,
+    usage: Vec<RuleIndex>,
+    prices: Prices,
     state: Vec<(&'static str, Vec<RuleIndex>)>,
     bound: Bound,
     /// The rules in the order of their ids.
@@ -44,16 +51,26 @@ impl RuleSet {
     /// # Errors
     /// When any file has a problem.
     pub fn compile(files: &[RuleFile]) -> Result<Self, Vec<Problem>> {
-        let (rules, correlations) = load::compile(files)?;
+        Self::compile_with(files, &Placeholders::new())
+    }
+
+    /// The same, with values for the placeholders of `|expand`.
+    ///
+    /// # Errors
+    /// When any file has a problem.
+    pub fn compile_with(files: &[RuleFile], placeholders: &Placeholders) -> Result<Self, Vec<Problem>> {
+        let (rules, correlations) = load::compile(files, placeholders)?;
         Ok(Self::new(rules, correlations))
     }
 
-    fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
+    pub(super) fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
         let of_domain = |domain: Domain| indexed(&rules).filter(move |(_, rule)| rule.domain == domain);
-        let call_bounds: Vec<(RuleIndex, Bound)> = of_domain(Domain::CloudTrail)
+        let (of_first_times, call_bounds): (Vec<_>, Vec<_>) = of_domain(Domain::CloudTrail)
             .map(|(index, rule)| (index, bound(&rule.condition, &rule.searches, &record_name)))
-            .collect();
-        let principal = of_domain(Domain::Principal).map(|(index, _)| index).collect();
+            .partition(|(index, _)| rules.get(index.0 as usize).is_some_and(|rule| rule.first_times.is_some()));
+        let (usage, principal) = of_domain(Domain::Principal)
+            .map(|(index, _)| index)
+            .partition(|index| rules.get(index.0 as usize).is_some_and(|rule| rule.counts == Counts::Usage));
         let state = STATE_EVENTS
             .iter()
             .map(|event| {
@@ -61,11 +78,32 @@ impl RuleSet {
                 (*event, judging.map(|(index, _)| index).collect())
             })
             .collect();
-        let bound = Bound::union(call_bounds.iter().map(|(_, bound)| bound));
+        // What is a first time is only known if everything on Bedrock is seen.
+        let of_bedrock = (!of_first_times.is_empty()).then(Bound::of_bedrock);
+        let bound = Bound::union(call_bounds.iter().map(|(_, bound)| bound).chain(&of_bedrock));
         let dispatch = Dispatch::new(call_bounds);
+        let first_times = Dispatch::new(of_first_times);
         let mut by_id: Vec<RuleIndex> = indexed(&rules).map(|(index, _)| index).collect();
         by_id.sort_by_key(|index| rules.get(index.0 as usize).map(|rule| rule.about.id.clone()));
-        Self { rules, correlations, dispatch, principal, state, bound, by_id }
+        let prices = Prices::default();
+        Self { rules, correlations, dispatch, first_times, principal, usage, prices, state, bound, by_id }
+    }
+
+    /// What it was made of.
+    pub(super) fn into_parts(self) -> (Vec<Rule>, Vec<CorrelationRule>) {
+        (self.rules, self.correlations)
+    }
+
+    /// These rules with what tokens cost.
+    #[must_use]
+    pub fn with_prices(self, prices: Prices) -> Self {
+        Self { prices, ..self }
+    }
+
+    /// What tokens cost.
+    #[must_use]
+    pub const fn prices(&self) -> &Prices {
+        &self.prices
     }
 
     /// Every rule, in the order of the files.
@@ -85,12 +123,32 @@ impl RuleSet {
         &self.correlations
     }
 
-    /// The rules that may match a CloudTrail record of this source and name.
+    /// Whether any rule asks for first times.
+    pub(crate) const fn asks_for_first_times(&self) -> bool {
+        !self.first_times.is_empty()
+    }
+
+    /// The rules over first times that may match a CloudTrail record of this source and name.
+    pub(crate) fn first_time_rules<'a>(
+        &'a self,
+        source: &'a str,
+        name: &'a str,
+    ) -> impl Iterator<Item = RuleIndex> + 'a {
+        self.first_times.candidates(source, name)
+    }
+
+    /// The rules that may match a CloudTrail record of this source and name, besides those over first times.
     pub fn call_rules<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {
         self.dispatch.candidates(source, name)
     }
 
-    /// The rules that judge the seconds of principals.
+    /// The rules that judge what model invocation logs say about principals.
+    #[must_use]
+    pub fn usage_rules(&self) -> &[RuleIndex] {
+        &self.usage
+    }
+
+    /// The rules that judge the seconds of principals by CloudTrail's records.
     #[must_use]
     pub fn principal_rules(&self) -> &[RuleIndex] {
         &self.principal
@@ -125,6 +183,13 @@ impl RuleSet {
         self.by_id.get(found).copied()
     }
 
+    /// The stage of the rule or correlation with this id.
+    #[must_use]
+    pub fn stage_of(&self, id: &str) -> Option<Stage> {
+        let correlation = || self.correlations.iter().map(CorrelationRule::about).find(|about| about.id == id);
+        self.by_id(id).map(Rule::about).or_else(correlation).map(|about| about.stage)
+    }
+
     /// What a CloudTrail record must look like for any rule to be able to match it.
     #[must_use]
     pub const fn bound(&self) -> &Bound {
@@ -144,7 +209,7 @@ impl RuleSet {
                 place.condition = Logic::Any(Vec::new());
             }
         }
-        Self::new(rules, self.correlations.clone())
+        Self::new(rules, self.correlations.clone()).with_prices(self.prices.clone())
     }
 }
 
@@ -184,6 +249,10 @@ impl Dispatch {
             }
         }
         dispatch
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.by_name.is_empty() && self.by_source.is_empty() && self.others.is_empty()
     }
 
     fn candidates<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::time::Second;
+
 /// The value of a field.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value<'a> {
@@ -109,12 +111,33 @@ pub enum Metric {
     SuccessesBefore,
     /// Models enabled (PutFoundationModelEntitlement, CreateFoundationModelAgreement), successfully.
     Enablements,
+    /// Tokens read, from the model invocation log.
+    InputTokens,
+    /// Tokens written, from the model invocation log.
+    OutputTokens,
+    /// Estimated cost in USD, from the model invocation log and the price table.
+    CostUsd,
+    /// Log records with an errorCode for what the caller did or is.
+    LogErrors,
+}
+
+impl Metric {
+    /// Whether it counts model invocation logs and not CloudTrail's records.
+    #[must_use]
+    pub const fn is_of_usage(self) -> bool {
+        matches!(self, Self::InputTokens | Self::OutputTokens | Self::CostUsd | Self::LogErrors)
+    }
 }
 
 /// Answers what a rule asks.
 pub trait Fields {
     /// The value of `field`, [`Value::Missing`] if this kind of event has none.
     fn value(&self, field: &Field) -> Value<'_>;
+
+    /// When the event happened, where it has a time.
+    fn time(&self) -> Option<Second> {
+        None
+    }
 
     /// A number that `field` cannot exceed, if one is known more cheaply than the value.
     fn upper_bound(&self, field: &Field) -> Option<i64> {

@@ -37,11 +37,14 @@ pub const STATE_EVENTS: &[&str] = &[
     "InvocationLoggingDestinationLost",
     "DetectorBlind",
     "CoverageGap",
+    "DependencyLost",
+    "DataExposed",
 ];
 
 const EVERYWHERE: &[Domain] = &[Domain::CloudTrail, Domain::Principal, Domain::State];
 const CALLS: &[Domain] = &[Domain::CloudTrail];
 const ACTIVITY: &[Domain] = &[Domain::CloudTrail, Domain::Principal];
+const PRINCIPAL: &[Domain] = &[Domain::Principal];
 const STATE: &[Domain] = &[Domain::State];
 
 const fn field(name: &'static str, domains: &'static [Domain], meaning: &'static str) -> WatchField {
@@ -57,7 +60,17 @@ pub const FIELDS: &[WatchField] = &[
     field("inference", CALLS, "true for calls that make a model work"),
     field("outcome", CALLS, "success, throttled, service_failure or refused"),
     field("model", CALLS, "normalised model of an inference call"),
-    field("via", CALLS, "console, api_key, service:NAME; missing for an ordinary signed call"),
+    field(
+        "via",
+        CALLS,
+        "console, api_key, agent:NAME, knowledge_base:NAME, service:NAME; missing for an ordinary signed call",
+    ),
+    field(
+        "workload",
+        CALLS,
+        "what a role session looks like: sso, lambda, ecs_task, ec2_instance, eks_pod, eks_service_account, sagemaker, \
+         codebuild, github_actions, gitlab_ci, terraform_cloud, cloudshell, glue_job or batch_job, each with :NAME",
+    ),
     field("principal.baseline_known", ACTIVITY, "whether 60 minutes of activity in the last 7 days are known"),
     field(
         "principal.burst_ratio",
@@ -70,18 +83,46 @@ pub const FIELDS: &[WatchField] = &[
         "true in the second of the first successful inference call within an hour of enabling a model, after 30 days without",
     ),
     field(
+        "principal.usage_baseline_known",
+        PRINCIPAL,
+        "whether 24 hours with model invocation logs in the last 7 days are known",
+    ),
+    field(
+        "principal.token_ratio",
+        PRINCIPAL,
+        "tokens read and written in the last hour, divided by the 99th percentile of the principal's hours; missing while unknown",
+    ),
+    field(
+        "principal.cost_ratio",
+        PRINCIPAL,
+        "cost_usd_1h divided by the 99th percentile of the principal's hours; missing while unknown",
+    ),
+    field("principal.cost_usd_today", PRINCIPAL, "estimated cost in USD since the UTC day began"),
+    field(
+        "principal.cost_today_ratio",
+        PRINCIPAL,
+        "cost_usd_today divided by the dearest of the principal's last 7 days; missing while unknown",
+    ),
+    field(
         "event",
         STATE,
         "JobDependencyLost, JobDependencyDeleteRefused, JobDependencyEmptied, JobDependencyMissing, \
-         InvocationLoggingChanged, InvocationLoggingDestinationLost, DetectorBlind or CoverageGap",
+         InvocationLoggingChanged, InvocationLoggingDestinationLost, DetectorBlind, CoverageGap, DependencyLost or \
+         DataExposed",
     ),
-    field("dependency.kind", STATE, "security_group, subnet, vpc_endpoint, role, kms_key or bucket"),
-    field("dependency.id", STATE, "group id, subnet id, endpoint id, role ARN, key ARN or bucket name"),
+    field(
+        "dependency.kind",
+        STATE,
+        "security_group, subnet, vpc_endpoint, role, kms_key or bucket; for DependencyLost also lambda_function, \
+         opensearch_collection, opensearch_domain, db_cluster, vector_bucket, vector_index, neptune_graph or secret",
+    ),
+    field("dependency.id", STATE, "group id, subnet id, endpoint id, bucket name, or the ARN"),
     field("dependency.account", STATE, "account the dependency belongs to"),
     field(
         "dependency.change",
         STATE,
-        "deleted, disabled, scheduled_for_deletion, permissions_removed or trust_removed",
+        "deleted, disabled, scheduled_for_deletion, permissions_removed or trust_removed; for DataExposed policy_public, \
+         policy_cross_account, policy_deleted, replicated, public_access_block_lowered or lifecycle_expires",
     ),
     field("dependency.error", STATE, "errorCode of a refused deletion, without its Client. prefix"),
     field("jobs.affected", STATE, "how many jobs depend on it and had not ended when it was lost"),
@@ -91,7 +132,49 @@ pub const FIELDS: &[WatchField] = &[
     field("logging.reduced", STATE, "true when a data type or destination delivered before is delivered no longer"),
     field("logging.moved", STATE, "true when a destination is another bucket, log group or account than before"),
     field("logging.destination.kind", STATE, "log_group, bucket or role"),
+    field(
+        "dependent.kind",
+        STATE,
+        "customization_job, batch_inference_job, model_import_job, evaluation_job, custom_model_deployment, \
+         knowledge_base, data_source, agent or agent_action_group: what stands on the dependency",
+    ),
+    field(
+        "dependents.affected",
+        STATE,
+        "how many of that kind depend on it and had not ended when it was lost; for DataExposed, how many of any kind",
+    ),
     field("detector.part", STATE, "canary, trail or rule: which part of the service's own protection is missing"),
+    field("first.principal", CALLS, "true for the first event of the principal on Bedrock in 30 UTC days"),
+    field(
+        "first.region",
+        CALLS,
+        "true for the first inference call or change on Bedrock in the region, by anybody, in 30 UTC days",
+    ),
+    field(
+        "first.model",
+        CALLS,
+        "true for the first inference call with the model in the account, by anybody, in 30 UTC days",
+    ),
+    field(
+        "first.operation",
+        CALLS,
+        "true for the principal's first call of the operation, other than inference, in 30 UTC days",
+    ),
+    field(
+        "first.network",
+        CALLS,
+        "true for the principal's first event on Bedrock from the /24 (IPv6: /48) in 30 UTC days",
+    ),
+    field(
+        "first.user_agent",
+        CALLS,
+        "true for the principal's first event on Bedrock with the user agent's program in 30 UTC days",
+    ),
+    field(
+        "first.day",
+        CALLS,
+        "true for every event of a principal without one on the 30 UTC days before; only beside another watch.first",
+    ),
 ];
 
 /// A window count: `watch.principal.<name>_<duration>`, the duration as `60s`, `10m` or `1h`, at most 60 minutes.
@@ -112,7 +195,18 @@ const fn metric(name: &'static str, metric: Metric, meaning: &'static str) -> Wi
 /// The longest window a rule can ask for, in seconds.
 pub const WINDOW_MAX_S: u32 = 3_600;
 
-/// Every window count; available in the domains `CloudTrail` and `Principal`.
+/// The fields of [`FIELDS`] that come from model invocation logs, as do the metrics of [`Metric::is_of_usage`]. A rule
+/// asks either for these or for CloudTrail's.
+pub const USAGE_FIELDS: &[&str] = &[
+    "principal.usage_baseline_known",
+    "principal.token_ratio",
+    "principal.cost_ratio",
+    "principal.cost_usd_today",
+    "principal.cost_today_ratio",
+];
+
+/// Every window count; available in the domains `CloudTrail` and `Principal`, those of model invocation logs in
+/// `Principal` only.
 pub const METRICS: &[WindowMetric] = &[
     metric("invocations", Metric::Invocations, "inference calls that were not throttled"),
     metric("calls", Metric::Calls, "inference calls of every outcome"),
@@ -140,4 +234,8 @@ pub const METRICS: &[WindowMetric] = &[
         "successful inference calls before the judged second, which does not count itself",
     ),
     metric("enablements", Metric::Enablements, "models enabled successfully"),
+    metric("input_tokens", Metric::InputTokens, "tokens read, without those from the prompt cache (invocation log)"),
+    metric("output_tokens", Metric::OutputTokens, "tokens written (invocation log)"),
+    metric("cost_usd", Metric::CostUsd, "estimated cost in USD (invocation log and rules/prices.toml)"),
+    metric("log_errors", Metric::LogErrors, "log records refused for what the caller did or is (invocation log)"),
 ];

@@ -13,15 +13,14 @@ use crate::{
 
 use super::{
     Origin, Touched, World,
+    dependent::{Dependent, Kind},
+    dependents::DependentRef,
     group_rules::{items, named_rules, text},
     interests::{Meaning, meaning},
-    job::{Job, JobRef},
     json::At,
     logging::{LoggingChange, Posture},
-    requests::{
-        created_endpoint, deleted_endpoints, read_job_detail, read_job_request, set, tags, texts, trusts_bedrock,
-    },
-    resource::{Effect, Entered, Loss, ResourceKey, Return},
+    requests::{created_endpoint, read_job_detail, read_job_request, set, tags, texts},
+    resource::{Effect, Entered, Loss, ResourceKey},
     security_group::RuleChange,
 };
 
@@ -29,11 +28,11 @@ use super::{
 const JOB_TAG: &str = "BedrockModelCustomizationJobArn";
 
 /// A call on its way into the world.
-struct Applying<'a> {
-    call: &'a ApiCall<'a>,
-    request: Value,
-    response: Value,
-    settings: &'a Settings,
+pub(super) struct Applying<'a> {
+    pub(super) call: &'a ApiCall<'a>,
+    pub(super) request: Value,
+    pub(super) response: Value,
+    pub(super) settings: &'a Settings,
 }
 
 impl World {
@@ -87,6 +86,14 @@ impl World {
             | Meaning::PutPolicy
             | Meaning::DeletePolicy
             | Meaning::ChangeTrust => self.change_role(meaning, it),
+            Meaning::Describe(kind) => self.describe(kind, it),
+            Meaning::End(kind) => self.end(kind, it),
+            Meaning::StopBatchJob => self.stop_batch_job(it),
+            Meaning::Lose(kind) => self.lose(kind, it),
+            Meaning::Regain(kind) => self.regain(kind, it),
+            Meaning::Grant(kind) => self.grant(kind, it),
+            Meaning::Ungrant(kind) => self.ungrant(kind, it),
+            Meaning::SetBucket(setting) => self.set_bucket(setting, it),
         }
     }
 
@@ -97,9 +104,10 @@ impl World {
             return Touched::new();
         }
         let (account, region) = arn.as_deref().and_then(owner_of_arn).unwrap_or((&it.call.account, &it.call.region));
-        let wanted = JobRef { account, region, arn: arn.as_deref(), name: name.as_deref() };
+        let wanted =
+            DependentRef { kind: Kind::CustomizationJob, account, region, arn: arn.as_deref(), name: name.as_deref() };
         let at = it.call.time;
-        self.update_job(wanted, it.settings, |job| {
+        self.update_dependent(wanted, it.settings, |job| {
             job.existed_at(at);
             read_job_request(job, &it.request);
         })
@@ -111,25 +119,30 @@ impl World {
         let (account, region) =
             if is_arn { owner_of_arn(&identifier) } else { None }.unwrap_or((&it.call.account, &it.call.region));
         let (arn, name) = if is_arn { (Some(&*identifier), None) } else { (None, Some(&*identifier)) };
-        self.update_job(JobRef { account, region, arn, name }, it.settings, |job| {
+        let wanted = DependentRef { kind: Kind::CustomizationJob, account, region, arn, name };
+        self.update_dependent(wanted, it.settings, |job| {
             job.existed_at(it.call.time);
             job.stopping = true;
         })
     }
 
-    /// Changes a job and returns everything that has to be derived again because of it.
-    pub(super) fn update_job(
+    /// Changes something that stands on others, and returns everything that has to be derived again because of it.
+    pub(super) fn update_dependent(
         &mut self,
-        wanted: JobRef<'_>,
+        wanted: DependentRef<'_>,
         settings: &Settings,
-        change: impl FnOnce(&mut Job),
+        change: impl FnOnce(&mut Dependent),
     ) -> Touched {
-        let max = usize::try_from(settings.limits.jobs_max).unwrap_or(usize::MAX);
-        if self.jobs.len() >= max && self.jobs.find(wanted).is_none() {
-            self.jobs.evict();
-            self.limits_reached.jobs = self.limits_reached.jobs.saturating_add(1);
+        let limits = &settings.limits;
+        let is_job = wanted.kind == Kind::CustomizationJob;
+        let max = usize::try_from(if is_job { limits.jobs_max } else { limits.dependents_max }).unwrap_or(usize::MAX);
+        if self.dependents.len_beside(wanted.kind) >= max && self.dependents.find(wanted).is_none() {
+            let gone = u64::try_from(self.dependents.evict(wanted.kind, max)).unwrap_or(u64::MAX);
+            let reached = &mut self.limits_reached;
+            let count = if is_job { &mut reached.jobs } else { &mut reached.other };
+            *count = count.saturating_add(gone);
         }
-        let resources = self.jobs.update(wanted, change);
+        let resources = self.dependents.update(wanted, change);
         let endpoints = self.network.endpoints_of(&resources);
         resources.into_iter().chain(endpoints).map(Origin::Resource).collect()
     }
@@ -137,8 +150,14 @@ impl World {
     /// Applies a native event about a job.
     pub(crate) fn apply_job_state(&mut self, change: &JobStateChange<'_>, settings: &Settings) -> Touched {
         let (account, region) = owner_of_arn(&change.job_arn).unwrap_or((&change.account, &change.region));
-        let wanted = JobRef { account, region, arn: Some(&change.job_arn), name: change.job_name.as_deref() };
-        self.update_job(wanted, settings, |job| {
+        let wanted = DependentRef {
+            kind: if change.batch { Kind::BatchJob } else { Kind::CustomizationJob },
+            account,
+            region,
+            arn: Some(&change.job_arn),
+            name: change.job_name.as_deref(),
+        };
+        self.update_dependent(wanted, settings, |job| {
             job.existed_at(change.created_at.unwrap_or(change.time).min(change.time));
             if is_terminal(&change.status) {
                 job.end(change.ended_at.or(change.modified_at).unwrap_or(change.time), &change.status);
@@ -169,9 +188,15 @@ impl World {
             }
         }
         let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
-        let is_new = self.logging.entry(key.clone()).or_default().enter(change, max);
+        let history = self.logging.entry(key.clone()).or_default();
+        if !history.enter(change, max) {
+            return Touched::new();
+        }
+        // Where the logs go may be exposed.
+        let buckets: Vec<ResourceKey> = history.buckets();
+        let exposed = buckets.into_iter().filter(|bucket| self.has_story(bucket)).map(Origin::Resource);
         let origin = Origin::Logging { account: key.0, region: key.1 };
-        if is_new { Touched::from([origin]) } else { Touched::new() }
+        exposed.chain([origin]).collect()
     }
 
     fn create_group(&mut self, it: &Applying<'_>) -> Touched {
@@ -271,8 +296,8 @@ impl World {
             let endpoints = self.network.place(ResourceKey::Subnet(subnet.as_str().into()), &vpc);
             touched.extend(endpoints.into_iter().map(Origin::Resource));
         }
-        let wanted = JobRef { account, region, arn: Some(&job_arn), name: None };
-        touched.extend(self.update_job(wanted, it.settings, |job| {
+        let wanted = DependentRef { kind: Kind::CustomizationJob, account, region, arn: Some(&job_arn), name: None };
+        touched.extend(self.update_dependent(wanted, it.settings, |job| {
             job.existed_at(it.call.time);
             job.security_groups.extend(groups(interface));
             job.security_groups.extend(groups(&it.request));
@@ -281,86 +306,11 @@ impl World {
         }));
         touched
     }
-
-    fn change_resource(&mut self, meaning: Meaning, it: &Applying<'_>) -> Touched {
-        let account = &*it.call.account;
-        let named = |field: &str, key: fn(Box<str>) -> ResourceKey| -> Vec<ResourceKey> {
-            text(it.request.at(field)).map(|id| key(id.into())).into_iter().collect()
-        };
-        let (resources, effect) = match meaning {
-            Meaning::DeleteSubnet => (named("subnetId", ResourceKey::Subnet), Effect::Lost(Loss::Deleted)),
-            Meaning::DeleteEndpoints => {
-                let ids = deleted_endpoints(&it.request, &it.response);
-                (ids.into_iter().map(ResourceKey::VpcEndpoint).collect(), Effect::Lost(Loss::Deleted))
-            }
-            Meaning::DisableKey => (self.keys(it), Effect::Lost(Loss::Disabled)),
-            Meaning::ScheduleKeyDeletion => (self.keys(it), Effect::Lost(Loss::ScheduledForDeletion)),
-            Meaning::KeyBack => (self.keys(it), Effect::Back(Return::Whole)),
-            Meaning::DeleteBucket => (named("bucketName", ResourceKey::Bucket), Effect::Lost(Loss::Deleted)),
-            Meaning::CreateBucket => (named("bucketName", ResourceKey::Bucket), Effect::Back(Return::Whole)),
-            Meaning::DeleteLogGroup => (it.log_groups(), Effect::Lost(Loss::Deleted)),
-            Meaning::CreateLogGroup => (it.log_groups(), Effect::Back(Return::Whole)),
-            _ => return Touched::new(),
-        };
-        let mut touched = Touched::new();
-        for resource in resources {
-            let ledger = self.ledger_mut(&resource, it.settings);
-            ledger.account = Some(account.into());
-            touched.extend(self.enter(resource, it.evidence(), effect.clone(), it.settings));
-        }
-        touched
-    }
-
-    /// The keys a KMS call concerns: by the ARN among its resources, and by what the request called it.
-    fn keys(&mut self, it: &Applying<'_>) -> Vec<ResourceKey> {
-        let resources = it.call.resources.as_deref().map_or(Value::Null, section::value);
-        let arn = items(&resources).find_map(|resource| text(resource.at("ARN")));
-        let arn = arn.or_else(|| text(it.request.at("keyId")).filter(|id| id.starts_with("arn:")));
-        let mut keys: Vec<ResourceKey> = [arn.clone(), text(it.request.at("keyId"))]
-            .into_iter()
-            .flatten()
-            .map(|id| ResourceKey::kms_key(&id, &it.call.account))
-            .collect();
-        keys.dedup();
-        if let (Some(arn), Some(key)) = (arn, keys.first()) {
-            self.ledger_mut(key, it.settings).arn = Some(arn.into());
-        }
-        keys
-    }
-
-    fn change_role(&mut self, meaning: Meaning, it: &Applying<'_>) -> Touched {
-        let Some(name) = text(it.request.at("roleName")) else { return Touched::new() };
-        let policy = |field: &str| -> Box<str> { text(it.request.at(field)).unwrap_or_default().into() };
-        let effect = match meaning {
-            Meaning::CreateRole => Effect::Back(Return::Whole),
-            Meaning::DeleteRole => Effect::Lost(Loss::Deleted),
-            Meaning::AttachPolicy => Effect::Back(Return::Permissions(policy("policyArn"))),
-            Meaning::DetachPolicy => Effect::Lost(Loss::PermissionsRemoved(policy("policyArn"))),
-            Meaning::PutPolicy => Effect::Back(Return::Permissions(policy("policyName"))),
-            Meaning::DeletePolicy => Effect::Lost(Loss::PermissionsRemoved(policy("policyName"))),
-            Meaning::ChangeTrust if trusts_bedrock(it.request.at("policyDocument")) => Effect::Back(Return::Trust),
-            Meaning::ChangeTrust => Effect::Lost(Loss::TrustRemoved),
-            _ => return Touched::new(),
-        };
-        let role = ResourceKey::Role { account: (*it.call.account).into(), name: name.into() };
-        self.ledger_mut(&role, it.settings).account = Some((*it.call.account).into());
-        self.enter(role, it.evidence(), effect, it.settings)
-    }
 }
 
 impl Applying<'_> {
-    fn evidence(&self) -> Evidence {
+    pub(super) fn evidence(&self) -> Evidence {
         evidence_of(self.call)
-    }
-
-    fn log_groups(&self) -> Vec<ResourceKey> {
-        let name = text(self.request.at("logGroupName"));
-        let key = |name: String| ResourceKey::LogGroup {
-            account: (*self.call.account).into(),
-            region: (*self.call.region).into(),
-            name: name.into(),
-        };
-        name.map(key).into_iter().collect()
     }
 }
 
@@ -383,7 +333,7 @@ pub(super) fn owner_of_arn(arn: &str) -> Option<(&str, &str)> {
 
 /// Whether a job with this status has ended.
 pub(super) fn is_terminal(status: &str) -> bool {
-    matches!(status, "Completed" | "Failed" | "Stopped")
+    matches!(status, "Completed" | "PartiallyCompleted" | "Failed" | "Stopped" | "Expired")
 }
 
 /// Moment of something that inventory said.

@@ -4,7 +4,7 @@
 
 use crate::{
     alert::Actor,
-    observation::{Observation, ObservedJob},
+    observation::{Observation, ObservedDependent, ObservedJob},
     order::Evidence,
     settings::Settings,
     time::Second,
@@ -13,8 +13,10 @@ use crate::{
 use super::{
     Origin, Touched, World,
     apply::{is_terminal, observed_moment, owner_of_arn},
+    apply_dependents,
+    dependent::{Dependent, Kind},
+    dependents::DependentRef,
     group_rules::GroupRule,
-    job::{Job, JobRef},
     logging::{LoggingChange, Posture},
     requests::set_text,
     resource::ResourceKey,
@@ -39,9 +41,18 @@ impl World {
         };
         for job in &seen.jobs {
             let (account, region) = owner_of_arn(&job.job_arn).unwrap_or((&seen.account, &seen.region));
-            let wanted = JobRef { account, region, arn: Some(&job.job_arn), name: job.job_name.as_deref() };
+            let wanted = DependentRef {
+                kind: Kind::CustomizationJob,
+                account,
+                region,
+                arn: Some(&job.job_arn),
+                name: job.job_name.as_deref(),
+            };
             self.note_job(wanted, job);
-            touched.extend(self.update_job(wanted, settings, |known| read_observed(known, job, seen.at)));
+            touched.extend(self.update_dependent(wanted, settings, |known| read_observed(known, job, seen.at)));
+        }
+        for one in &seen.dependents {
+            touched.extend(self.note_dependent(seen, one, settings));
         }
         for observed in &seen.security_groups {
             let group = self.group_mut(&observed.group_id, settings);
@@ -77,8 +88,17 @@ impl World {
         touched
     }
 
-    fn note_job(&mut self, wanted: JobRef<'_>, seen: &ObservedJob) {
-        let known = self.jobs.find(wanted).and_then(|number| self.jobs.get(number));
+    fn note_dependent(&mut self, seen: &Observation, one: &ObservedDependent, settings: &Settings) -> Touched {
+        let Some(kind) = Kind::of_name(&one.kind) else { return Touched::new() };
+        let (account, region) = owner_of_arn(&one.arn).unwrap_or((&seen.account, &seen.region));
+        // The names of knowledge bases and agents change; they come with the time of the observation.
+        let name = one.name.as_deref().filter(|_| !matches!(kind, Kind::KnowledgeBase | Kind::Agent));
+        let wanted = DependentRef { kind, account, region, arn: Some(&one.arn), name };
+        self.update_dependent(wanted, settings, |known| apply_dependents::read_observed(known, one, seen.at))
+    }
+
+    fn note_job(&mut self, wanted: DependentRef<'_>, seen: &ObservedJob) {
+        let known = self.dependents.find(wanted).and_then(|number| self.dependents.get(number));
         let (job, status) = (&seen.job_arn, &seen.status);
         match known {
             None if !is_terminal(status) => self.note(|| format!("job {job} is live, and no event said that it began")),
@@ -107,7 +127,7 @@ impl World {
 /// Contradictions noted until somebody asks; the rest is not.
 const CORRECTIONS_MAX: usize = 100;
 
-fn read_observed(known: &mut Job, seen: &ObservedJob, at: Second) {
+fn read_observed(known: &mut Dependent, seen: &ObservedJob, at: Second) {
     let time = |text: &Option<String>| text.as_deref().and_then(Second::parse);
     known.existed_at(time(&seen.creation_time).unwrap_or(at).min(at));
     if is_terminal(&seen.status) {
@@ -125,6 +145,7 @@ fn read_observed(known: &mut Job, seen: &ObservedJob, at: Second) {
     keep(&mut known.base_model, &seen.base_model);
     keep(&mut known.customization_type, &seen.customization_type);
     keep(&mut known.output_model, &seen.output_model_name);
+    keep(&mut known.output_model_arn, &seen.output_model_arn);
     keep(&mut known.training_uri, &seen.training_s3_uri);
     keep(&mut known.output_uri, &seen.output_s3_uri);
     known.validation_uris.extend(seen.validation_s3_uris.iter().map(|uri| uri.as_str().into()));

@@ -1,21 +1,22 @@
-//! Joins jobs with what they stand on: from everything known about one resource, the state events it gives.
+//! Joins jobs and the like with what they stand on: from everything known about one resource, the state events it gives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::{order::Evidence, settings::Settings};
+use crate::{order::Evidence, settings::Settings, time::Second};
 
 use super::{
     World,
-    job::Job,
-    resource::{LossInterval, ResourceKey},
+    dependent::{Dependent, Kind},
+    regional::arn_of,
+    resource::{Ledger, Loss, LossInterval, ResourceKey},
     security_group::{EmptyStretch, SecurityGroup},
     state_event::{Repair, StateEvent, count, text},
 };
 
-/// The jobs of one account and region that stand on a resource.
-type Users<'a> = Vec<(u32, &'a Job)>;
+/// Those of one kind, account and region that stand on a resource.
+type Users<'a> = Vec<(u32, &'a Dependent)>;
 
 impl World {
     /// The state events about a resource.
@@ -24,10 +25,12 @@ impl World {
         if !self.has_story(resource) {
             return events;
         }
-        let partitions = self.users_by_place(resource);
-        for ((account, region), users) in &partitions {
-            let about = About { world: self, resource, account, region, users };
+        for ((account, region, kind), users) in &self.users_by_place(resource) {
+            let about = About { world: self, resource, account, region, kind: *kind, users };
             about.losses(&mut events);
+            if *kind != Kind::CustomizationJob {
+                continue;
+            }
             about.refusals(&mut events);
             if let ResourceKey::SecurityGroup(id) = resource
                 && let Some(group) = self.groups.get(id)
@@ -36,11 +39,14 @@ impl World {
                 about.missing(group, &mut events);
             }
         }
+        if let ResourceKey::Bucket(name) = resource {
+            self.derive_exposures(resource, name, &mut events);
+        }
         events
     }
 
     /// Whether anything happened to a resource that could matter to its users; nearly always nothing did.
-    fn has_story(&self, resource: &ResourceKey) -> bool {
+    pub(super) fn has_story(&self, resource: &ResourceKey) -> bool {
         let ledger = self.ledgers.get(resource);
         let of_ledger = ledger.is_some_and(|ledger| !ledger.refusals.is_empty() || ledger.losses().next().is_some());
         of_ledger
@@ -53,35 +59,49 @@ impl World {
             }
     }
 
-    /// Notes when the empty stretches of a group will be long enough to matter.
-    pub(crate) fn schedule_emptied(&mut self, resource: &ResourceKey, settings: &Settings) {
+    /// Notes when a resource has to be looked at again: when the empty stretches of a group will be long enough to
+    /// matter, and when what stands on something lost will have reached its greatest age.
+    pub(crate) fn schedule(&mut self, resource: &ResourceKey, settings: &Settings) {
+        if !self.has_story(resource) {
+            return;
+        }
+        let users = self.user_numbers(resource);
+        let users = users.into_iter().filter_map(|number| self.dependents.get(number));
+        let ends = users.filter_map(|one| self.dependents.end_of(one)).filter(|end| end.presumed).map(|end| end.at);
+        let ends: Vec<Second> = ends.filter(|end| *end > self.lived).collect();
+        for end in ends {
+            self.ageing.entry(end).or_default().insert(resource.clone());
+        }
         let ResourceKey::SecurityGroup(id) = resource else { return };
-        if !self.jobs.is_used(resource) {
+        if !self.dependents.is_used(resource) {
             return;
         }
         let Some(group) = self.groups.get(id) else { return };
         for stretch in group.empty_stretches() {
             let due = stretch.evidence.moment.at.plus(settings.emptied_grace_s);
             if due > self.clock && stretch.until.is_none_or(|until| until >= due) {
-                self.emptied_due.entry(due).or_default().insert(id.clone());
+                self.due.entry(due).or_default().insert(resource.clone());
             }
         }
     }
 
-    /// The jobs that stand on a resource, by their account and region.
-    fn users_by_place(&self, resource: &ResourceKey) -> BTreeMap<(&str, &str), Users<'_>> {
-        let mut numbers: Vec<u32> = match resource {
+    /// What stands on a resource.
+    pub(super) fn user_numbers(&self, resource: &ResourceKey) -> BTreeSet<u32> {
+        match resource {
             ResourceKey::VpcEndpoint(id) => {
-                self.network.neighbours_of(id).flat_map(|neighbour| self.jobs.users_of(neighbour)).collect()
+                let neighbours = self.network.neighbours_of(id);
+                neighbours.flat_map(|neighbour| self.dependents.users_of(neighbour)).collect()
             }
-            other => self.jobs.users_of(other).collect(),
-        };
-        numbers.sort_unstable();
-        numbers.dedup();
-        let mut places: BTreeMap<(&str, &str), Users<'_>> = BTreeMap::new();
-        for number in numbers {
-            if let Some(job) = self.jobs.get(number) {
-                places.entry((&*job.account, &*job.region)).or_default().push((number, job));
+            other => self.dependents.users_of(other),
+        }
+    }
+
+    /// What stands on a resource, by account, region and kind.
+    fn users_by_place(&self, resource: &ResourceKey) -> BTreeMap<(&str, &str, Kind), Users<'_>> {
+        let mut places: BTreeMap<(&str, &str, Kind), Users<'_>> = BTreeMap::new();
+        for number in self.user_numbers(resource) {
+            if let Some(one) = self.dependents.get(number) {
+                places.entry((&*one.account, &*one.region, one.kind)).or_default().push((number, one));
             }
         }
         for users in places.values_mut() {
@@ -89,14 +109,72 @@ impl World {
         }
         places
     }
+
+    /// Those of `users` that need `resource` at some time from `lost_at` until it was back.
+    pub(super) fn affected<'a>(
+        &self,
+        users: &Users<'a>,
+        resource: &ResourceKey,
+        lost_at: Second,
+        back: Option<Second>,
+    ) -> Users<'a> {
+        let is_affected = |one: &Dependent| {
+            let from = one.started.map_or(lost_at, |started| started.max(lost_at));
+            let started_in_time = back.is_none_or(|back| one.started.is_none_or(|started| started < back));
+            self.dependents.not_ended_before(one, lost_at) && started_in_time && one.needs_within(resource, from, back)
+        };
+        users.iter().copied().filter(|(_, one)| is_affected(one)).collect()
+    }
+
+    /// What alerts call a resource that `users` stand on.
+    pub(super) fn name_of(&self, resource: &ResourceKey, users: &[&Dependent]) -> String {
+        match resource {
+            ResourceKey::SecurityGroup(id) | ResourceKey::Subnet(id) | ResourceKey::VpcEndpoint(id) => id.to_string(),
+            ResourceKey::Bucket(name) => name.to_string(),
+            ResourceKey::Role { account, name } => named_by(users, |one| one.role_arn.as_deref())
+                .unwrap_or_else(|| format!("arn:aws:iam::{account}:role/{name}")),
+            ResourceKey::KmsKey(id) => {
+                let ledger = self.ledgers.get(resource);
+                let by_events = ledger.and_then(|ledger| ledger.arn.as_deref().map(str::to_owned));
+                let by_users = || named_by(users, |one| one.kms_key.as_deref());
+                by_events.or_else(by_users).unwrap_or_else(|| id.to_string())
+            }
+            ResourceKey::LogGroup { name, .. } => name.to_string(),
+            ResourceKey::Regional { kind, account, region, name } => arn_of(*kind, account, region, name),
+        }
+    }
+
+    /// The account a resource belongs to, where that is known.
+    pub(super) fn owner_of(&self, resource: &ResourceKey) -> Option<Box<str>> {
+        if let ResourceKey::Role { account, .. } | ResourceKey::Regional { account, .. } = resource {
+            return Some(account.clone());
+        }
+        let of_group = match resource {
+            ResourceKey::SecurityGroup(id) => self.groups.get(id).map(|group| group.account.clone()),
+            _ => None,
+        };
+        let of_ledger = self.ledgers.get(resource).and_then(|ledger| ledger.account.clone());
+        of_ledger.or(of_group).filter(|account| !account.is_empty())
+    }
+
+    /// Whether none of `users` needs `resource` any longer. That something has reached its greatest age counts once a
+    /// record is as late as that.
+    pub(super) fn none_needs(&self, users: &Users<'_>, resource: &ResourceKey) -> bool {
+        let is_over = |one: &Dependent| {
+            let ended = self.dependents.end_of(one).is_some_and(|end| !end.presumed || end.at <= self.lived);
+            ended || !one.needs_within(resource, Second::MAX, None)
+        };
+        users.iter().all(|(_, one)| is_over(one))
+    }
 }
 
-/// A resource as the jobs of one account and region see it.
+/// A resource as those of one account, region and kind see it.
 struct About<'a> {
     world: &'a World,
     resource: &'a ResourceKey,
     account: &'a str,
     region: &'a str,
+    kind: Kind,
     users: &'a Users<'a>,
 }
 
@@ -104,26 +182,38 @@ impl About<'_> {
     fn losses(&self, events: &mut Vec<StateEvent>) {
         let Some(ledger) = self.world.ledgers.get(self.resource) else { return };
         for LossInterval { evidence, loss, back } in ledger.losses() {
-            let lost_at = evidence.moment.at;
-            let affected = self.users_where(|job| {
-                let started_in_time =
-                    back.is_none_or(|back| job.started.is_none_or(|started| started < back.moment.at));
-                job.not_ended_before(lost_at) && started_in_time
-            });
-            let mut event = self.event("JobDependencyLost", std::slice::from_ref(evidence), &affected);
+            if matches!(loss, Loss::Exposed(_)) || !self.was_needed(ledger, loss, evidence) {
+                continue;
+            }
+            let back_at = back.map(|back| back.moment.at);
+            let affected = self.world.affected(self.users, self.resource, evidence.moment.at, back_at);
+            let is_job = self.kind == Kind::CustomizationJob;
+            let name = if is_job { "JobDependencyLost" } else { "DependencyLost" };
+            let mut event = self.event(name, std::slice::from_ref(evidence), &affected);
             event.fields.push(("dependency.change", text(loss.as_str())));
-            event.fields.push(("jobs.affected", count(affected.len())));
+            let counted = if is_job { "jobs.affected" } else { "dependents.affected" };
+            event.fields.push((counted, count(affected.len())));
             event.facts.insert("deleted_by".to_owned(), json!(evidence.principal));
             event.facts.insert("change".to_owned(), json!(loss.as_str()));
-            event.over = back.is_some() || all_ended(&affected);
+            event.over = back.is_some() || self.world.none_needs(&affected, self.resource);
             events.push(event);
+        }
+    }
+
+    /// Whether what was removed let Bedrock in: of a function's policy only some statements do.
+    fn was_needed(&self, ledger: &Ledger, loss: &Loss, evidence: &Evidence) -> bool {
+        match (self.resource, loss) {
+            (ResourceKey::Regional { .. }, Loss::PermissionsRemoved(statement)) => {
+                ledger.was_granted(statement, &evidence.moment) || statement.to_ascii_lowercase().contains("bedrock")
+            }
+            _ => true,
         }
     }
 
     fn refusals(&self, events: &mut Vec<StateEvent>) {
         let Some(ledger) = self.world.ledgers.get(self.resource) else { return };
         for (evidence, code) in &ledger.refusals {
-            let live = self.users_where(|job| job.is_live_at(evidence.moment.at));
+            let live = self.users_where(|job| self.world.dependents.is_live_at(job, evidence.moment.at));
             let mut event = self.event("JobDependencyDeleteRefused", std::slice::from_ref(evidence), &live);
             event.fields.push(("dependency.error", text(code)));
             event.fields.push(("jobs.live", count(live.len())));
@@ -141,14 +231,12 @@ impl About<'_> {
             if due > self.world.clock || deleted_first || until.is_some_and(|until| until < due) {
                 continue;
             }
-            let affected = self.users_where(|job| {
-                job.not_ended_before(due) && until.is_none_or(|until| job.started.is_none_or(|started| started < until))
-            });
+            let affected = self.world.affected(self.users, self.resource, due, until);
             let mut event = self.event("JobDependencyEmptied", std::slice::from_ref(evidence), &affected);
             event.fields.push(("jobs.affected", count(affected.len())));
             event.facts.insert("emptied_by".to_owned(), json!(evidence.principal));
             event.facts.insert("empty_since".to_owned(), json!(evidence.moment.at.to_rfc3339()));
-            event.over = until.is_some() || all_ended(&affected);
+            event.over = until.is_some() || self.world.none_needs(&affected, self.resource);
             events.push(event);
         }
     }
@@ -159,7 +247,7 @@ impl About<'_> {
         if deleted {
             return;
         }
-        let is_live = |job: &Job, said: &Evidence| job.is_live_at(said.moment.at);
+        let is_live = |job: &Dependent, said: &Evidence| self.world.dependents.is_live_at(job, said.moment.at);
         let live = self.users_where(|job| group.missing.iter().any(|said| is_live(job, said)));
         // The earliest saying that concerns a live job; if none does, the earliest of all.
         let concerns = |said: &&Evidence| self.users.iter().any(|(_, job)| is_live(job, said));
@@ -167,34 +255,31 @@ impl About<'_> {
         let mut event = self.event("JobDependencyMissing", std::slice::from_ref(evidence), &live);
         event.fields.push(("jobs.live", count(live.len())));
         event.facts.insert("missing_since".to_owned(), json!(evidence.moment.at.to_rfc3339()));
-        event.over = group.is_back() || all_ended(&live);
+        event.over = group.is_back() || self.world.none_needs(&live, self.resource);
         events.push(event);
     }
 
-    fn users_where(&self, wanted: impl Fn(&Job) -> bool) -> Users<'_> {
+    fn users_where(&self, wanted: impl Fn(&Dependent) -> bool) -> Users<'_> {
         self.users.iter().copied().filter(|(_, job)| wanted(job)).collect()
     }
 
-    fn event(&self, event: &'static str, evidence: &[Evidence], jobs: &Users<'_>) -> StateEvent {
-        let ledger = self.world.ledgers.get(self.resource);
-        let owner = self.owner();
-        let subject = match self.resource {
-            ResourceKey::SecurityGroup(id) | ResourceKey::Subnet(id) | ResourceKey::VpcEndpoint(id) => id.to_string(),
-            ResourceKey::Bucket(name) => name.to_string(),
-            ResourceKey::Role { account, name } => self
-                .named_by_job(|job| job.role_arn.as_deref())
-                .unwrap_or_else(|| format!("arn:aws:iam::{account}:role/{name}")),
-            ResourceKey::KmsKey(id) => ledger
-                .and_then(|ledger| ledger.arn.as_deref().map(str::to_owned))
-                .or_else(|| self.named_by_job(|job| job.kms_key.as_deref()))
-                .unwrap_or_else(|| id.to_string()),
-            ResourceKey::LogGroup { name, .. } => name.to_string(),
-        };
+    fn event(&self, event: &'static str, evidence: &[Evidence], users: &Users<'_>) -> StateEvent {
+        let owner = self.world.owner_of(self.resource);
+        let named_by: Vec<&Dependent> = self.users.iter().map(|(_, one)| *one).collect();
+        let subject = self.world.name_of(self.resource, &named_by);
         let mut facts = Map::new();
-        facts.insert("jobs".to_owned(), jobs.iter().map(|(_, job)| job_fact(job)).collect());
+        if self.kind == Kind::CustomizationJob {
+            facts.insert("jobs".to_owned(), users.iter().map(|(_, job)| job_fact(job)).collect());
+        } else {
+            facts.insert("dependents".to_owned(), users.iter().map(|(_, one)| dependent_fact(one)).collect());
+        }
         facts.insert("dependency_kind".to_owned(), json!(self.resource.kind()));
         facts.insert("dependency_account".to_owned(), json!(owner));
-        let mut fields = vec![("dependency.kind", text(self.resource.kind())), ("dependency.id", text(&subject))];
+        let mut fields = vec![
+            ("dependency.kind", text(self.resource.kind())),
+            ("dependency.id", text(&subject)),
+            ("dependent.kind", text(self.kind.as_str())),
+        ];
         if let Some(owner) = &owner {
             fields.push(("dependency.account", text(owner)));
         }
@@ -209,35 +294,23 @@ impl About<'_> {
             over: false,
             repair: Repair::Dependency {
                 resource: self.resource.clone(),
-                jobs: jobs.iter().map(|(number, _)| *number).collect(),
+                users: users.iter().map(|(number, _)| *number).collect(),
             },
         }
     }
-
-    /// The account the resource belongs to.
-    fn owner(&self) -> Option<Box<str>> {
-        if let ResourceKey::Role { account, .. } = self.resource {
-            return Some(account.clone());
-        }
-        let of_group = match self.resource {
-            ResourceKey::SecurityGroup(id) => self.world.groups.get(id).map(|group| group.account.clone()),
-            _ => None,
-        };
-        let of_ledger = self.world.ledgers.get(self.resource).and_then(|ledger| ledger.account.clone());
-        of_ledger.or(of_group).filter(|account| !account.is_empty())
-    }
-
-    /// How the jobs call the resource: the least, so that it does not matter which job came first.
-    fn named_by_job(&self, name: impl Fn(&Job) -> Option<&str>) -> Option<String> {
-        let names = self.users.iter().filter_map(|(_, job)| name(job));
-        names.filter(|name| name.starts_with("arn:")).min().map(str::to_owned)
-    }
 }
 
-fn all_ended(jobs: &Users<'_>) -> bool {
-    jobs.iter().all(|(_, job)| job.has_ended())
+/// How those that stand on a resource call it: the least, so that it does not matter which came first.
+fn named_by(users: &[&Dependent], name: impl Fn(&Dependent) -> Option<&str>) -> Option<String> {
+    let names = users.iter().filter_map(|one| name(one));
+    names.filter(|name| name.starts_with("arn:")).min().map(str::to_owned)
 }
 
-fn job_fact(job: &Job) -> Json {
+fn job_fact(job: &Dependent) -> Json {
     json!({ "arn": job.arn, "name": job.name, "status": job.status() })
+}
+
+/// Something that stands on a resource, as alerts list it.
+pub(super) fn dependent_fact(one: &Dependent) -> Json {
+    json!({ "kind": one.kind.as_str(), "arn": one.arn, "name": one.name, "status": one.status() })
 }

@@ -91,11 +91,6 @@ impl World {
             }
         }
     }
-
-    /// The postures known, by account and region.
-    pub(crate) fn postures(&self) -> impl Iterator<Item = (&str, &str, &'static str)> {
-        self.logging.iter().map(|((account, region), history)| (&**account, &**region, history.now().as_str()))
-    }
 }
 
 fn interval(step: &Step<'_>) -> BlindInterval {

@@ -8,7 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::order::{Evidence, Moment};
+use crate::{
+    order::{Evidence, Moment},
+    time::Second,
+};
 
 use super::{group_rules::text, json::At, resource::ResourceKey};
 
@@ -101,6 +104,16 @@ fn truth(value: &Value) -> Option<bool> {
 }
 
 impl Delivery {
+    /// The data types that are delivered.
+    pub(crate) fn types(&self) -> Vec<String> {
+        self.types.iter().map(ToString::to_string).collect()
+    }
+
+    /// Kinds and names of the destinations.
+    pub(crate) fn destinations(&self) -> Vec<(&'static str, String)> {
+        self.destinations.iter().map(|(kind, name)| (kind.as_str(), name.to_string())).collect()
+    }
+
     /// Data types and kinds of destination that `self` delivered and `next` does not.
     pub(crate) fn lost_in(&self, next: &Self) -> Vec<String> {
         let types = self.types.difference(&next.types).map(ToString::to_string);
@@ -230,6 +243,23 @@ impl LoggingHistory {
             Posture::On(delivery) => Some(delivery),
             _ => None,
         })
+    }
+
+    /// Every bucket that logs ever went to.
+    pub(crate) fn buckets(&self) -> Vec<ResourceKey> {
+        let deliveries = self.changes.iter().filter_map(|change| match &change.after {
+            Posture::On(delivery) => Some(delivery),
+            _ => None,
+        });
+        let named = deliveries.flat_map(|delivery| &delivery.destinations);
+        let buckets = named.filter(|(kind, _)| **kind != Destination::LogGroup);
+        buckets.map(|(_, name)| ResourceKey::Bucket(name.clone())).collect()
+    }
+
+    /// Since when what is known now has been so.
+    pub(crate) fn since(&self) -> Option<Second> {
+        let is_now = |change: &&LoggingChange| change.after == *self.now();
+        self.changes.iter().rev().take_while(is_now).last().map(|change| change.evidence.moment.at)
     }
 
     /// What is known now.

@@ -1,20 +1,30 @@
-//! What exists now and what became of it: customization jobs, what they stand on, and invocation logging.
+//! What exists now and what became of it: jobs, deployed models, knowledge bases and agents, what they stand on, and
+//! invocation logging.
 //!
 //! Everything is kept in event time and joined when asked, so the order of arrival cannot matter. Deliberately nothing
 //! about principals' activity; that is `principals`.
 
 mod apply;
+mod apply_dependents;
 mod apply_inventory;
+mod apply_resources;
+mod apply_stores;
 mod blindness;
+mod dependent;
+mod dependents;
 mod derive;
+mod derive_exposure;
 mod derive_logging;
 mod detector;
+mod explain;
+mod exposure;
 mod group_rules;
 mod interests;
-mod job;
 mod json;
 mod logging;
 mod network;
+mod overview;
+mod regional;
 mod requests;
 mod resource;
 mod security_group;
@@ -24,9 +34,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use apply::evidence_of;
 pub(crate) use blindness::{Names, RegionCalls};
+pub(crate) use dependent::{Dependent, Kind};
+pub(crate) use dependents::Dependents;
 pub(crate) use group_rules::GroupRule;
 pub(crate) use interests::INTERESTS;
-pub(crate) use job::{Job, Jobs};
+pub(crate) use regional::RegionalKind;
 pub(crate) use resource::{Loss, ResourceKey};
 pub(crate) use security_group::SecurityGroup;
 use serde::{Deserialize, Serialize};
@@ -47,7 +59,7 @@ type Place = (Box<str>, Box<str>);
 /// Everything known about resources.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct World {
-    jobs: Jobs,
+    dependents: Dependents,
     ledgers: BTreeMap<ResourceKey, Ledger>,
     groups: BTreeMap<Box<str>, SecurityGroup>,
     network: Network,
@@ -55,11 +67,16 @@ pub(crate) struct World {
     /// Which configurations stand on a resource, or stood on it.
     logging_users: BTreeMap<ResourceKey, BTreeSet<Place>>,
     /// When a group will have been empty for long enough to say so.
-    emptied_due: BTreeMap<Second, BTreeSet<Box<str>>>,
+    due: BTreeMap<Second, BTreeSet<ResourceKey>>,
+    /// When something that stands on a lost resource will have reached its greatest age.
+    ageing: BTreeMap<Second, BTreeSet<ResourceKey>>,
     /// What was noticed about the service's own protection.
     protection: Protection,
     /// How far time has come.
     clock: Second,
+    /// The greatest event time of all records: what things age by. The clock goes on when a replay ends, and it goes by
+    /// arrivals; neither makes anything older.
+    lived: Second,
     /// How often a limit made it forget or ignore something.
     limits_reached: Reached,
     /// Where inventory contradicted the stream since somebody last asked.
@@ -92,12 +109,17 @@ pub(crate) type Touched = BTreeSet<Origin>;
 impl World {
     /// Lets time pass. Returns what has to be derived again.
     pub(crate) fn advance(&mut self, now: Second) -> Touched {
-        self.clock = self.clock.max(now);
+        self.note_clock(now);
         let mut touched = Touched::new();
-        while let Some(due) = self.emptied_due.first_entry()
+        while let Some(due) = self.due.first_entry()
             && *due.key() <= self.clock
         {
-            touched.extend(due.remove().into_iter().map(|group| Origin::Resource(ResourceKey::SecurityGroup(group))));
+            touched.extend(due.remove().into_iter().map(Origin::Resource));
+        }
+        while let Some(aged) = self.ageing.first_entry()
+            && *aged.key() <= self.lived
+        {
+            touched.extend(aged.remove().into_iter().map(Origin::Resource));
         }
         touched
     }
@@ -119,14 +141,20 @@ impl World {
         self.clock = self.clock.max(now);
     }
 
-    /// When [`World::advance`] next has something to do.
-    pub(crate) fn next_wakeup(&self) -> Option<Second> {
-        self.emptied_due.first_key_value().map(|(due, _)| *due)
+    /// Notes that a record has this event time.
+    pub(crate) fn note_event(&mut self, at: Second) {
+        self.lived = self.lived.max(at);
     }
 
-    /// The jobs.
-    pub(crate) const fn jobs(&self) -> &Jobs {
-        &self.jobs
+    /// When [`World::advance`] next has something to do.
+    pub(crate) fn next_wakeup(&self) -> Option<Second> {
+        let aged = self.ageing.first_key_value().map(|(due, _)| *due).filter(|due| *due <= self.lived);
+        self.due.first_key_value().map(|(due, _)| *due).into_iter().chain(aged).min()
+    }
+
+    /// What stands on resources.
+    pub(crate) const fn dependents(&self) -> &Dependents {
+        &self.dependents
     }
 
     /// A security group.
@@ -229,7 +257,7 @@ impl World {
 
     fn unused_resources(&self) -> BTreeMap<Box<str>, Vec<(Second, ResourceKey)>> {
         let mut unused: BTreeMap<Box<str>, Vec<(Second, ResourceKey)>> = BTreeMap::new();
-        let is_unused = |key: &ResourceKey| !self.jobs.is_used(key) && !self.logging_users.contains_key(key);
+        let is_unused = |key: &ResourceKey| !self.dependents.is_used(key) && !self.logging_users.contains_key(key);
         for (key, ledger) in self.ledgers.iter().filter(|(key, _)| is_unused(key)) {
             let account = ledger.account.clone().unwrap_or_default();
             unused.entry(account).or_default().push((ledger.last_change(), key.clone()));

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{
+    dependent::Dependent,
     group_rules::{items, text},
-    job::Job,
     json::At,
 };
 
@@ -19,7 +19,7 @@ pub(crate) fn texts(list: &Value) -> impl Iterator<Item = Box<str>> + '_ {
 }
 
 /// Takes what a creation request says into a job.
-pub(crate) fn read_job_request(job: &mut Job, request: &Value) {
+pub(crate) fn read_job_request(job: &mut Dependent, request: &Value) {
     let vpc = request.at("vpcConfig");
     job.security_groups.extend(texts(vpc.at("securityGroupIds")));
     job.subnets.extend(texts(vpc.at("subnetIds")));
@@ -33,13 +33,14 @@ pub(crate) fn read_job_request(job: &mut Job, request: &Value) {
 }
 
 /// Takes what a native event's detail says into a job; it never names the VPC configuration.
-pub(crate) fn read_job_detail(job: &mut Job, detail: &Value) {
+pub(crate) fn read_job_detail(job: &mut Dependent, detail: &Value) {
     set(&mut job.output_model, detail.at("outputModelName"));
+    set(&mut job.output_model_arn, detail.at("outputModelArn"));
     set(&mut job.base_model, detail.at("baseModelArn"));
     read_common(job, detail);
 }
 
-fn read_common(job: &mut Job, source: &Value) {
+fn read_common(job: &mut Dependent, source: &Value) {
     set(&mut job.role_arn, source.at("roleArn"));
     set(&mut job.training_uri, source.at("trainingDataConfig").at("s3Uri"));
     set(&mut job.output_uri, source.at("outputDataConfig").at("s3Uri"));

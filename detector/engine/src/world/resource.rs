@@ -10,6 +10,8 @@ use crate::{
     time::Second,
 };
 
+use super::regional::RegionalKind;
+
 /// What something is called, as far as joins need it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) enum ResourceKey {
@@ -27,6 +29,8 @@ pub(crate) enum ResourceKey {
     Bucket(Box<str>),
     /// By account, region and name.
     LogGroup { account: Box<str>, region: Box<str>, name: Box<str> },
+    /// By account, region and name or id.
+    Regional { kind: RegionalKind, account: Box<str>, region: Box<str>, name: Box<str> },
 }
 
 impl ResourceKey {
@@ -55,8 +59,19 @@ impl ResourceKey {
         (!bucket.is_empty()).then(|| Self::Bucket(bucket.into()))
     }
 
+    /// The bucket behind an ARN, or its name.
+    pub(crate) fn bucket_named(name: &str) -> Option<Self> {
+        let name = name.rsplit(":::").next()?.split('/').next()?;
+        (!name.is_empty()).then(|| Self::Bucket(name.into()))
+    }
+
+    /// A custom model by its ARN or, as `account` and `region` know it, by its name.
+    pub(crate) fn custom_model(name: &str, account: &str, region: &str) -> Self {
+        RegionalKind::CustomModel.named(name, account, region)
+    }
+
     /// The name of the kind in rules.
-    pub(crate) const fn kind(&self) -> &'static str {
+    pub(crate) fn kind(&self) -> &'static str {
         match self {
             Self::SecurityGroup(_) => "security_group",
             Self::Subnet(_) => "subnet",
@@ -65,6 +80,7 @@ impl ResourceKey {
             Self::KmsKey(_) => "kms_key",
             Self::Bucket(_) => "bucket",
             Self::LogGroup { .. } => "log_group",
+            Self::Regional { kind, .. } => kind.as_str(),
         }
     }
 }
@@ -82,6 +98,48 @@ pub(crate) enum Loss {
     PermissionsRemoved(Box<str>),
     /// A role that Bedrock may not assume.
     TrustRemoved,
+    /// A bucket whose content somebody else can read, or that empties itself: it is still there.
+    Exposed(Exposure),
+}
+
+/// How the content of a bucket was put at risk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) enum Exposure {
+    /// Its policy lets anybody in.
+    PolicyPublic,
+    /// Its policy lets another account in.
+    PolicyCrossAccount,
+    /// It has no policy any more, and with it nothing that denies.
+    PolicyDeleted,
+    /// Its objects are copied to a bucket of another account.
+    Replicated,
+    /// Public access is no longer blocked in every way.
+    BlockLowered,
+    /// Its objects expire within days.
+    Expiring,
+}
+
+impl Exposure {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::PolicyPublic => "policy_public",
+            Self::PolicyCrossAccount => "policy_cross_account",
+            Self::PolicyDeleted => "policy_deleted",
+            Self::Replicated => "replicated",
+            Self::BlockLowered => "public_access_block_lowered",
+            Self::Expiring => "lifecycle_expires",
+        }
+    }
+
+    /// Exposures that one call sets or ends together: of each family the latest counts.
+    const fn family(self) -> u8 {
+        match self {
+            Self::PolicyPublic | Self::PolicyCrossAccount | Self::PolicyDeleted => 0,
+            Self::Replicated => 1,
+            Self::BlockLowered => 2,
+            Self::Expiring => 3,
+        }
+    }
 }
 
 impl Loss {
@@ -93,6 +151,7 @@ impl Loss {
             Self::ScheduledForDeletion => "scheduled_for_deletion",
             Self::PermissionsRemoved(_) => "permissions_removed",
             Self::TrustRemoved => "trust_removed",
+            Self::Exposed(exposure) => exposure.as_str(),
         }
     }
 }
@@ -106,6 +165,8 @@ pub(crate) enum Return {
     Permissions(Box<str>),
     /// A role that Bedrock may assume again.
     Trust,
+    /// A bucket that is not put at risk in this way, or in one of the same family.
+    Unexposed(Exposure),
 }
 
 /// One entry of a ledger.
@@ -180,6 +241,13 @@ impl Ledger {
         })
     }
 
+    /// Whether it was given this permission before `moment`.
+    pub(crate) fn was_granted(&self, permission: &str, moment: &Moment) -> bool {
+        let grants =
+            |effect: &Effect| matches!(effect, Effect::Back(Return::Permissions(name)) if **name == *permission);
+        self.changes.iter().any(|(evidence, effect)| evidence.moment < *moment && grants(effect))
+    }
+
     /// When it was first deleted for good, and by which event.
     pub(crate) fn deletion(&self) -> Option<&Evidence> {
         self.losses().find(|interval| *interval.loss == Loss::Deleted).map(|interval| interval.evidence)
@@ -190,7 +258,12 @@ impl Ledger {
         self.changes.iter().enumerate().filter_map(|(place, (evidence, effect))| {
             let Effect::Lost(loss) = effect else { return None };
             let later = self.changes.get(place.saturating_add(1)..).unwrap_or_default();
-            let back = later.iter().find(|(_, effect)| matches!(effect, Effect::Back(back) if undoes(back, loss)));
+            let back = later.iter().find(|(_, effect)| match (effect, loss) {
+                (Effect::Back(back), loss) => undoes(back, loss),
+                // Another policy takes the place of the one before.
+                (Effect::Lost(Loss::Exposed(now)), Loss::Exposed(before)) => now.family() == before.family(),
+                _ => false,
+            });
             Some(LossInterval { evidence, loss, back: back.map(|(evidence, _)| evidence) })
         })
     }
@@ -209,6 +282,7 @@ fn undoes(back: &Return, loss: &Loss) -> bool {
         (Return::Whole, Loss::Deleted | Loss::Disabled | Loss::ScheduledForDeletion)
         | (Return::Trust | Return::Whole, Loss::TrustRemoved) => true,
         (Return::Permissions(again), Loss::PermissionsRemoved(removed)) => again == removed,
+        (Return::Unexposed(now), Loss::Exposed(before)) => now.family() == before.family(),
         _ => false,
     }
 }

@@ -10,6 +10,7 @@ use serde_json::{Map, Value as Json};
 use crate::{
     order::Evidence,
     rule::{Field, Fields, Value},
+    time::Second,
 };
 
 use super::resource::ResourceKey;
@@ -39,8 +40,8 @@ pub(crate) struct StateEvent {
 /// What a repair would start from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Repair {
-    /// A dependency of these jobs, by number.
-    Dependency { resource: ResourceKey, jobs: Vec<u32> },
+    /// A dependency of these, by number.
+    Dependency { resource: ResourceKey, users: Vec<u32> },
     /// The last configuration that delivered.
     Logging { configuration: Option<Box<str>> },
     /// The service's own way to its events.
@@ -48,6 +49,10 @@ pub(crate) enum Repair {
 }
 
 impl Fields for StateEvent {
+    fn time(&self) -> Option<Second> {
+        self.evidence.iter().map(|evidence| evidence.moment.at).min()
+    }
+
     fn value(&self, field: &Field) -> Value<'_> {
         let Field::Watch(name) = field else { return Value::Missing };
         match *name {

@@ -69,6 +69,11 @@ fn bounds_are_tight() {
     check("s:\n  eventName|neq: A\ncondition: s", None);
     check("s:\n  eventName|re: ^A\ncondition: s", None);
     check("s:\n  - keyword\ncondition: s", None);
+    let phantom = "s:\n  userIdentity.userName|startswith|cased: BedrockAPIKey-\nf:\n  eventSource|startswith: b\n";
+    check(&format!("{phantom}condition: s and not f"), Some(&["Anywhere Contains BedrockAPIKey-"]));
+    check(&format!("{phantom}condition: s and f"), Some(&["EventSource Prefix b"]));
+    check("s:\n  userIdentity.userName|startswith: BedrockAPIKey-\ncondition: s", None);
+    check("s:\n  requestParameters.n|cased: '1E000000'\ncondition: s", None);
     check("s:\n  eventName: '*'\ncondition: s", None);
 }
 

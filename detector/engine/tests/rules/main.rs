@@ -11,3 +11,4 @@ mod generator;
 mod loading;
 mod matching;
 mod problems;
+mod published;

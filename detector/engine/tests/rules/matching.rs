@@ -53,4 +53,11 @@ fn by_example() {
     check("{userAgent|re|i: '^boto3'}", &json!({"userAgent": "Boto3/1.26"}), true);
     check("[{eventName: A, errorCode: x}, {eventName: B}]", &json!({"eventName": "b"}), true);
     check("[{eventName: A, errorCode: x}, {eventName: B}]", &json!({"eventName": "a"}), false);
+    let night = json!({"eventTime": "2026-11-22T23:05:00Z"});
+    check("{eventTime|hour|gte: 22}", &night, true);
+    check("{eventTime|hour: [1, 23]}", &night, true);
+    check("{eventTime|minute: 6}", &night, false);
+    check("{eventTime|day: 22, eventTime|month: 11, eventTime|year: 2026, eventTime|week: 47}", &night, true);
+    check("{eventTime|hour|lt: 6}", &json!({"eventTime": "2026-11-23T00:05:00+01:00"}), false);
+    check("{eventName|hour: 1}", &json!({"eventName": "x"}), false);
 }

@@ -53,7 +53,7 @@ x-watch:
             ("8:5", "unknown field watch.credentials; did you mean watch.credential?"),
             ("9:19", "regular expression cannot be used: unclosed group"),
             ("10:27", "`10.0.0/8` is no network"),
-            ("12:15", "|expand is not supported"),
+            ("12:23", "the placeholder %x% has no values"),
             ("13:21", "`many` is no number"),
             ("14:19", "this is a mapping"),
             ("15:32", "no search is named `filtr`; there is selection and other"),
@@ -89,24 +89,45 @@ fn one_by_one() {
     check(&of("{s: {eventName|i: A}, condition: s}"), &[("4:17", "flag of |re")]);
     check(&of("{s: {eventName|wide: A}, condition: s}"), &[("4:17", "before |base64")]);
     check(&of("{s: {eventName|gt|lt: 1}, condition: s}"), &[("4:17", "|gt and |lt exclude each other")]);
-    check(&of("{s: {eventName|hour: 1}, condition: s}"), &[("4:27", "not supported")]);
+    check(&of("{s: {eventTime|hour|contains: 1}, condition: s}"), &[("4:17", "a part of a time is a number")]);
+    check(&of("{s: {eventTime|hour|day: 1}, condition: s}"), &[("4:17", "|hour and |day exclude each other")]);
+    check(&of("{s: {eventTime|hour: late}, condition: s}"), &[("4:33", "`late` is no number")]);
     check(&of("{s: {eventName: A, eventName: B}, condition: s}"), &[("4:31", "there twice")]);
     check(&of("{s: {watch.principal.calls_2h: 1}, condition: s}"), &[("4:17", "at most 60m")]);
     check(&of("{s: {watch.jobs.live: 1}, condition: s}"), &[("4:17", "only to rules for bedrock-watch/state")]);
     check(&format!("x-wach: 1\n{}", of("{s: {eventName: A}, condition: s}")), &[("1:1", "did you mean x-watch?")]);
     check(&format!("sigma-version: 3\n{}", of("{s: {eventName: A}, condition: s}")), &[("1:16", "Sigma 2")]);
     check(&format!("action: global\n{HEAD}"), &[("1:1", "collection actions")]);
-    check("title: f\nfilter: {rules: any, selection: {a: b}, condition: selection}", &[("2:1", "Sigma filters")]);
+    check(
+        "title: f\nfilter: {rules: any, selection: {a: b}, condition: selection}",
+        &[("1:1", "the logsource is missing")],
+    );
     let state = "title: t\nlevel: low\nlogsource: {product: bedrock-watch, service: state}\ndetection: ";
     check(&format!("{state}{{s: {{watch.event: JobLost}}, condition: s}}"), &[("4:12", "no state event matches")]);
     check(
         &format!("{state}{{s: {{watch.region: x}}, condition: s}}"),
-        &[("4:12", "about jobs, about logging or about the service itself")],
+        &[("4:12", "about other dependents, about logging or about the service itself")],
     );
     check(
         &format!("{state}{{s: {{eventName: x, watch.event: JobDependencyLost}}, condition: s}}"),
         &[("4:17", "field of CloudTrail records")],
     );
+}
+
+#[test]
+fn facts() {
+    let of =
+        |facts: &str| format!("{HEAD}detection: {{s: {{eventName: A}}, condition: s}}\nx-watch:\n  facts: {facts}\n");
+    assert!(problems(&of("{units: requestParameters.modelUnits, id: [userAgent, requestParameters.a.b]}")).is_empty());
+    check(&of("none"), &[("6:10", "maps names to fields")]);
+    check(&of("{Units: userAgent}"), &[("6:11", "`Units` is no name of a fact")]);
+    check(&of("{event_name: userAgent}"), &[("6:11", "choose another name")]);
+    check(&of("{units: 3}"), &[("6:18", "name of a field")]);
+    check(&of("{units: []}"), &[("6:18", "at least one field")]);
+    check(&of("{units: watch.credential}"), &[("6:18", "is computed")]);
+    check(&of("{units: watch.credentials}"), &[("6:18", "did you mean watch.credential?")]);
+    let many = (0..13).map(|number| format!("f{number}: userAgent")).collect::<Vec<_>>().join(", ");
+    check(&of(&format!("{{{many}}}")), &[("6:10", "at most 12 facts, and this has 13")]);
 }
 
 #[test]
@@ -120,7 +141,7 @@ fn correlations() {
     assert!(problems(&with("condition: {gte: 2, lt: 9}")).is_empty());
     check(&with("condition: {gte: x}"), &[("9:80", "whole number")]);
     check(&with("condition: {about: 2}"), &[("9:75", "unknown comparison")]);
-    check(&with("conditions: {gte: 2}"), &[("9:63", "unknown key `conditions`"), ("9:21", "condition is missing")]);
+    check(&with("conditions: {gte: 2}"), &[("9:21", "condition is missing"), ("9:63", "unknown key `conditions`")]);
     check(&with("condition: {gte: 2}, group-by: [watch.nothing]"), &[("9:95", "unknown field")]);
     check(&of("{type: value_avg, rules: [base], timespan: 5m}"), &[("9:21", "not supported; valid is event_count")]);
     check(&of("{type: temporal, rules: [base, bsae], timespan: 2d}"), &[("9:62", "at most 24h")]);

@@ -200,10 +200,15 @@ impl Builder<'_> {
     }
 }
 
-/// Gives the record its id and time: an envelope its own, and those of the CloudTrail record inside.
+/// Gives the record its id and time: an envelope its own, and those of the CloudTrail record inside; a model invocation
+/// log its request id and timestamp.
 fn dress(event: &mut Value, id: &str, event_ms: i64) -> Result<(), String> {
     let second = Second::from_unix(event_ms.div_euclid(1_000)).ok_or("the event time lies outside 1970..2106")?;
     let time = second.to_rfc3339();
+    if event.get("schemaType").is_some() {
+        record::set(event, "requestId", Value::from(id))?;
+        return record::set(event, "timestamp", Value::from(time));
+    }
     let enveloped = event.get("detail").is_some_and(Value::is_object);
     if enveloped {
         record::set(event, "id", Value::from(id))?;
@@ -230,7 +235,9 @@ fn change(event: &mut Value, step: &StepFile) -> Result<(), String> {
 }
 
 fn deliver(event: &Value) -> Result<Delivery, String> {
-    let time = ["/detail/eventTime", "/eventTime", "/time"].iter().find_map(|path| event.pointer(path)?.as_str());
+    let time = ["/detail/eventTime", "/eventTime", "/time", "/timestamp"]
+        .iter()
+        .find_map(|path| event.pointer(path)?.as_str());
     // A case may be about a record without a readable time.
     let at = time.and_then(Second::parse).unwrap_or_default();
     let bytes = serde_json::to_vec(event).map_err(|error| error.to_string())?;

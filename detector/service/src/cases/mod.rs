@@ -7,7 +7,10 @@
 mod case;
 mod compare;
 mod file;
+mod junit;
+mod lint;
 mod pack;
+mod prices;
 mod record;
 mod run;
 mod template;
@@ -15,6 +18,8 @@ mod timeline;
 
 pub use case::{Case, Delivery, load};
 pub use compare::Expected;
+pub use junit::junit;
+pub use lint::{RUNBOOK_HEADINGS, lint};
 pub use pack::{PackError, RulePack};
-pub use run::{run, run_all};
+pub use run::{alerts, run, run_all};
 pub use template::new_rule;

@@ -8,10 +8,18 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use bedrock_watch_engine::rule::RuleFile;
+use bedrock_watch_engine::{
+    Prices,
+    rule::{Placeholders, Problem, RuleFile, RuleSet},
+};
+
+use super::prices;
 
 /// The folder inside a pack that holds the sample records.
 const EVENTS: &str = "events";
+
+/// The file inside a pack that says what tokens cost.
+const PRICES: &str = "prices.toml";
 
 /// How deep a rules folder is walked; a link that points upwards must not make it endless.
 const DEPTH_MAX: usize = 6;
@@ -121,6 +129,33 @@ impl RulePack {
             Some(RuleFile { path: file.shown.clone(), id, text: String::from_utf8_lossy(&file.bytes).into_owned() })
         };
         self.files.iter().filter_map(rule_file).collect()
+    }
+
+    /// The compiled rules, except those whose id is in `disabled`, with what tokens cost.
+    ///
+    /// # Errors
+    /// When rules or the price table have problems: all of them at once.
+    pub fn compile(&self, disabled: &[String]) -> Result<RuleSet, Vec<Problem>> {
+        self.compile_with(disabled, &Placeholders::new())
+    }
+
+    /// The same, with values for the placeholders of `|expand`.
+    ///
+    /// # Errors
+    /// When rules or the price table have problems: all of them at once.
+    pub fn compile_with(&self, disabled: &[String], placeholders: &Placeholders) -> Result<RuleSet, Vec<Problem>> {
+        let mut files = self.rule_files();
+        files.retain(|file| !disabled.contains(&file.id));
+        let compiled = RuleSet::compile_with(&files, placeholders);
+        let prices = match self.file(PRICES) {
+            Some(text) => prices::read(self.shown(PRICES), &String::from_utf8_lossy(text)),
+            None => Ok(Prices::default()),
+        };
+        match (compiled, prices) {
+            (Ok(rules), Ok(prices)) => Ok(rules.with_prices(prices)),
+            (Ok(_), Err(problem)) => Err(vec![problem]),
+            (Err(problems), prices) => Err(problems.into_iter().chain(prices.err()).collect()),
+        }
     }
 
     /// The paths, inside the pack, of a rule's cases.

@@ -9,9 +9,22 @@ use super::{
     compare::compare,
 };
 
+/// The alerts of a case's rule at its end.
+#[must_use]
+pub fn alerts(case: &Case, rules: &Arc<RuleSet>) -> Vec<Alert> {
+    played(case, rules).0
+}
+
 /// Runs a case; the lines say how the rule's alerts differ from those expected, none when they are as expected.
 #[must_use]
 pub fn run(case: &Case, rules: &Arc<RuleSet>) -> Vec<String> {
+    let (alerts, mut lines) = played(case, rules);
+    lines.extend(compare(&case.expect, &alerts));
+    lines
+}
+
+/// Plays a case: its rule's alerts at the end, and what was wrong with records.
+fn played(case: &Case, rules: &Arc<RuleSet>) -> (Vec<Alert>, Vec<String>) {
     let mut engine = Engine::new(Arc::clone(rules), Settings::standard());
     let mut clock = Second::MIN;
     let mut lines = Vec::new();
@@ -20,9 +33,8 @@ pub fn run(case: &Case, rules: &Arc<RuleSet>) -> Vec<String> {
     engine.set_teaching(false);
     deliver(&mut engine, &case.deliveries, &mut clock, &mut lines);
     engine.finish();
-    let alerts = engine.alerts().into_iter().filter(|alert| alert.rule == case.rule).collect::<Vec<Alert>>();
-    lines.extend(compare(&case.expect, &alerts));
-    lines
+    let alerts = engine.alerts().into_iter().filter(|alert| alert.rule == case.rule).collect();
+    (alerts, lines)
 }
 
 /// Gives the records to the engine; as in a replay, `now` is the greatest event time so far.

@@ -55,6 +55,8 @@ pub enum SinkKind {
     Slack {
         /// How it is reached.
         access: SlackAccess,
+        /// What a message is about; an incoming webhook cannot edit messages, so there each alert has its own.
+        group_by: GroupBy,
     },
     /// PagerDuty's Events API v2.
     PagerDuty {
@@ -62,6 +64,8 @@ pub enum SinkKind {
         routing_key: Secret,
         /// Where events are posted.
         url: String,
+        /// What a page is about.
+        group_by: GroupBy,
     },
     /// Any HTTP endpoint.
     Webhook {
@@ -76,6 +80,15 @@ pub enum SinkKind {
     },
     /// A service of AWS.
     Aws(AwsSink),
+}
+
+/// What a message or a page is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GroupBy {
+    /// Everything that belongs together.
+    Incident,
+    /// One alert.
+    Alert,
 }
 
 /// How Slack is reached.

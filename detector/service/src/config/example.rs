@@ -20,6 +20,14 @@ fn format_section(section: &Section) -> String {
     let heading = format!("[[{}]]", section.name);
     let body = match &section.form {
         Form::Table(keys) => table(&format!("[{}]", section.name), None, keys, ""),
+        Form::Named(keys, of) => {
+            let own = table(&format!("[{}]", section.name), None, keys, "");
+            let below = format!("{}.{}", section.name, of.sample);
+            let named = table(&format!("[{below}]"), None, of.keys, "# ");
+            let (list, doc, list_keys) = of.list;
+            let list = table(&format!("[[{below}.{list}]]"), None, list_keys, "# ");
+            format!("{own}\n# {}\n{named}# {doc}\n{list}", of.doc)
+        }
         Form::List(keys) => table(&heading, None, keys, "# "),
         Form::Kinds(variants) => {
             let parts = variants.iter().enumerate().map(|(position, variant)| {
@@ -64,9 +72,9 @@ fn value(key: &Key) -> (String, bool) {
             Some(default) => (format!("\"{default}\""), true),
             None => (format!("\"{}\"", key.sample), false),
         },
-        Kind::Texts { .. } if key.required => (key.sample.to_owned(), false),
+        Kind::Texts { default: [], .. } if !key.sample.is_empty() => (key.sample.to_owned(), false),
         Kind::Texts { default, .. } => (format!("{default:?}"), true),
         Kind::Secret => (format!("\"{}\"", key.sample), false),
-        Kind::Secrets => (key.sample.to_owned(), false),
+        Kind::Secrets | Kind::Numbers | Kind::TextLists => (key.sample.to_owned(), false),
     }
 }

@@ -10,18 +10,22 @@ pub mod delivery;
 mod environment;
 mod example;
 mod keys;
+mod named;
 mod problem;
 mod read;
 mod schema;
 mod secret;
 mod secrets;
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use bedrock_watch_engine::Settings;
+use bedrock_watch_engine::{
+    Settings,
+    rule::{Placeholders, Tuning, TuningProblem},
+};
 
 pub use delivery::{
-    AccountConfig, GroupConfig, Pace, Route, RoutingConfig, SinkConfig, SinkKind, SlackAccess, Suppression,
+    AccountConfig, GroupBy, GroupConfig, Pace, Route, RoutingConfig, SinkConfig, SinkKind, SlackAccess, Suppression,
 };
 pub use example::example;
 pub use problem::Problem;
@@ -32,7 +36,7 @@ pub use secrets::{SecretNames, Secrets};
 use crate::routing::glob;
 
 /// Everything the daemon is told.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Times and limits of the engine.
     pub engine: Settings,
@@ -50,6 +54,10 @@ pub struct Config {
     pub sinks: Vec<SinkConfig>,
     /// Which alerts go where.
     pub routing: RoutingConfig,
+    /// Which alerts belong together.
+    pub incidents: crate::incident::Joining,
+    /// Who to turn to in an incident.
+    pub contacts: crate::incident::Contacts,
     /// How AWS is reached.
     pub aws: aws::AwsConfig,
     /// Asking AWS what there is.
@@ -68,7 +76,12 @@ pub struct Config {
     pub warnings: Vec<Problem>,
     /// Where rules are named; see [`Config::unknown_rules`].
     mentions: Vec<Mention>,
+    /// Where rules are tuned; see [`Config::tuning_problem`].
+    tuned: BTreeMap<TunedPlace, Problem>,
 }
+
+/// A rule, a key of its section, and which of the tables in it, if it is in one.
+type TunedPlace = (String, &'static str, Option<usize>);
 
 /// A rule that is named somewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +101,7 @@ pub struct PipelineConfig {
 }
 
 /// Which rules are judged by.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct RulesConfig {
     /// A folder whose rules are added, or replace built-in rules of the same id.
     pub dir: Option<PathBuf>,
@@ -96,6 +109,12 @@ pub struct RulesConfig {
     pub builtin: bool,
     /// Ids of rules that are left out.
     pub disabled: Vec<String>,
+    /// Values for the placeholders of `|expand`.
+    pub placeholders: Placeholders,
+    /// How often it is looked whether they have changed, in seconds; 0 never.
+    pub reload_s: u64,
+    /// What is changed about single rules.
+    pub tuning: Tuning,
 }
 
 /// The HTTP server.
@@ -262,6 +281,16 @@ impl Config {
         problems.sort_by_key(|problem| (problem.line, problem.column));
         problems.dedup();
         if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// A problem with what is changed about a rule, at its place in the text.
+    #[must_use]
+    pub fn tuning_problem(&self, problem: &TuningProblem) -> Problem {
+        let place = |key: &'static str, item: Option<usize>| self.tuned.get(&(problem.rule.clone(), key, item));
+        let item = problem.exclusion;
+        let found = place(problem.key, item).or_else(|| place("", item)).or_else(|| place("", None));
+        let fallback = Problem { file: String::new(), line: 1, column: 1, message: String::new() };
+        Problem { message: problem.message.clone(), ..found.cloned().unwrap_or(fallback) }
     }
 
     /// The places where a rule is named that is not among `known`; a name with `*` must fit at least one.

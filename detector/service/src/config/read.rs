@@ -12,6 +12,7 @@ use toml::{
 use super::{
     environment::{Names, expand, names},
     keys::{Form, Key, Kind, SECTIONS, Section},
+    named::NamedTable,
     problem::{Problem, listed, position, suggestion},
     secret::Secret,
 };
@@ -29,6 +30,8 @@ pub(super) enum Given {
     Texts(Vec<String>),
     Secret(Secret),
     Secrets(BTreeMap<String, Secret>),
+    Numbers(BTreeMap<String, f64>),
+    TextLists(BTreeMap<String, Vec<String>>),
 }
 
 /// The values of one table.
@@ -49,6 +52,7 @@ pub(super) struct Document {
     file: String,
     text: String,
     tables: BTreeMap<&'static str, Vec<Table>>,
+    named: BTreeMap<&'static str, Vec<NamedTable>>,
 }
 
 impl Document {
@@ -56,7 +60,7 @@ impl Document {
     pub(super) fn table(&self, name: &str) -> Table {
         let section = SECTIONS.iter().find(|section| section.name == name);
         let keys = match section.map(|section| &section.form) {
-            Some(Form::Table(keys)) => *keys,
+            Some(Form::Table(keys) | Form::Named(keys, _)) => *keys,
             _ => &[],
         };
         let mut merged = Table { kind: "", keys, given: BTreeMap::new(), written: Vec::new(), span: 0..0 };
@@ -73,6 +77,11 @@ impl Document {
     /// Each occurrence of a section, in the order of the text.
     pub(super) fn tables(&self, name: &str) -> &[Table] {
         self.tables.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// Each `[section.NAME]`, in the order of the names.
+    pub(super) fn named(&self, section: &str) -> &[NamedTable] {
+        self.named.get(section).map_or(&[], Vec::as_slice)
     }
 
     /// A problem with the value of `key` in `table`, or with the table when the key was not given.
@@ -93,6 +102,8 @@ impl Given {
             Self::Texts(texts) => Self::Texts(texts.clone()),
             Self::Secret(secret) => Self::Secret(secret.clone()),
             Self::Secrets(secrets) => Self::Secrets(secrets.clone()),
+            Self::Numbers(numbers) => Self::Numbers(numbers.clone()),
+            Self::TextLists(texts) => Self::TextLists(texts.clone()),
         }
     }
 }
@@ -169,6 +180,20 @@ impl Table {
         }
     }
 
+    pub(super) fn numbers(&self, name: &str) -> BTreeMap<String, f64> {
+        match self.given.get(name) {
+            Some((Given::Numbers(numbers), _)) => numbers.clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn text_lists(&self, name: &str) -> BTreeMap<String, Vec<String>> {
+        match self.given.get(name) {
+            Some((Given::TextLists(texts), _)) => texts.clone(),
+            _ => BTreeMap::new(),
+        }
+    }
+
     pub(super) fn secret(&self, name: &str) -> Option<Secret> {
         match self.given.get(name) {
             Some((Given::Secret(secret), _)) => Some(secret.clone()),
@@ -193,19 +218,23 @@ pub(super) fn read(file: &str, text: &str, names: &Names<'_>) -> (Document, Vec<
         reader.problem(offset, error.message().trim().replace('\n', ", "));
     }
     let mut tables: BTreeMap<&'static str, Vec<Table>> = BTreeMap::new();
+    let mut named: BTreeMap<&'static str, Vec<NamedTable>> = BTreeMap::new();
     for (name, value) in root.get_ref() {
         let Some(section) = SECTIONS.iter().find(|section| section.name == name.get_ref()) else {
             let valid: Vec<&str> = SECTIONS.iter().map(|section| section.name).collect();
             reader.unknown("section", name.get_ref(), name.span(), &valid);
             continue;
         };
+        if let (Form::Named(keys, of), DeValue::Table(table)) = (&section.form, value.get_ref()) {
+            named.insert(section.name, reader.named(keys, of, table));
+        }
         tables.insert(section.name, reader.section(section, name.span(), value));
     }
     let problems = reader.problems;
-    (Document { file: file.to_owned(), text: text.to_owned(), tables }, problems)
+    (Document { file: file.to_owned(), text: text.to_owned(), tables, named }, problems)
 }
 
-struct Reader<'a> {
+pub(super) struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     names: &'a Names<'a>,
@@ -213,12 +242,12 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn problem(&mut self, offset: usize, message: String) {
+    pub(super) fn problem(&mut self, offset: usize, message: String) {
         let (line, column) = position(self.text, offset);
         self.problems.push(Problem { file: self.file.to_owned(), line, column, message });
     }
 
-    fn unknown(&mut self, what: &str, given: &str, span: Range<usize>, valid: &[&str]) {
+    pub(super) fn unknown(&mut self, what: &str, given: &str, span: Range<usize>, valid: &[&str]) {
         let message = format!("unknown {what} `{given}`{}; valid: {}", suggestion(given, valid), listed(valid));
         self.problem(span.start, message);
     }
@@ -226,7 +255,14 @@ impl Reader<'_> {
     fn section(&mut self, section: &'static Section, name: Range<usize>, value: &Spanned<DeValue<'_>>) -> Vec<Table> {
         match (&section.form, value.get_ref()) {
             (Form::Table(keys), DeValue::Table(table)) => vec![self.table(keys, "", value.span(), table)],
-            (Form::Table(_), _) => {
+            (Form::Named(keys, _), DeValue::Table(table)) => {
+                // What is a table and no key is one of the named ones.
+                let is_own = |name: &str, value: &DeValue<'_>| {
+                    !matches!(value, DeValue::Table(_)) || keys.iter().any(|key| key.name == name)
+                };
+                vec![self.part(keys, ("", value.span()), table, is_own)]
+            }
+            (Form::Table(_) | Form::Named(..), _) => {
                 self.problem(name.start, format!("`{0}` is a section: write [{0}] and its keys below", section.name));
                 Vec::new()
             }
@@ -244,7 +280,9 @@ impl Reader<'_> {
             return None;
         };
         match &section.form {
-            Form::Table(keys) | Form::List(keys) => Some(self.table(keys, "", item.span(), table)),
+            Form::Table(keys) | Form::Named(keys, _) | Form::List(keys) => {
+                Some(self.table(keys, "", item.span(), table))
+            }
             Form::Kinds(variants) => {
                 let valid: Vec<&str> = variants.iter().map(|variant| variant.kind).collect();
                 let Some(kind) = table.get("kind") else {
@@ -264,8 +302,19 @@ impl Reader<'_> {
     }
 
     fn table(&mut self, keys: &'static [Key], kind: &'static str, span: Range<usize>, table: &DeTable<'_>) -> Table {
+        self.part(keys, (kind, span), table, |_, _| true)
+    }
+
+    /// The keys of a table for which `is_own` holds.
+    pub(super) fn part(
+        &mut self,
+        keys: &'static [Key],
+        (kind, span): (&'static str, Range<usize>),
+        table: &DeTable<'_>,
+        is_own: impl Fn(&str, &DeValue<'_>) -> bool,
+    ) -> Table {
         let (mut given, mut written) = (BTreeMap::new(), Vec::new());
-        for (name, value) in table {
+        for (name, value) in table.iter().filter(|(name, value)| is_own(name.get_ref(), value.get_ref())) {
             if name.get_ref() == "kind" && !kind.is_empty() {
                 continue;
             }
@@ -326,6 +375,8 @@ impl Reader<'_> {
                 }
                 Some(Given::Secrets(secrets))
             }
+            (Kind::Numbers, DeValue::Table(table)) => Some(Given::Numbers(self.numbers(key, table))),
+            (Kind::TextLists, DeValue::Table(table)) => Some(Given::TextLists(self.text_lists(key, table))),
             _ => {
                 self.not_as_wanted(key, value);
                 None
@@ -342,6 +393,8 @@ impl Reader<'_> {
             Kind::Choice { choices, .. } => format!("one of {}", listed(choices)),
             Kind::Texts { .. } => "a list of texts, [\"like\", \"this\"]".to_owned(),
             Kind::Secrets => "a table of texts, { name = \"value\" }".to_owned(),
+            Kind::Numbers => "a table of numbers, { name = 1 }".to_owned(),
+            Kind::TextLists => "a table of lists of texts, { name = [\"like\", \"this\"] }".to_owned(),
         };
         self.problem(value.span().start, format!("`{}` must be {wanted}", key.name));
     }
@@ -375,7 +428,7 @@ impl Reader<'_> {
     }
 
     /// A value that may be shown: in logs, in problems and by `config check`.
-    fn expanded(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
+    pub(super) fn expanded(&mut self, value: &Spanned<DeValue<'_>>) -> Option<String> {
         let secrets = names(value.get_ref().as_str()?).into_iter().filter(|name| name.starts_with(SECRETS_MANAGER));
         let secrets: Vec<String> = secrets.collect();
         for name in &secrets {

@@ -20,6 +20,19 @@ pub fn schema() -> Value {
 fn section_schema(section: &Section) -> Value {
     match &section.form {
         Form::Table(keys) => table(section.doc, keys, None),
+        Form::Named(keys, of) => {
+            let mut schema = table(section.doc, keys, None);
+            let mut named = table(of.doc, of.keys, None);
+            let (list, doc, list_keys) = of.list;
+            let items = json!({ "type": "array", "description": doc, "items": table("", list_keys, None) });
+            if let Some(properties) = named.get_mut("properties").and_then(Value::as_object_mut) {
+                properties.insert(list.to_owned(), items);
+            }
+            if let Some(fields) = schema.as_object_mut() {
+                fields.insert("additionalProperties".to_owned(), named);
+            }
+            schema
+        }
         Form::List(keys) => json!({ "type": "array", "description": section.doc, "items": table("", keys, None) }),
         Form::Kinds(variants) => {
             let items = variants.iter().map(|variant| table(variant.doc, variant.keys, Some(variant.kind)));
@@ -68,6 +81,13 @@ fn key_schema(key: &Key) -> Value {
         Kind::Secret => json!({ "type": "string", "writeOnly": true }),
         Kind::Secrets => json!({
             "type": "object", "additionalProperties": { "type": "string" }, "writeOnly": true,
+        }),
+        Kind::Numbers => json!({ "type": "object", "additionalProperties": { "type": "number" } }),
+        Kind::TextLists => json!({
+            "type": "object",
+            "additionalProperties": {
+                "anyOf": [{ "type": "string" }, { "type": "array", "items": { "type": "string" } }],
+            },
         }),
     };
     if let Some(fields) = schema.as_object_mut() {

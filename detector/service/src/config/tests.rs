@@ -194,7 +194,7 @@ fn reads_sinks_and_routing() {
     let [slack, siem] = &config.sinks[..] else { panic!("{:?}", config.sinks) };
     let pace = Pace { per_minute: 60, timeout_ms: 10_000, backoff_max_s: 60, give_up_s: 86_400, repeat_s: Some(60) };
     assert_eq!((slack.name.as_str(), slack.pace), ("slack", pace));
-    let SinkKind::Slack { access: SlackAccess::Bot { token, channel, api_url } } = &slack.kind else { panic!() };
+    let SinkKind::Slack { access: SlackAccess::Bot { token, channel, api_url }, .. } = &slack.kind else { panic!() };
     assert_eq!((token.expose(), channel.as_str(), api_url.as_str()), (SECRET, "C1", "http://127.0.0.1:1/api/"));
     let SinkKind::Webhook { url, headers, signing_secret: None, .. } = &siem.kind else { panic!("{:?}", siem.kind) };
     assert_eq!((url.expose(), headers["x-a"].expose()), (format!("https://x.example/{SECRET}").as_str(), SECRET));
@@ -233,7 +233,7 @@ fn the_example_says_what_holds_without_a_file() {
 fn full_example() -> String {
     let key = |line: &str| line.split_once(" = ").is_some_and(|(name, _)| !name.contains([' ', '.']));
     let line = |line: &str| match line.strip_prefix("# ") {
-        Some(rest) if rest.starts_with("[[") || key(rest) => rest.to_owned(),
+        Some(rest) if rest.starts_with('[') || key(rest) => rest.to_owned(),
         _ => line.to_owned(),
     };
     example()

@@ -3,8 +3,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use bedrock_watch_engine::rule::RuleSet;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -16,7 +15,8 @@ use crate::{
     canary::Canaries,
     cloud::{Cloud, Joining},
     config::Config,
-    pipeline::{self, Clock, Ownership, Parts, Pipeline, Report, Restored, Told},
+    live_rules::LiveRules,
+    pipeline::{self, Clock, Ownership, Parts, Pipeline, Question, Report, Restored, Told},
     routing::{ActiveSilences, Router},
     source::{Batch, Intake},
     status::Status,
@@ -46,7 +46,7 @@ impl Loop {
 /// What loops are made of, however many there are.
 pub(super) struct Shell {
     pub(super) store: Arc<dyn Store>,
-    pub(super) rules: Arc<RuleSet>,
+    pub(super) rules: LiveRules,
     pub(super) clock: Clock,
     pub(super) router: Router,
     pub(super) silences: ActiveSilences,
@@ -58,7 +58,7 @@ pub(super) struct Shell {
     /// Where what is not of a shard comes in.
     pub(super) intake: Intake,
     pub(super) batches: mpsc::Receiver<Batch>,
-    pub(super) pings: mpsc::Receiver<oneshot::Sender<()>>,
+    pub(super) questions: mpsc::Receiver<Question>,
     pub(super) reports: watch::Sender<Report>,
     pub(super) sources: TaskTracker,
     pub(super) stop_sources: CancellationToken,
@@ -76,12 +76,12 @@ impl fmt::Debug for Shell {
 pub(super) async fn remember(
     config: &Config,
     store: &Arc<dyn Store>,
-    rules: &Arc<RuleSet>,
+    rules: &LiveRules,
 ) -> Result<Option<Restored>, StartError> {
     if config.leases.enabled {
         return Ok(None);
     }
-    Ok(Some(pipeline::restore(&**store, Arc::clone(rules), config.engine.clone()).await?))
+    Ok(Some(pipeline::restore(&**store, rules.current(), config.engine.clone()).await?))
 }
 
 impl Shell {
@@ -109,10 +109,11 @@ impl Shell {
         let parts = Parts {
             repeating: repeating(&config.sources, &restored.ahead),
             restored,
+            rules: self.rules,
             clock: self.clock,
             future_s: config.pipeline.future_s,
             intake: self.batches,
-            pings: self.pings,
+            questions: self.questions,
             store: self.store,
             owns: Ownership::All,
             holds: Arc::new(|| true),
@@ -150,6 +151,6 @@ impl Shell {
             status: self.status,
         };
         let stop = self.stop_sources;
-        Ok(Loop::Many(Box::new(Units::new(common, cluster, self.batches, self.pings, self.reports, stop))))
+        Ok(Loop::Many(Box::new(Units::new(common, cluster, self.batches, self.questions, self.reports, stop))))
     }
 }

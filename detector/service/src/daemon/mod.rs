@@ -8,7 +8,6 @@ mod sources;
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
 
-use bedrock_watch_engine::rule::RuleSet;
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     net::TcpListener,
@@ -24,6 +23,8 @@ use crate::{
     config::{Config, SourceConfig},
     format::{Colour, Format},
     http::{self, Tls},
+    incident::{Gatherer, Stages},
+    live_rules::LiveRules,
     pipeline::{Clock, PipelineError, Report, RestoreError, Told},
     routing::{ActiveSilences, Router},
     sink::{self, Confirmations, Workers},
@@ -34,7 +35,7 @@ use crate::{
 };
 
 /// Questions to the loop that may wait.
-const PINGS_MAX: usize = 16;
+const QUESTIONS_MAX: usize = 16;
 /// Stored changes that a slow listener may lag behind before it misses some.
 const TOLD_MAX: usize = 1_024;
 /// Sources get this share of the grace, in percent; the rest is for judging, memory and sinks.
@@ -135,11 +136,17 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens the store, restores the memory, starts sinks and attaches sources.
+    /// Opens the store, restores the memory, starts sinks and attaches sources. `rules` are a set that stays, or
+    /// [`LiveRules`] that change with their source.
     ///
     /// # Errors
     /// When the store, the memory or the address cannot be used.
-    pub async fn start(config: &Config, rules: Arc<RuleSet>, surroundings: Surroundings) -> Result<Self, StartError> {
+    pub async fn start(
+        config: &Config,
+        rules: impl Into<LiveRules>,
+        surroundings: Surroundings,
+    ) -> Result<Self, StartError> {
+        let rules = rules.into();
         let cloud = surroundings.cloud.clone();
         let store = open_store(config, cloud.as_deref()).await?;
         let (status, canaries) = (Status::default(), Canaries::default());
@@ -147,7 +154,7 @@ impl Daemon {
         let sources = TaskTracker::new();
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
         let (reports_in, reports) = watch::channel(Report::default());
-        let (pings_in, pings) = mpsc::channel(PINGS_MAX);
+        let (questions_in, questions) = mpsc::channel(QUESTIONS_MAX);
         let (intake, batches) = Intake::queue("http", config.pipeline.queue_batches_max);
         let (told, _) = broadcast::channel::<Arc<Told>>(TOLD_MAX);
         let silences = ActiveSilences::default();
@@ -157,24 +164,24 @@ impl Daemon {
         let bound = bind(config).await?;
         let address = bound.as_ref().map(|bound| bound.address);
         let clock = surroundings.clock;
-        let Surroundings { stdout, format, colour, .. } = surroundings;
-        let told_to = sink::Surroundings::wall(stdout, format, colour, status.clone());
-        let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, &intake));
-        let told_to = sink::Surroundings { cloud: cloud.clone(), silences: silences.clone(), confirmations, ..told_to };
-        let workers = sink::start_all(&config.sinks, &config.routing, &store, told_to)?;
+        let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(rules.clone()));
+        let workers = start_sinks(config, &store, (&status, &silences, &incidents), (surroundings, &intake))?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
 
-        let has_http_source = config.sources.contains(&SourceConfig::Http);
         let parts = http::Parts {
-            intake: has_http_source.then(|| intake.clone()),
+            intake: config.sources.contains(&SourceConfig::Http).then(|| intake.clone()),
             store: Arc::clone(&store),
+            incidents,
+            contacts: config.contacts.clone(),
             told: told.clone(),
             nudge: http::Nudge(Arc::new(move || nudged_by_http.nudge())),
             silences: silences.clone(),
+            rules: rules.clone(),
             reports,
-            pings: pings_in,
+            questions: questions_in,
             status: status.clone(),
             sinks: config.sinks.iter().map(|sink| sink.name.clone()).collect(),
+            links: http::Link::of(config),
             sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
         // From here on `/readyz` is answered, and not everything that has a say in it is there.
@@ -182,6 +189,7 @@ impl Daemon {
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
         let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
+        rules.watch().map(|watch| chores.spawn(watch.keep_fresh(stop_chores.clone())));
         let shell = Shell {
             store: Arc::clone(&store),
             rules,
@@ -195,7 +203,7 @@ impl Daemon {
             cloud: cloud.clone(),
             intake: intake.clone(),
             batches,
-            pings,
+            questions,
             reports: reports_in,
             sources: sources.clone(),
             stop_sources: stop_sources.clone(),
@@ -273,6 +281,25 @@ async fn open_store(config: &Config, cloud: Option<&dyn Cloud>) -> Result<Arc<dy
         (Some(dynamodb), Some(cloud)) => cloud.store(dynamodb).await?,
         _ => Arc::new(SqliteStore::open(&config.store.path)?),
     })
+}
+
+/// Starts the workers of the sinks.
+fn start_sinks(
+    config: &Config,
+    store: &Arc<dyn Store>,
+    (status, silences, incidents): (&Status, &ActiveSilences, &Gatherer),
+    (surroundings, intake): (Surroundings, &Intake),
+) -> Result<Workers, StartError> {
+    let Surroundings { stdout, format, colour, cloud, .. } = surroundings;
+    let confirmations = cloud.as_ref().and_then(|cloud| confirmations(config, &**cloud, intake));
+    let told_to = sink::Surroundings {
+        cloud,
+        silences: silences.clone(),
+        confirmations,
+        incidents: Some(incidents.clone()),
+        ..sink::Surroundings::wall(stdout, format, colour, status.clone())
+    };
+    Ok(sink::start_all(&config.sinks, &config.routing, store, told_to)?)
 }
 
 /// How long sources may take to end.

@@ -81,6 +81,7 @@ fn who(alert: &Alert) -> String {
         ("from ", actor.source_ip.clone()),
         ("with ", actor.user_agent.as_deref().map(shortened)),
         ("through ", actor.via.clone()),
+        ("running as ", actor.workload.clone()),
     ];
     let details: Vec<String> =
         details.into_iter().filter_map(|(word, value)| value.map(|value| format!("{word}{value}"))).collect();

@@ -31,6 +31,7 @@ struct AlertJson<'a> {
     runbook: &'a str,
     remediation: Vec<RemediationJson>,
     queries: Vec<QueryJson>,
+    incident: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -48,6 +49,7 @@ struct ActorJson<'a> {
     source_ip: Option<&'a str>,
     user_agent: Option<&'a str>,
     via: Option<&'a str>,
+    workload: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -66,17 +68,29 @@ struct QueryJson {
 /// The alert as a JSON value.
 #[must_use]
 pub fn alert(alert: &Alert) -> Value {
-    serde_json::to_value(AlertJson::of(alert)).unwrap_or_default()
+    alert_in(alert, None)
+}
+
+/// The same, with the id of the incident it is in.
+#[must_use]
+pub fn alert_in(alert: &Alert, incident: Option<&str>) -> Value {
+    serde_json::to_value(AlertJson::of(alert, incident)).unwrap_or_default()
 }
 
 /// The alert as one line of JSON, without the line's end, its fields in the documented order.
 #[must_use]
 pub fn line(alert: &Alert) -> String {
-    serde_json::to_string(&AlertJson::of(alert)).unwrap_or_default()
+    line_in(alert, None)
+}
+
+/// The same, with the id of the incident it is in.
+#[must_use]
+pub fn line_in(alert: &Alert, incident: Option<&str>) -> String {
+    serde_json::to_string(&AlertJson::of(alert, incident)).unwrap_or_default()
 }
 
 impl<'a> AlertJson<'a> {
-    fn of(alert: &'a Alert) -> Self {
+    fn of(alert: &'a Alert, incident: Option<&'a str>) -> Self {
         Self {
             id: &alert.id,
             rule: &alert.rule,
@@ -99,6 +113,7 @@ impl<'a> AlertJson<'a> {
             runbook: &alert.runbook,
             remediation: alert.remediation().into_iter().map(RemediationJson::of).collect(),
             queries: alert.queries().into_iter().map(QueryJson::of).collect(),
+            incident,
         }
     }
 }
@@ -113,6 +128,7 @@ impl<'a> ActorJson<'a> {
             source_ip: actor.source_ip.as_deref(),
             user_agent: actor.user_agent.as_deref(),
             via: actor.via.as_deref(),
+            workload: actor.workload.as_deref(),
         }
     }
 }
@@ -158,6 +174,7 @@ mod tests {
             "runbook",
             "remediation",
             "queries",
+            "incident",
         ];
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value, super::alert(&sample::alert()));

@@ -7,6 +7,7 @@ mod human;
 pub mod json;
 mod ocsf;
 pub mod ocsf_compliance;
+pub mod read;
 #[cfg(test)]
 pub(crate) mod sample;
 mod visible;
@@ -50,9 +51,15 @@ impl Format {
     /// Writes one change as text that ends with a line's end.
     #[must_use]
     pub fn render(self, change: &AlertChange, colour: Colour) -> String {
+        self.render_in(change, None, colour)
+    }
+
+    /// The same, with the id of the incident the alert is in; only JSON has a place for it.
+    #[must_use]
+    pub fn render_in(self, change: &AlertChange, incident: Option<&str>, colour: Colour) -> String {
         match self {
             Self::Human => human::render(change, colour),
-            Self::Json => json::line(&change.alert) + "\n",
+            Self::Json => json::line_in(&change.alert, incident) + "\n",
             Self::Ocsf => ocsf::finding(change).to_string() + "\n",
         }
     }

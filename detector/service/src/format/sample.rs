@@ -36,6 +36,7 @@ pub(crate) fn alert() -> Alert {
             source_ip: Some("198.51.100.7".to_owned()),
             user_agent: Some("aws-cli\u{1b}[31m\u{202e}/2.15\nfake: line".to_owned()),
             via: None,
+            workload: None,
         },
         first_event_time: Second(1_763_470_800),
         last_event_time: Second(1_763_470_860),

@@ -64,10 +64,12 @@ pub(super) async fn list(State(app): State<App>, Asked(wanted): Asked<Wanted>) -
         Ok(filter) => filter,
         Err(message) => return refuse(StatusCode::BAD_REQUEST, &message),
     };
-    match app.store.alerts(&filter).await {
-        Ok(page) => as_json(wire::page(&page)),
-        Err(error) => store_failed(&error),
-    }
+    let read = async {
+        let page = app.store.alerts(&filter).await?;
+        let incidents = app.incidents.of_alerts(page.alerts.clone()).await?;
+        Ok(wire::page(&page, &incidents))
+    };
+    read.await.map_or_else(|error| store_failed(&error), as_json)
 }
 
 /// `GET /v1/alerts/ID`: the alert, its history, and the sinks that could not be told of it.
@@ -131,12 +133,10 @@ async fn details(app: &App, stored: &StoredAlert) -> Response {
         let history = app.store.history(&stored.alert.id).await?;
         let mut letters: Vec<DeadLetter> = app.store.dead_letters(DEAD_LETTERS_MAX).await?;
         letters.retain(|letter| letter.alert == stored.alert.id);
-        Ok((history, letters))
+        let incidents = app.incidents.of_alerts(vec![stored.clone()]).await?;
+        Ok(wire::details(stored, &history, &letters, &incidents))
     };
-    match read.await {
-        Ok((history, letters)) => as_json(wire::details(stored, &history, &letters)),
-        Err(error) => store_failed(&error),
-    }
+    read.await.map_or_else(|error| store_failed(&error), as_json)
 }
 
 fn unknown() -> Response {

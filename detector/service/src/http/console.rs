@@ -1,154 +1,109 @@
-//! `/`: the alerts on one page, for a look without any tool.
+//! `/` and `/console/...`: the console, a page for the responder and the operator.
 //!
-//! Rendered here, without scripts and without anything from elsewhere. Everything on it may have been chosen by an
-//! attacker, so all of it is escaped, and the browser is told to run nothing.
+//! Its files are part of the program and are sent as they are; there is no build step. Everything the page shows it asks
+//! for at `/v1/...`, and much of that was chosen by attackers, so the browser is told to run only these files, to take
+//! nothing from elsewhere, and never to make markup of text.
 
 use axum::{
-    extract::State,
-    http::header,
+    extract::Path,
+    http::{HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
 };
 
-use super::{App, alerts::store_failed};
-use crate::{
-    format::visible,
-    store::{AlertFilter, StoredAlert},
-};
+use super::access::refuse;
 
-/// Alerts on the page.
-const ALERTS_MAX: usize = 200;
+/// What the browser may do with the page (Content Security Policy Level 3, Trusted Types).
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+    base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; \
+    trusted-types 'none'";
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const PICTURE: &str = "image/svg+xml";
 
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const PAGE: &str = include_str!("../../console/index.html");
 
-const STYLE: &str = "\
-:root{color-scheme:light dark}body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}\
-h1{font-size:1.3rem}article{border-left:.4rem solid #888;padding:.2rem 1rem;margin:1rem 0}\
-article.critical{border-color:#b00020}article.high{border-color:#d9480f}article.medium{border-color:#b08900}\
-article.resolved{opacity:.65}h2{font-size:1.05rem;margin:0}p{margin:.2rem 0}\
-pre{overflow-x:auto;background:#8882;padding:.5rem}small{opacity:.75}";
+/// A file of the console: its name, its type, and what is in it.
+type File = (&'static str, &'static str, &'static str);
+
+macro_rules! files {
+    ($($name:literal: $kind:ident),* $(,)?) => {
+        [$(($name, $kind, include_str!(concat!("../../console/", $name)))),*]
+    };
+}
+
+/// Every file beside the page.
+static FILES: [File; 26] = files![
+    "icon.svg": PICTURE,
+    "alerts.css": STYLE,
+    "base.css": STYLE,
+    "layout.css": STYLE,
+    "pictures.css": STYLE,
+    "act.js": SCRIPT,
+    "activity.js": SCRIPT,
+    "alerts.js": SCRIPT,
+    "api.js": SCRIPT,
+    "chart.js": SCRIPT,
+    "dependencies.js": SCRIPT,
+    "dialog.js": SCRIPT,
+    "dom.js": SCRIPT,
+    "health.js": SCRIPT,
+    "icons.js": SCRIPT,
+    "incidents.js": SCRIPT,
+    "logging.js": SCRIPT,
+    "main.js": SCRIPT,
+    "model.js": SCRIPT,
+    "morph.js": SCRIPT,
+    "picture.js": SCRIPT,
+    "pieces.js": SCRIPT,
+    "silences.js": SCRIPT,
+    "story.js": SCRIPT,
+    "stream.js": SCRIPT,
+    "words.js": SCRIPT,
+];
 
 /// The page.
-pub(super) async fn page(State(app): State<App>) -> Response {
-    let filter = AlertFilter { limit: ALERTS_MAX, ..AlertFilter::default() };
-    let alerts = match app.store.alerts(&filter).await {
-        Ok(page) => page.alerts,
-        Err(error) => return store_failed(&error),
-    };
-    let report = app.reports.borrow().clone();
-    let mut html = format!(
-        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>bedrock-watch</title>\
-         <meta http-equiv=\"refresh\" content=\"5\"><link rel=\"stylesheet\" href=\"/console.css\"></head><body>\
-         <h1>bedrock-watch</h1><p>{} alerts{}; {} records, {} of them judged; {}</p>",
-        alerts.len(),
-        if alerts.len() < ALERTS_MAX { "" } else { ", the newest" },
-        report.stats.records,
-        report.stats.judged,
-        if app.status.reasons().is_empty() { "everything works" } else { "something does not work, see /readyz" },
-    );
-    for stored in &alerts {
-        html.push_str(&article(stored));
+pub(super) async fn page() -> Response {
+    send(HTML, PAGE)
+}
+
+/// One of its files.
+pub(super) async fn file(Path(name): Path<String>) -> Response {
+    match FILES.iter().find(|(known, ..)| *known == name) {
+        Some((_, kind, text)) => send(kind, text),
+        None => refuse(StatusCode::NOT_FOUND, "the console has no such file"),
     }
-    html.push_str("</body></html>\n");
-    let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+}
+
+fn send(kind: &'static str, text: &'static str) -> Response {
+    let headers: [(HeaderName, &str); 6] = [
+        (header::CONTENT_TYPE, kind),
         (header::CONTENT_SECURITY_POLICY, POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    (headers, html).into_response()
-}
-
-/// The page's style sheet.
-pub(super) async fn style() -> Response {
-    ([(header::CONTENT_TYPE, "text/css"), (header::X_CONTENT_TYPE_OPTIONS, "nosniff")], STYLE).into_response()
-}
-
-fn article(stored: &StoredAlert) -> String {
-    let alert = &stored.alert;
-    let silenced = if stored.silence.is_some() { ", silenced" } else { "" };
-    let resolved_by = stored
-        .resolution
-        .as_ref()
-        .map_or_else(String::new, |by| format!("<p>Resolved by {}: {}</p>", escape(&by.author), escape(&by.reason)));
-    let steps: Vec<String> = alert
-        .remediation()
-        .iter()
-        .map(|step| format!("<p>{}</p><pre>{}</pre>", escape(&step.title), lines(&step.command)))
-        .collect();
-    let steps = if steps.is_empty() {
-        String::new()
-    } else {
-        format!("<details><summary>First steps</summary>{}</details>", steps.join(""))
-    };
-    format!(
-        "<article class=\"{severity} {status}\"><h2>{severity} {status}{silenced}: {title}</h2><p>{summary}</p>\
-         <p><small>{first} to {last}, {count} events, account {account}, {region}; {rule}; \
-         <a href=\"/v1/alerts/{id}\">JSON</a></small></p>{resolved_by}{steps}</article>",
-        severity = alert.severity.as_str(),
-        status = alert.status.as_str(),
-        title = escape(&alert.title),
-        summary = escape(&alert.summary),
-        first = alert.first_event_time.to_rfc3339(),
-        last = alert.last_event_time.to_rfc3339(),
-        count = alert.event_count,
-        account = escape(&alert.account),
-        region = escape(alert.region.as_deref().unwrap_or("several regions")),
-        rule = escape(&alert.rule),
-        id = escape(&alert.id),
-    )
-}
-
-fn lines(text: &str) -> String {
-    text.lines().map(escape).collect::<Vec<_>>().join("\n")
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in visible(text).chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
+    (headers, text).into_response()
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::{collections::BTreeSet, fs, path::Path};
 
-    use jiff::Timestamp;
-
-    use super::article;
-    use crate::{
-        format::sample,
-        store::{Resolution, StoredAlert},
-    };
+    use super::{FILES, PAGE, SCRIPT};
 
     #[test]
-    fn nothing_in_an_alert_becomes_markup() {
-        let mut alert = sample::alert();
-        alert.summary = "<script>alert('x')</script>\" onload=\u{1b}".to_owned();
-        alert.id = "\"><img src=x>".to_owned();
-        let by = Resolution { author: "<b>ana".to_owned(), reason: "</article><img>".to_owned() };
-        let html = article(&StoredAlert {
-            alert: Arc::new(alert),
-            revision: 1,
-            created_at: Timestamp::UNIX_EPOCH,
-            changed_at: Timestamp::UNIX_EPOCH,
-            trace_id: None,
-            silence: None,
-            resolution: Some(by),
-        });
-        for markup in ["<script", "<img", "<b>", "\u{1b}"] {
-            assert!(!html.contains(markup), "{html}");
+    fn every_file_is_served_and_everything_named_is_there() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("console");
+        let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+        let served: BTreeSet<String> = FILES.iter().map(|(name, ..)| (*name).to_owned()).collect();
+        assert_eq!(served, files.filter(|name| name != "index.html").collect());
+        let imports = FILES.iter().filter(|(_, kind, _)| *kind == SCRIPT);
+        let named = imports.flat_map(|(_, _, text)| text.split("from \"./").skip(1));
+        for name in named.chain(PAGE.split("\"/console/").skip(1)) {
+            let name = name.split('"').next().unwrap_or_default();
+            assert!(served.contains(name), "{name} is named and not there");
         }
-        assert_eq!(html.matches("</article>").count(), 1);
     }
 }

@@ -12,6 +12,7 @@ use serde_json::json;
 use tokio::sync::oneshot;
 
 use super::{App, access::refuse};
+use crate::pipeline::Question;
 
 /// How long the loop may take to answer before it counts as stuck.
 const LOOP_WAIT: Duration = Duration::from_secs(5);
@@ -20,7 +21,7 @@ const LOOP_WAIT: Duration = Duration::from_secs(5);
 pub(super) async fn alive(State(app): State<App>) -> Response {
     let (reply, answer) = oneshot::channel();
     let asked = async {
-        app.pings.send(reply).await.ok()?;
+        app.questions.send(Question::Turns(reply)).await.ok()?;
         answer.await.ok()
     };
     match tokio::time::timeout(LOOP_WAIT, asked).await {

@@ -101,6 +101,9 @@ async fn render(app: &App) -> Result<String, StoreError> {
     };
     let firing: Vec<(String, u64)> = Severity::ALL.into_iter().map(firing).collect();
     sample(&mut text, "bedrock_watch_alerts_firing", "gauge", "Alerts that fire now.", &firing);
+    let cut = [(String::new(), app.incidents.cut())];
+    let help = "Times an incident was cut because it has more alerts than are looked at.";
+    sample(&mut text, "bedrock_watch_incidents_cut_total", "counter", help, &cut);
     let workers = (app.sink_reports.0)();
     for (name, kind, help, value) in WORKER_METRICS {
         let values = workers.iter().map(|sink| (format!("{{sink=\"{}\"}}", sink.name), value(&sink.counted)));
@@ -116,9 +119,27 @@ async fn render(app: &App) -> Result<String, StoreError> {
         let values = sinks.iter().map(|(labels, waiting)| (labels.clone(), value(waiting, now)));
         sample(&mut text, &format!("bedrock_watch_{name}"), "gauge", help, &values.collect::<Vec<_>>());
     }
+    let shadow = report.service.shadow.iter();
+    // A rule's id is a folder's name, which may be anything.
+    let shadow: Vec<(String, u64)> =
+        shadow.map(|(rule, alerts)| (format!("{{rule=\"{}\"}}", quoted(rule)), *alerts)).collect();
+    let help = "Alerts that rules in shadow mode would have raised.";
+    sample(&mut text, "bedrock_watch_shadow_alerts_total", "counter", help, &shadow);
+    let reloads = app.rules.reloads();
+    let results = [("done", reloads.done), ("failed", reloads.failed)];
+    let results = results.map(|(result, count)| (format!("{{result=\"{result}\"}}"), count));
+    sample(&mut text, "bedrock_watch_rule_reloads_total", "counter", "Times rules were read again.", &results);
+    let outdated = u64::from(!reloads.problems.is_empty());
+    let help = "1 while the rules that are there cannot be used and older ones are in force.";
+    sample(&mut text, "bedrock_watch_rules_outdated", "gauge", help, &[(String::new(), outdated)]);
     let ready = u64::from(app.status.reasons().is_empty());
     sample(&mut text, "bedrock_watch_ready", "gauge", "1 when everything works.", &[(String::new(), ready)]);
     Ok(text)
+}
+
+/// A label's value as Prometheus wants it.
+fn quoted(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 fn sample(text: &mut String, name: &str, kind: &str, help: &str, values: &[(String, u64)]) {

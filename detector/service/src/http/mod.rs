@@ -11,13 +11,17 @@ mod console;
 mod events;
 mod firing;
 mod health;
+mod incidents;
+mod knowledge;
 mod limit;
+mod links;
 mod metrics;
 mod serve;
 mod silences;
 mod state;
 mod stream;
 mod tls;
+mod view;
 pub mod wire;
 
 use std::{fmt, net::SocketAddr, sync::Arc};
@@ -29,16 +33,19 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{MethodRouter, delete, get, post},
 };
-use tokio::sync::{Semaphore, broadcast, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use access::Peer;
+pub use links::Link;
 pub use serve::serve;
 pub use tls::{Tls, TlsError};
 
 use crate::{
     config::{ApiKey, HttpConfig},
-    pipeline::{Report, Told},
+    incident::{Contacts, Gatherer},
+    live_rules::LiveRules,
+    pipeline::{Question, Report, Told},
     routing::ActiveSilences,
     sink::SinkReport,
     source::Intake,
@@ -76,14 +83,19 @@ impl fmt::Debug for SinkReports {
 struct App {
     intake: Option<Intake>,
     store: Arc<dyn Store>,
+    incidents: Gatherer,
+    contacts: Arc<Contacts>,
     told: broadcast::Sender<Arc<Told>>,
     feed: stream::Feed,
     nudge: Nudge,
     silences: ActiveSilences,
+    rules: LiveRules,
     reports: watch::Receiver<Report>,
-    pings: mpsc::Sender<oneshot::Sender<()>>,
+    questions: mpsc::Sender<Question>,
+    knowledge: knowledge::Knowledge,
     status: Status,
     sinks: Arc<[String]>,
+    links: Arc<[Link]>,
     sink_reports: SinkReports,
     firing: firing::Firing,
     api_keys: Arc<[ApiKey]>,
@@ -103,20 +115,28 @@ pub struct Parts {
     pub intake: Option<Intake>,
     /// Alerts, silences and what waits for sinks.
     pub store: Arc<dyn Store>,
+    /// Which alerts belong together.
+    pub incidents: Gatherer,
+    /// Who to turn to in an incident.
+    pub contacts: Contacts,
     /// The changes that are stored; resolutions by hand are added to them here.
     pub told: broadcast::Sender<Arc<Told>>,
     /// Wakes the sinks after a resolution by hand.
     pub nudge: Nudge,
     /// The silences as the loop sees them; read anew when one is made or ended here.
     pub silences: ActiveSilences,
+    /// The rules in force, and what became of reading them again.
+    pub rules: LiveRules,
     /// The counters.
     pub reports: watch::Receiver<Report>,
-    /// Asks whether the loop turns.
-    pub pings: mpsc::Sender<oneshot::Sender<()>>,
+    /// Questions to the loop.
+    pub questions: mpsc::Sender<Question>,
     /// What does not work.
     pub status: Status,
     /// The names of the sinks.
     pub sinks: Vec<String>,
+    /// What else stands between AWS and people.
+    pub links: Vec<Link>,
     /// What the sinks have done.
     pub sink_reports: SinkReports,
 }
@@ -135,14 +155,19 @@ pub fn router(
     let app = App {
         intake: parts.intake,
         store: parts.store,
+        incidents: parts.incidents,
+        contacts: Arc::new(parts.contacts),
         told: parts.told,
         feed,
         nudge: parts.nudge,
         silences: parts.silences,
+        rules: parts.rules,
         reports: parts.reports,
-        pings: parts.pings,
+        questions: parts.questions,
+        knowledge: knowledge::Knowledge::default(),
         status: parts.status,
         sinks: Arc::from(parts.sinks),
+        links: Arc::from(parts.links),
         sink_reports: parts.sink_reports,
         firing: firing::Firing::default(),
         api_keys: Arc::from(api_keys),
@@ -177,7 +202,7 @@ type Entry = (&'static str, &'static [&'static str], MethodRouter<App>);
 fn table() -> Vec<Entry> {
     vec![
         ("/", &["get"], get(console::page)),
-        ("/console.css", &["get"], get(console::style)),
+        ("/console/{file}", &["get"], get(console::file)),
         ("/healthz", &["get"], get(health::alive)),
         ("/readyz", &["get"], get(health::ready)),
         ("/metrics", &["get"], get(metrics::metrics)),
@@ -185,6 +210,8 @@ fn table() -> Vec<Entry> {
         ("/v1/alerts", &["get"], get(alerts::list)),
         ("/v1/alerts/{id}", &["get"], get(alerts::show)),
         ("/v1/alerts/{id}/resolve", &["post"], post(alerts::resolve)),
+        ("/v1/incidents", &["get"], get(incidents::list)),
+        ("/v1/incidents/{id}", &["get"], get(incidents::show)),
         (
             "/v1/silences",
             &["get", "post", "delete"],

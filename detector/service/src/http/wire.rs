@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     format::json,
+    incident::{Incident, Located, Report, json as incident_json},
     routing::Wish,
     store::{DeadLetter, Matcher, Page, Resolution, Revision, StoredAlert},
 };
@@ -19,10 +20,10 @@ struct PageJson<'a> {
     next: Option<&'a str>,
 }
 
-/// A page of alerts: `{"alerts": [...], "next": ...}`.
+/// A page of alerts, each with which of the `incidents` it is in: `{"alerts": [...], "next": ...}`.
 #[must_use]
-pub fn page(page: &Page) -> String {
-    let alerts = page.alerts.iter().filter_map(|stored| raw(&stored.alert)).collect();
+pub fn page(page: &Page, incidents: &[Incident]) -> String {
+    let alerts = page.alerts.iter().filter_map(|stored| raw(&stored.alert, incidents)).collect();
     text(&PageJson { alerts, next: page.next.as_deref() })
 }
 
@@ -63,9 +64,14 @@ struct DeadLetterJson<'a> {
 
 /// An alert with its history, and the sinks that could not be told of it.
 #[must_use]
-pub fn details(stored: &StoredAlert, history: &[Revision], dead_letters: &[DeadLetter]) -> String {
+pub fn details(
+    stored: &StoredAlert,
+    history: &[Revision],
+    dead_letters: &[DeadLetter],
+    incidents: &[Incident],
+) -> String {
     text(&DetailsJson {
-        alert: raw(&stored.alert),
+        alert: raw(&stored.alert, incidents),
         revision: stored.revision,
         created_at: stored.created_at,
         changed_at: stored.changed_at,
@@ -103,6 +109,26 @@ impl<'a> DeadLetterJson<'a> {
             error: &letter.error,
         }
     }
+}
+
+/// Incidents, without their alerts: `{"incidents": [...]}`.
+#[must_use]
+pub fn incidents(incidents: &[Incident]) -> String {
+    let all: Vec<_> = incidents.iter().map(incident_json::summary).collect();
+    serde_json::json!({ "incidents": all }).to_string()
+}
+
+/// An incident with its alerts in order, and the report about it.
+#[must_use]
+pub fn incident(located: &Located, report: &Report) -> String {
+    let incident = &located.incident;
+    serde_json::json!({
+        "incident": incident_json::summary(incident),
+        "merged_into": located.merged_into,
+        "timeline": incident_json::timeline(incident),
+        "report": report,
+    })
+    .to_string()
 }
 
 /// Deliveries that were given up, as JSON.
@@ -178,8 +204,9 @@ pub fn status(name: &str) -> Result<Status, String> {
     found.ok_or_else(|| "a status is one of firing, resolved, withdrawn".to_owned())
 }
 
-fn raw(alert: &Alert) -> Option<Box<RawValue>> {
-    RawValue::from_string(json::line(alert)).ok()
+fn raw(alert: &Alert, incidents: &[Incident]) -> Option<Box<RawValue>> {
+    let incident = incidents.iter().find(|incident| incident.has(&alert.id));
+    RawValue::from_string(json::line_in(alert, incident.map(|incident| incident.id.as_str()))).ok()
 }
 
 pub(super) fn text(value: &impl Serialize) -> String {

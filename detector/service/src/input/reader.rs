@@ -1,6 +1,11 @@
 //! Reads the records of one input.
+//!
+//! Model invocation logs are cut down to their metadata here, before anything else sees them: nothing behind this place
+//! (batches, journal, temporary files, engine, messages) ever holds a prompt or a completion.
 
 use std::{io::Read, sync::Arc};
+
+use bedrock_watch_engine::decode::without_content;
 
 use super::{
     Inflate, Item, Note, Record, Records, Rejected,
@@ -19,6 +24,8 @@ pub struct Reader<R> {
     name: Arc<str>,
     source: Option<Inflate<R>>,
     splitter: Splitter,
+    /// The record that the last `advance` gave, where it was rewritten.
+    rewritten: Vec<u8>,
     chunk_bytes: usize,
     bytes_left: u64,
     failure: Option<String>,
@@ -63,7 +70,7 @@ impl<R: Read> Reader<R> {
             Err(error) => (None, Some(format!("cannot read: {error}"))),
         };
         let splitter = Splitter::new();
-        Self { name, source, splitter, chunk_bytes, bytes_left: u64::MAX, failure }
+        Self { name, source, splitter, rewritten: Vec::new(), chunk_bytes, bytes_left: u64::MAX, failure }
     }
 
     pub(super) fn name(&self) -> &Arc<str> {
@@ -74,7 +81,16 @@ impl<R: Read> Reader<R> {
     pub(super) fn advance(&mut self) -> Option<Head> {
         loop {
             match self.splitter.step() {
-                Step::Record { place, line, offset } => return Some(Head::Record { place, line, offset }),
+                Step::Record { place, line, offset } => {
+                    let place = match without_content(self.splitter.bytes(&place)) {
+                        Some(metadata) => {
+                            self.rewritten = metadata;
+                            Place::Rewritten
+                        }
+                        None => place,
+                    };
+                    return Some(Head::Record { place, line, offset });
+                }
                 Step::Rejected { line, offset, reason } => {
                     let input = Arc::clone(&self.name);
                     return Some(Head::Rejected(Rejected { input, line, offset, reason }));
@@ -113,7 +129,10 @@ impl<R: Read> Reader<R> {
 
     /// The bytes of the record that the last `advance` gave.
     pub(super) fn bytes(&self, place: &Place) -> &[u8] {
-        self.splitter.bytes(place)
+        match place {
+            Place::Rewritten => &self.rewritten,
+            Place::Buffer(_) | Place::Message => self.splitter.bytes(place),
+        }
     }
 
     /// The capacity that the buffer has grown to.

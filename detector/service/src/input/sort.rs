@@ -229,6 +229,7 @@ fn place_of(record: &[u8]) -> Option<(u32, u8, String)> {
         Activity::JobState(change) => (change.time.0, 1, change.envelope_id.into_owned()),
         Activity::Inventory(observation) => (observation.at.0, 1, observation.id),
         Activity::Detector(observation) => (observation.at.0, 1, observation.id),
+        Activity::InvocationLog(log) => (log.time.0, 1, log.request_id.into_owned()),
         Activity::Other(other) => (other.time.0, 1, String::new()),
     })
 }

@@ -146,6 +146,9 @@ impl Pipeline {
                 account = alert.account,
                 "alert"
             );
+            if self.is_shadow(kind, &alert) {
+                continue;
+            }
             let is_own = self.owns.owns(&alert.account);
             if !is_own && !matters_to_others(&alert) {
                 self.leave_to_its_owner(&alert);
@@ -176,7 +179,8 @@ impl Pipeline {
     /// Another worker answers for the account, and says what is to be said.
     fn leave_to_its_owner(&mut self, alert: &Alert) {
         self.counters.of_others = self.counters.of_others.saturating_add(1);
-        if alert.subject_kind == SubjectKind::Principal {
+        let rule = self.engine.rules().by_id(&alert.rule);
+        if rule.is_some_and(|rule| rule.counts().rests_on_inference()) {
             self.counters.misplaced = self.counters.misplaced.saturating_add(1);
             if self.counters.misplaced.is_power_of_two() {
                 tracing::error!(

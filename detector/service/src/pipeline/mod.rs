@@ -9,7 +9,9 @@ mod clock;
 mod inherit;
 mod judging;
 mod ownership;
+mod question;
 mod report;
+mod shadow;
 mod silenced;
 mod snapshots;
 mod writer;
@@ -38,11 +40,13 @@ pub use catch_up::{RestoreError, Restored, restore};
 pub use clock::Clock;
 pub use inherit::{Parent, inherit};
 pub use ownership::{HashRange, NoHashKey, Ownership};
+pub use question::Question;
 pub use report::{Report, ServiceCounters};
 pub use writer::Told;
 
 use crate::{
     canary::Canaries,
+    live_rules::LiveRules,
     routing::{ActiveSilences, Router},
     source::Batch,
     status::Status,
@@ -58,6 +62,8 @@ const CATCHING_UP: &str = "catching up";
 pub struct Parts {
     /// Judges the records; as the store remembers it.
     pub restored: Restored,
+    /// The rules in force.
+    pub rules: LiveRules,
     /// Says what time it is.
     pub clock: Clock,
     /// A record this much later than the clock, in seconds, is put aside.
@@ -66,8 +72,8 @@ pub struct Parts {
     pub intake: mpsc::Receiver<Batch>,
     /// The sources that repeat what they were committed at, and say when they are past it.
     pub repeating: BTreeSet<String>,
-    /// Questions whether the loop turns.
-    pub pings: mpsc::Receiver<oneshot::Sender<()>>,
+    /// Questions to the loop.
+    pub questions: mpsc::Receiver<Question>,
     /// Where everything is kept that must survive.
     pub store: Arc<dyn Store>,
     /// The accounts this loop answers for.
@@ -135,11 +141,14 @@ type Permit = mpsc::OwnedPermit<Order>;
 /// The loop.
 pub struct Pipeline {
     engine: Engine,
+    rules: LiveRules,
+    /// Alerts that were told before their rule became a shadow; sinks hear how they end.
+    still_told: BTreeSet<String>,
     positions: BTreeMap<String, String>,
     clock: Clock,
     future_s: u32,
     intake: mpsc::Receiver<Batch>,
-    pings: mpsc::Receiver<oneshot::Sender<()>>,
+    questions: mpsc::Receiver<Question>,
     router: Router,
     owns: Ownership,
     silences: ActiveSilences,
@@ -186,13 +195,15 @@ impl Pipeline {
             tracing::info!(sources, "catching up");
             parts.status.set(CATCHING_UP, &reason);
         }
-        let pipeline = Self {
+        let mut pipeline = Self {
             engine,
+            rules: parts.rules,
+            still_told: BTreeSet::new(),
             positions,
             clock: parts.clock,
             future_s: parts.future_s,
             intake: parts.intake,
-            pings: parts.pings,
+            questions: parts.questions,
             router: parts.router,
             owns: parts.owns,
             silences: parts.silences,
@@ -207,6 +218,11 @@ impl Pipeline {
             catch_up: Some(CatchUp::new(parts.repeating, held)),
             snapshots: Snapshots::new(parts.snapshot_every, has_snapshot),
         };
+        // They may have changed since the memory was restored.
+        let rules = pipeline.rules.current();
+        if !Arc::ptr_eq(pipeline.engine.rules(), &rules) {
+            pipeline.exchange_rules(rules);
+        }
         pipeline.publish();
         pipeline
     }
@@ -230,7 +246,8 @@ impl Pipeline {
                     Some(batch) => self.judge(batch, permit),
                     None => break,
                 },
-                Some(ping) = self.pings.recv() => ping.send(()).unwrap_or_default(),
+                rules = self.rules.changed() => self.exchange_rules(rules),
+                Some(question) = self.questions.recv() => self.answer(question),
                 (permit, ()) = with_room(&orders, sleep_or_never(wakeup)) => self.let_time_pass(permit),
                 (permit, event) = with_room(&orders, self.snapshots.next()) => self.keep_memory(event, permit),
                 (permit, ()) = with_room(&orders, tokio::time::sleep_until(self.silenced.look_at)) => {
@@ -268,6 +285,13 @@ impl Pipeline {
             ended??;
         }
         Ok(Ended { kept })
+    }
+
+    fn answer(&self, question: Question) {
+        match question {
+            Question::Turns(reply) => reply.send(()).unwrap_or_default(),
+            Question::Knows(reply) => reply.send(self.engine.summary(self.clock.now())).map_or_else(drop, drop),
+        }
     }
 
     fn publish(&self) {

@@ -1,5 +1,7 @@
 //! What the loop tells about itself after each batch.
 
+use std::collections::BTreeMap;
+
 use bedrock_watch_engine::{Second, Stats};
 
 use crate::routing::RoutingCounters;
@@ -50,6 +52,8 @@ pub struct ServiceCounters {
     pub misplaced: u64,
     /// What became of the changes.
     pub routing: RoutingCounters,
+    /// Alerts that rules in shadow mode would have raised, by rule.
+    pub shadow: BTreeMap<String, u64>,
 }
 
 impl ServiceCounters {
@@ -65,6 +69,7 @@ impl ServiceCounters {
             misplaced,
             canaries,
             routing,
+            shadow,
         } = self;
         let pairs = [
             (batches, other.batches),
@@ -81,5 +86,9 @@ impl ServiceCounters {
             *sum = sum.saturating_add(other);
         }
         routing.add(&other.routing);
+        for (rule, alerts) in &other.shadow {
+            let sum = shadow.entry(rule.clone()).or_default();
+            *sum = sum.saturating_add(*alerts);
+        }
     }
 }

@@ -8,13 +8,14 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Confirmations, Fault, Scope, Sink, SinkError, Telling, Told,
+    Confirmations, Fault, Notebook, Scope, Sink, SinkError, Telling, Told,
     counters::Counters,
     health::{Health, Seen},
     pace::Backoff,
-    worker::{Now, later},
+    worker::{Now, SETTLE_MARGIN, later},
 };
 use crate::{
+    incident::Gatherer,
     routing::ActiveSilences,
     store::{Claim, Settlement, Store},
 };
@@ -32,6 +33,7 @@ pub(super) struct Attempt {
     pub(super) sink: Arc<dyn Sink>,
     pub(super) store: Arc<dyn Store>,
     pub(super) confirmations: Option<Confirmations>,
+    pub(super) incidents: Option<Gatherer>,
     pub(super) silences: ActiveSilences,
     pub(super) health: Arc<Health>,
     pub(super) counters: Arc<Counters>,
@@ -71,9 +73,26 @@ impl Attempt {
                 self.settle(claim, &Settlement::Delivered { through: claim.delivered, memo: None }).await;
                 continue;
             }
+            let telling = self.with_incident(telling).await;
             requests = requests.saturating_add(self.tell(&telling).await);
         }
         Done { reserved, requests }
+    }
+
+    /// Adds the incident that an alert is in, as it stands now. If the store does not say, the alert is told without.
+    async fn with_incident(&self, telling: Telling) -> Telling {
+        let (Some(incidents), [claim]) = (&self.incidents, telling.claims.as_slice()) else { return telling };
+        let incident = match incidents.of_alert(&claim.alert).await {
+            Ok(incident) => incident.map(Arc::new),
+            Err(error) => {
+                let (sink, alert) = (self.sink.name(), &claim.alert.alert.id);
+                tracing::warn!(sink, alert, %error, "the store does not say which incident an alert is in");
+                None
+            }
+        };
+        let lasts = self.limit.saturating_add(SETTLE_MARGIN);
+        let notebook = Notebook::new(Arc::clone(&self.store), self.sink.name(), Arc::clone(&self.now), lasts);
+        Telling { incident, notebook: Some(notebook), ..telling }
     }
 
     /// Whether it is a mere reminder of what somebody has silenced since.

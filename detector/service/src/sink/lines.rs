@@ -59,9 +59,9 @@ impl Lines {
         Self { name: name.to_owned(), kind: "file", format, colour: Colour::Never, out }
     }
 
-    fn render(&self, claim: &Claim) -> String {
+    fn render(&self, claim: &Claim, incident: Option<&str>) -> String {
         let one = |kind: ChangeKind, alert: &bedrock_watch_engine::alert::Alert| {
-            self.format.render(&AlertChange { kind, alert: alert.clone() }, self.colour)
+            self.format.render_in(&AlertChange { kind, alert: alert.clone() }, incident, self.colour)
         };
         if claim.pending.is_empty() {
             return one(ChangeKind::Updated, &claim.alert.alert);
@@ -89,8 +89,12 @@ impl Sink for Lines {
         BATCH
     }
 
+    fn tells_incidents(&self) -> bool {
+        self.format == Format::Json
+    }
+
     async fn tell(&self, telling: &Telling) -> Result<Told, SinkError> {
-        let text: String = telling.claims.iter().map(|claim| self.render(claim)).collect();
+        let text: String = telling.claims.iter().map(|claim| self.render(claim, telling.incident_id())).collect();
         let out = Arc::clone(&self.out);
         // A reader may be slow and a disk may hang, so this does not run where other tasks do. A write that hangs
         // keeps its thread; the lock sees to it that there is never more than one.

@@ -11,12 +11,14 @@
 
 mod attempt;
 mod confirm;
+mod conversation;
 mod counters;
 mod health;
 mod http;
 mod lines;
 mod once;
 mod pace;
+mod page;
 mod pagerduty;
 mod probe;
 mod slack;
@@ -26,6 +28,7 @@ mod webhook;
 mod worker;
 
 pub use confirm::{Confirm, Confirmations};
+pub use conversation::Notebook;
 pub use counters::Counted;
 pub use once::{Delivered, OnceError, deliver_all};
 pub use probe::probe;

@@ -1,6 +1,7 @@
-//! PagerDuty: an incident for each alert, by the Events API v2.
+//! PagerDuty: a page for each incident, or for each alert, by the Events API v2.
 //!
-//! Telling it twice does no harm: the deduplication key is the alert's id.
+//! Telling it twice does no harm: the deduplication key is the alert's id, or that of the alert that opened the page;
+//! see `page`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -11,12 +12,22 @@ use reqwest::{
 };
 use serde_json::Value;
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    Sink, SinkError, StartError, Telling, Told,
+    Fault, Notebook, Sink, SinkError, StartError, Telling, Told,
+    conversation::Held,
     http::{Address, Client},
-    payload::{Context, pagerduty},
+    page::{Event, Page},
+    payload::{
+        Context,
+        pagerduty::{self, Shared},
+    },
 };
-use crate::{config::Secret, store::Claim};
+use crate::{
+    config::{GroupBy, Secret},
+    store::Claim,
+};
 
 /// Sends events to one integration.
 #[derive(Debug)]
@@ -24,8 +35,15 @@ pub(super) struct PagerDuty {
     name: String,
     to: Address,
     routing_key: Secret,
+    group_by: GroupBy,
     client: Client,
     context: Arc<Context>,
+}
+
+/// What is remembered of an alert: which incident's page it is on.
+#[derive(Debug, Serialize, Deserialize)]
+struct Memo {
+    note: String,
 }
 
 impl PagerDuty {
@@ -33,12 +51,12 @@ impl PagerDuty {
     pub(super) fn new(
         name: &str,
         routing_key: &Secret,
-        url: &str,
+        (url, group_by): (&str, GroupBy),
         timeout: Duration,
         context: Arc<Context>,
     ) -> Result<Self, StartError> {
         let (to, client) = (Address::parse(name, url)?, Client::new(name, timeout)?);
-        Ok(Self { name: name.to_owned(), to, routing_key: routing_key.clone(), client, context })
+        Ok(Self { name: name.to_owned(), to, routing_key: routing_key.clone(), group_by, client, context })
     }
 
     /// The events that bring PagerDuty to where the alert stands.
@@ -50,9 +68,82 @@ impl PagerDuty {
             (false, false) => vec![trigger()],
             // It came and went while PagerDuty could not be reached; the incident is recorded all the same.
             (false, true) if claim.is_first() && !claim.unsettled => {
-                vec![trigger(), pagerduty::resolve(key, alert)]
+                vec![trigger(), pagerduty::resolve(key, &pagerduty::dedup_key(alert))]
             }
-            (false, true) => vec![pagerduty::resolve(key, alert)],
+            (false, true) => vec![pagerduty::resolve(key, &pagerduty::dedup_key(alert))],
+        }
+    }
+
+    /// The note of the page that the alert is on or joins; `None` where it has a page of its own.
+    async fn hold(&self, telling: &Telling, claim: &Claim) -> Result<Option<(Held<Page>, Notebook)>, SinkError> {
+        let (GroupBy::Incident, Some(notebook)) = (self.group_by, telling.notebook.clone()) else { return Ok(None) };
+        let memo = claim.memo.as_deref().and_then(|memo| serde_json::from_str::<Memo>(memo).ok());
+        let mut held = match (memo, &telling.incident) {
+            (Some(memo), _) => notebook.hold_note(&memo.note).await?,
+            // It was paged under its own key, before incidents were, or while it was in none.
+            (None, _) if !claim.is_first() => return Ok(None),
+            (None, Some(incident)) => notebook.hold(incident).await?,
+            (None, None) => return Ok(None),
+        };
+        if let Some(incident) = &telling.incident {
+            match notebook.absorb(&held, incident).await {
+                Ok(others) => others.into_iter().for_each(|other: Page| held.state.absorb(other)),
+                Err(error) => {
+                    notebook.release(held).await;
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Some((held, notebook)))
+    }
+
+    /// Tells of an alert on a page that others share.
+    async fn tell_shared(
+        &self,
+        claim: &Claim,
+        telling: &Telling,
+        (mut held, notebook): (Held<Page>, Notebook),
+    ) -> Result<Told, SinkError> {
+        let alert = claim.alert.alert.as_ref();
+        let unheard = claim.is_first() && !claim.unsettled;
+        if let Some(incident) = &telling.incident {
+            held.state.drop_over(incident);
+        }
+        let before = held.state.clone();
+        let key = pagerduty::dedup_key(alert);
+        let events = if claim.is_over() {
+            held.state.ends(&key, alert.severity, unheard)
+        } else {
+            held.state.fires(&key, alert.severity)
+        };
+        // Before anything is sent: whoever comes next must know which key is in use.
+        let mut outcome = notebook.save(&mut held).await;
+        let mut requests = 0_u32;
+        for event in &events {
+            if outcome.is_ok() {
+                outcome = self.send(&self.shared_event(event, claim, telling)).await;
+                requests = requests.saturating_add(1);
+            }
+        }
+        match &outcome {
+            Ok(()) => held.state.sent(),
+            // It will not be tried again, so nothing must wait for it.
+            Err(error) if error.fault == Fault::Permanent => held.state = before,
+            Err(_) => {}
+        }
+        let memo = serde_json::to_string(&Memo { note: held.incident().to_owned() }).ok();
+        notebook.release(held).await;
+        outcome.map(|()| Told { requests, memo, ..Told::default() })
+    }
+
+    fn shared_event(&self, event: &Event, claim: &Claim, telling: &Telling) -> Value {
+        let routing_key = self.routing_key.expose();
+        match event {
+            Event::Resolve(key) => pagerduty::resolve(routing_key, key),
+            Event::Trigger { key, severity } => {
+                let page = Shared { key, severity: *severity, incident: telling.incident.as_deref() };
+                pagerduty::trigger_in(routing_key, &claim.alert.alert, &self.context, page)
+            }
         }
     }
 
@@ -82,10 +173,19 @@ impl Sink for PagerDuty {
         "pagerduty"
     }
 
+    fn tells_incidents(&self) -> bool {
+        self.group_by == GroupBy::Incident
+    }
+
     async fn tell(&self, telling: &Telling) -> Result<Told, SinkError> {
         let [claim] = telling.claims.as_slice() else {
             return Err(SinkError::permanent("PagerDuty is told of one alert at a time"));
         };
+        if !claim.is_moot()
+            && let Some(held) = self.hold(telling, claim).await?
+        {
+            return self.tell_shared(claim, telling, held).await;
+        }
         let mut requests = 0_u32;
         for event in self.events(claim) {
             self.send(&event).await?;

@@ -21,8 +21,8 @@ pub async fn probe(config: &SinkConfig) -> Option<Result<String, String>> {
     Some(match &config.kind {
         SinkKind::Stdout { .. } => Ok("standard output needs no connection".to_owned()),
         SinkKind::File { path, .. } => writable(path),
-        SinkKind::Slack { access: SlackAccess::Bot { token, api_url, .. } } => slack(api_url, token.expose()).await,
-        SinkKind::Slack { access: SlackAccess::Webhook { url } } => answers(url.expose()).await,
+        SinkKind::Slack { access: SlackAccess::Bot { token, api_url, .. }, .. } => slack(api_url, token.expose()).await,
+        SinkKind::Slack { access: SlackAccess::Webhook { url }, .. } => answers(url.expose()).await,
         SinkKind::PagerDuty { url, .. } => answers(url).await,
         SinkKind::Webhook { url, .. } => answers(url.expose()).await,
         SinkKind::Aws(_) => return None,

@@ -18,6 +18,7 @@ use crate::{
     cloud::{Cloud, CloudError},
     config::delivery::{RoutingConfig, SinkConfig, SinkKind},
     format::{Colour, Format},
+    incident::{Gatherer, Joining, Stages},
     routing::ActiveSilences,
     status::Status,
     store::Store,
@@ -41,6 +42,8 @@ pub struct Surroundings {
     pub silences: ActiveSilences,
     /// Asks AWS before the first word about a job; `None` asks nothing.
     pub confirmations: Option<Confirmations>,
+    /// Which alerts belong together; `None` is by the standard values.
+    pub incidents: Option<Gatherer>,
 }
 
 impl std::fmt::Debug for Surroundings {
@@ -62,6 +65,7 @@ impl Surroundings {
             cloud: None,
             silences: ActiveSilences::default(),
             confirmations: None,
+            incidents: None,
         }
     }
 }
@@ -175,7 +179,9 @@ pub fn start_all(
     store: &Arc<dyn Store>,
     surroundings: Surroundings,
 ) -> Result<Workers, StartError> {
-    let Surroundings { stdout, format, colour, now, status, cloud, silences, confirmations } = surroundings;
+    let Surroundings { stdout, format, colour, now, status, cloud, silences, confirmations, incidents } = surroundings;
+    let standard = || Gatherer::new(Arc::clone(store), Joining::default(), Stages::default());
+    let incidents = incidents.unwrap_or_else(standard);
     let context = Arc::new(Context::new(routing));
     let owner = format!("{}-{:016x}", std::process::id(), fastrand::u64(..));
     let mut stream = Some(stdout);
@@ -194,7 +200,8 @@ pub fn start_all(
         };
         let (store, owner, now) = (Arc::clone(store), owner.clone(), Arc::clone(&now));
         let (status, silences, confirmations) = (status.clone(), silences.clone(), confirmations.clone());
-        parts.push(Parts { sink, pace: config.pace, store, owner, now, status, silences, confirmations });
+        let (pace, incidents) = (config.pace, Some(incidents.clone()));
+        parts.push(Parts { sink, pace, store, owner, now, status, silences, confirmations, incidents });
     }
     Ok(start_sinks(parts))
 }
@@ -219,8 +226,10 @@ fn make(config: &SinkConfig, context: &Arc<Context>) -> Result<Arc<dyn Sink>, St
         SinkKind::Stdout { .. } => return Err(StartError::StdoutTwice { sink: name.to_owned() }),
         SinkKind::Aws(_) => return Err(StartError::NoCloud { sink: name.to_owned() }),
         SinkKind::File { path, format } => Arc::new(Lines::file(name, path.clone(), *format)),
-        SinkKind::Slack { access } => slack::sink(name, access, timeout, context)?,
-        SinkKind::PagerDuty { routing_key, url } => Arc::new(PagerDuty::new(name, routing_key, url, timeout, context)?),
+        SinkKind::Slack { access, group_by } => slack::sink(name, (access, *group_by), timeout, context)?,
+        SinkKind::PagerDuty { routing_key, url, group_by } => {
+            Arc::new(PagerDuty::new(name, routing_key, (url, *group_by), timeout, context)?)
+        }
         SinkKind::Webhook { url, format, signing_secret, headers } => {
             Arc::new(Webhook::new(name, url, *format, signing_secret.as_ref(), headers, timeout)?)
         }

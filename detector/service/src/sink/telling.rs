@@ -1,6 +1,6 @@
 //! What a sink is given to tell, and what it answers.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
@@ -8,7 +8,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::store::{Claim, Revision};
+use super::Notebook;
+use crate::{
+    incident::Incident,
+    store::{Claim, Revision},
+};
 
 /// The longest text of an error that is kept, in characters.
 const ERROR_CHARACTERS_MAX: usize = 300;
@@ -40,6 +44,11 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether it says which incident an alert is in.
+    fn tells_incidents(&self) -> bool {
+        false
+    }
+
     /// Tells of one alert, or of several that belong together.
     async fn tell(&self, telling: &Telling) -> Result<Told, SinkError>;
 }
@@ -51,6 +60,24 @@ pub struct Telling {
     pub claims: Vec<Claim>,
     /// What time it is.
     pub now: Timestamp,
+    /// The incident that the one alert is in, if it is in any and the sink tells it.
+    pub incident: Option<Arc<Incident>>,
+    /// What the sink remembers of incidents.
+    pub notebook: Option<Notebook>,
+}
+
+impl Telling {
+    /// Without an incident.
+    #[must_use]
+    pub const fn plain(claims: Vec<Claim>, now: Timestamp) -> Self {
+        Self { claims, now, incident: None, notebook: None }
+    }
+
+    /// The id of the incident.
+    #[must_use]
+    pub fn incident_id(&self) -> Option<&str> {
+        self.incident.as_ref().map(|incident| incident.id.as_str())
+    }
 }
 
 /// How an alert stood when a sink heard of it last; part of what Slack remembers of it.

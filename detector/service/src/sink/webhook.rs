@@ -55,7 +55,7 @@ impl Webhook {
     }
 
     async fn post(&self, telling: &Telling, id: &str, kind: ChangeKind, alert: &Alert) -> Result<(), SinkError> {
-        let body = body(kind, alert, self.format);
+        let body = body(kind, alert, telling.incident_id(), self.format);
         let timestamp = telling.now.as_second();
         let mut headers = self.headers.clone();
         let mut put = |name: &'static str, value: &str| {
@@ -104,6 +104,10 @@ impl Sink for Webhook {
 
     fn kind(&self) -> &'static str {
         "webhook"
+    }
+
+    fn tells_incidents(&self) -> bool {
+        self.format == Format::Json
     }
 
     async fn tell(&self, telling: &Telling) -> Result<Told, SinkError> {

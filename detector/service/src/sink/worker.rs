@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     config::delivery::Pace,
+    incident::Gatherer,
     routing::ActiveSilences,
     status::Status,
     store::{Claim, Store},
@@ -34,7 +35,7 @@ const CLAIMS_MAX: usize = 32;
 /// Requests of one telling at most; a sink that needs more says how far it came.
 pub(super) const REQUESTS_PER_TELLING_MAX: u32 = 8;
 /// A claim outlives the longest telling by this much, to be settled.
-const SETTLE_MARGIN: Duration = Duration::from_secs(30);
+pub(super) const SETTLE_MARGIN: Duration = Duration::from_secs(30);
 /// A worker looks again after this time even if nobody called it: a command beside the daemon, which resolves an alert
 /// or revives dead letters in the store, cannot call it.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
@@ -68,6 +69,8 @@ pub struct Parts {
     pub silences: ActiveSilences,
     /// Asks AWS before the first word about a job; `None` asks nothing.
     pub confirmations: Option<Confirmations>,
+    /// Finds the incident of an alert; `None` finds none.
+    pub incidents: Option<Gatherer>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -226,7 +229,7 @@ impl Worker {
             };
             match tellings.iter_mut().find(mates) {
                 Some(telling) if self.parts.sink.groups() => telling.claims.push(claim),
-                _ => tellings.push(Telling { claims: vec![claim], now }),
+                _ => tellings.push(Telling::plain(vec![claim], now)),
             }
         }
         // Looking for mates may have brought in more than may be told now.
@@ -269,6 +272,7 @@ impl Worker {
             sink: Arc::clone(&self.parts.sink),
             store: Arc::clone(&self.parts.store),
             confirmations: self.parts.confirmations.clone(),
+            incidents: self.parts.incidents.clone().filter(|_| self.parts.sink.tells_incidents()),
             silences: self.parts.silences.clone(),
             health: Arc::clone(&self.health),
             counters: Arc::clone(&self.counters),

@@ -10,6 +10,7 @@ mod delivery;
 mod digest;
 mod error;
 pub mod life;
+mod note;
 mod silence;
 mod snapshot;
 pub mod sqlite;
@@ -19,10 +20,13 @@ use std::{collections::BTreeMap, fmt::Debug};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
+use crate::incident::Link;
+
 pub use alert::{AlertFilter, Change, Page, Recorded, Resolution, Revision, StoredAlert};
 pub use delivery::{Claim, DeadLetter, Destination, Settlement, Waiting};
 pub use digest::{DIGEST_BYTES, digest};
 pub use error::StoreError;
+pub use note::{Note, Reach};
 pub use silence::{Matcher, Silence};
 pub use snapshot::{JournalEntry, Snapshot};
 
@@ -117,6 +121,20 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// Puts given-up deliveries back, of one sink or of all; returns how many.
     async fn redrive(&self, sink: Option<&str>, now: Timestamp) -> Result<u64, StoreError>;
 
+    /// The ties (`incident::links`) of alerts as they are stored, each alert's written with it: for each reach the
+    /// earliest ones, at most `limit`, by first event time and id.
+    async fn links(&self, reaches: &[Reach], limit: usize) -> Result<Vec<Link>, StoreError>;
+
+    /// The alerts of these ids that there are, in any order.
+    async fn alerts_by_id(&self, ids: &[String]) -> Result<Vec<StoredAlert>, StoreError>;
+
+    /// What a sink remembers of these incidents, where it remembers anything, in any order.
+    async fn notes(&self, sink: &str, incidents: &[String]) -> Result<Vec<Note>, StoreError>;
+
+    /// Keeps a note if it is still the version that was read (0: if there is none), by compare-and-swap; `false` when
+    /// somebody else was first. Its version is one more then.
+    async fn put_note(&self, note: &Note) -> Result<bool, StoreError>;
+
     /// Adds a silence, or replaces the one with its id.
     async fn put_silence(&self, silence: Silence) -> Result<(), StoreError>;
 
@@ -127,6 +145,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn end_silence(&self, id: &str, now: Timestamp) -> Result<bool, StoreError>;
 
     /// Forgets alerts last changed before `before` that are resolved or withdrawn, or that nothing ever resolves
-    /// (`life::never_resolves`), with their history and deliveries; returns how many.
+    /// (`life::never_resolves`), with their history, deliveries, ties, and the notes of incidents that begin with them;
+    /// returns how many.
     async fn forget(&self, before: Timestamp) -> Result<u64, StoreError>;
 }

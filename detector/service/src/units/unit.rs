@@ -18,7 +18,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{Feed, Leases, Scopes, Unit, worker::Common};
 use crate::{
     cloud::{Attached, CloudError},
-    pipeline::{Ended, Ownership, Parent, Parts, Pipeline, PipelineError, Report, RestoreError, Restored, inherit},
+    pipeline::{
+        Ended, Ownership, Parent, Parts, Pipeline, PipelineError, Question, Report, RestoreError, Restored, inherit,
+    },
     source::{Batch, Intake},
     status::Status,
 };
@@ -67,9 +69,9 @@ pub(super) enum End {
 pub(super) struct Inbox {
     pub(super) intake: Intake,
     pub(super) batches: mpsc::Receiver<Batch>,
-    pub(super) pings: mpsc::Receiver<oneshot::Sender<()>>,
+    pub(super) questions: mpsc::Receiver<Question>,
     pub(super) reports: watch::Sender<Report>,
-    /// Whether the loop turns, and so answers pings.
+    /// Whether the loop turns, and so answers questions.
     pub(super) turns: Arc<AtomicBool>,
     /// The unit is given back when this is cancelled.
     pub(super) drain: CancellationToken,
@@ -145,11 +147,12 @@ async fn start(means: &Means, unit: &Unit, inbox: Inbox, status: &Status) -> Res
     let nudge = Arc::clone(&common.nudge);
     let pipeline = Pipeline::new(Parts {
         restored,
+        rules: common.rules.clone(),
         clock: common.clock,
         future_s: common.future_s,
         intake: inbox.batches,
         repeating,
-        pings: inbox.pings,
+        questions: inbox.questions,
         store,
         owns: Ownership::Range(unit.range),
         holds: Arc::clone(&unit.holds),
@@ -181,7 +184,7 @@ async fn restore(means: &Means, unit: &Unit, store: &dyn crate::store::Store) ->
             source: parent.source.clone(),
         })
         .collect();
-    let engine = (Arc::clone(&means.common.rules), means.common.settings.clone());
+    let engine = (means.common.rules.current(), means.common.settings.clone());
     inherit(store, &parents, Ownership::Range(unit.range), engine).await
 }
 

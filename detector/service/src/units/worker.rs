@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use bedrock_watch_engine::{Settings, rule::RuleSet};
+use bedrock_watch_engine::{Settings, Summary};
 use tokio::{
     sync::{broadcast, mpsc, oneshot, watch},
     task::{AbortHandle, Id, JoinError, JoinSet},
@@ -23,7 +23,8 @@ use super::{
 };
 use crate::{
     canary::Canaries,
-    pipeline::{Clock, Report, Told},
+    live_rules::LiveRules,
+    pipeline::{Clock, Question, Report, Told},
     routing::{ActiveSilences, Router},
     source::{Batch, Intake},
     status::Status,
@@ -32,7 +33,7 @@ use crate::{
 /// The pause before a unit that failed is tried again.
 const RETRY: Duration = Duration::from_secs(5);
 /// Questions to one loop that may wait.
-const PINGS_MAX: usize = 4;
+const QUESTIONS_MAX: usize = 4;
 /// How often the counters of all units are added up.
 const REPORT_EVERY: Duration = Duration::from_millis(500);
 /// The name under which a unit that failed appears in `/readyz`.
@@ -42,8 +43,8 @@ const LEASES: &str = "leases";
 
 /// What the units of a worker share.
 pub struct Common {
-    /// The rules.
-    pub rules: Arc<RuleSet>,
+    /// The rules in force.
+    pub rules: LiveRules,
     /// The engines' settings; limits are those of each.
     pub settings: Settings,
     /// Says what time it is.
@@ -83,7 +84,7 @@ pub struct Units {
     turns: mpsc::Receiver<Turn>,
     /// What every unit should know and no shard carries.
     shared: mpsc::Receiver<Batch>,
-    pings: mpsc::Receiver<oneshot::Sender<()>>,
+    questions: mpsc::Receiver<Question>,
     reports: watch::Sender<Report>,
     stop: CancellationToken,
     running: BTreeMap<String, Running>,
@@ -102,7 +103,7 @@ struct Running {
     task: AbortHandle,
     drain: CancellationToken,
     intake: Intake,
-    pings: mpsc::Sender<oneshot::Sender<()>>,
+    questions: mpsc::Sender<Question>,
     reports: watch::Receiver<Report>,
     turns: Arc<AtomicBool>,
 }
@@ -115,7 +116,7 @@ impl Units {
         common: Common,
         cluster: Cluster,
         shared: mpsc::Receiver<Batch>,
-        pings: mpsc::Receiver<oneshot::Sender<()>>,
+        questions: mpsc::Receiver<Question>,
         reports: watch::Sender<Report>,
         stop: CancellationToken,
     ) -> Self {
@@ -124,7 +125,7 @@ impl Units {
             means: Means { common: Arc::new(common), leases, scopes, feed },
             turns,
             shared,
-            pings,
+            questions,
             reports,
             stop,
             running: BTreeMap::new(),
@@ -160,7 +161,7 @@ impl Units {
                     }
                 },
                 Some(ended) = self.tasks.join_next_with_id() => self.note_end(ended, stopping),
-                Some(ping) = self.pings.recv() => self.answer(ping),
+                Some(question) = self.questions.recv() => self.answer(question),
                 Some(_) = self.asking.join_next() => {}
                 Some(_) = self.sharing.join_next() => {}
                 Some(batch) = self.shared.recv(), if can_share => self.share(batch),
@@ -179,18 +180,24 @@ impl Units {
         self.lose(&unit.shard, unit.epoch);
         let common = &self.means.common;
         let (intake, batches) = Intake::queue(&unit.source, common.queue_batches_max);
-        let (pings_in, pings) = mpsc::channel(PINGS_MAX);
+        let (questions_in, questions) = mpsc::channel(QUESTIONS_MAX);
         let (reports, reports_out) = watch::channel(Report::default());
         let (turns, drain) = (Arc::new(AtomicBool::new(false)), CancellationToken::new());
-        let inbox =
-            Inbox { intake: intake.clone(), batches, pings, reports, turns: Arc::clone(&turns), drain: drain.clone() };
+        let inbox = Inbox {
+            intake: intake.clone(),
+            batches,
+            questions,
+            reports,
+            turns: Arc::clone(&turns),
+            drain: drain.clone(),
+        };
         let (means, lived) = (self.means.clone(), Arc::clone(&unit));
         let task = self.tasks.spawn(async move {
             tokio::time::sleep(after).await;
             live(means, lived, inbox).await
         });
         let shard = unit.shard.clone();
-        let running = Running { unit, task, drain, intake, pings: pings_in, reports: reports_out, turns };
+        let running = Running { unit, task, drain, intake, questions: questions_in, reports: reports_out, turns };
         self.running.insert(shard, running);
     }
 
@@ -240,19 +247,22 @@ impl Units {
     }
 
     /// Answers once every loop that turns has answered.
-    fn answer(&mut self, ping: oneshot::Sender<()>) {
+    fn answer(&mut self, question: Question) {
         let turning = self.running.values().filter(|running| running.turns());
-        let loops: Vec<mpsc::Sender<oneshot::Sender<()>>> = turning.map(|running| running.pings.clone()).collect();
+        let loops: Vec<mpsc::Sender<Question>> = turning.map(|running| running.questions.clone()).collect();
         self.asking.spawn(async move {
-            for pings in loops {
-                let (reply, answer) = oneshot::channel();
-                // A unit that was lost meanwhile need not answer.
-                if pings.send(reply).await.is_ok() {
-                    drop(answer.await);
+            // Whoever asked may have gone away.
+            match question {
+                Question::Turns(reply) => {
+                    gather(&loops, Question::Turns).await;
+                    reply.send(()).unwrap_or_default();
+                }
+                Question::Knows(reply) => {
+                    let mut all = Summary::default();
+                    gather(&loops, Question::Knows).await.into_iter().for_each(|one| all.add(one));
+                    reply.send(all).map_or_else(drop, drop);
                 }
             }
-            // Whoever asked may have gone away.
-            ping.send(()).unwrap_or_default();
         });
     }
 
@@ -281,6 +291,18 @@ impl Units {
         self.running.values().for_each(|running| sum.add(&running.reports.borrow()));
         self.reports.send_replace(sum);
     }
+}
+
+/// Asks every loop; a unit that was lost meanwhile need not answer.
+async fn gather<T>(loops: &[mpsc::Sender<Question>], question: impl Fn(oneshot::Sender<T>) -> Question) -> Vec<T> {
+    let mut answers = Vec::new();
+    for questions in loops {
+        let (reply, answer) = oneshot::channel();
+        if questions.send(question(reply)).await.is_ok() {
+            answers.extend(answer.await);
+        }
+    }
+    answers
 }
 
 impl Running {

@@ -8,6 +8,7 @@ mod access;
 mod baseline;
 mod burst;
 mod fanout;
+mod firsts;
 mod probing;
 mod row;
 
@@ -36,6 +37,8 @@ pub(super) fn alerts(events: &[Event]) -> Vec<Expected<'_>> {
         alerts.extend(probing::alerts(&principal));
         alerts.extend(access::with_long_term_key(&principal));
         alerts.extend(access::enabled_then_used(&principal));
+        alerts.extend(firsts::first_use(&principal));
+        alerts.extend(firsts::reconnaissance(&principal));
     }
     alerts
 }

@@ -6,6 +6,7 @@
 
 mod calls;
 mod day;
+mod sightings;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use super::{
 };
 use calls::{read_calls, read_minutes, write_calls, write_minutes};
 use day::{read_day, write_day};
+use sightings::{read_sightings, write_sightings};
 
 /// The outcomes by their numbers.
 const OUTCOMES: [Outcome; 4] = [Outcome::Success, Outcome::Throttled, Outcome::ServiceFailure, Outcome::Refused];
@@ -36,6 +38,7 @@ const HAS_OLDER_SUCCESS: u8 = 1 << 3;
 const HAS_FINDINGS: u8 = 1 << 4;
 const HAS_BASELINE: u8 = 1 << 5;
 const HAS_BASELINE_VALUE: u8 = 1 << 6;
+const HAS_SIGHTINGS: u8 = 1 << 7;
 
 impl Packed {
     /// The idle form of a principal; `None` if it has none, which no principal is known for.
@@ -121,6 +124,7 @@ fn write_principal(writer: &mut Writer, principal: &Principal) -> Option<()> {
         verdicts,
         baseline,
         window: _,
+        sightings,
     } = principal;
     let newest = *newest;
     let older_regions = regions.iter().filter(|seen| seen.older != 0);
@@ -132,7 +136,8 @@ fn write_principal(writer: &mut Writer, principal: &Principal) -> Option<()> {
             | bit_if(*older_success != 0, HAS_OLDER_SUCCESS)
             | bit_if(has_findings, HAS_FINDINGS)
             | bit_if(baseline.is_some(), HAS_BASELINE)
-            | bit_if(baseline.is_some_and(|known| known.value.is_some()), HAS_BASELINE_VALUE),
+            | bit_if(baseline.is_some_and(|known| known.value.is_some()), HAS_BASELINE_VALUE)
+            | bit_if(!sightings.entries().is_empty(), HAS_SIGHTINGS),
     );
     write_calls(writer, accepted, newest);
     if !refused.all().is_empty() {
@@ -159,6 +164,9 @@ fn write_principal(writer: &mut Writer, principal: &Principal) -> Option<()> {
         writer.difference(from_minute, newest / MINUTE_S);
         writer.difference(to_minute, newest / MINUTE_S);
         value.into_iter().for_each(|value| writer.number(value));
+    }
+    if !sightings.entries().is_empty() {
+        write_sightings(writer, sightings, newest);
     }
     if has_findings {
         writer.counted(&postcard::to_allocvec(&(enablements, verdicts)).ok()?);
@@ -195,6 +203,9 @@ fn read_principal(reader: &mut Reader<'_>, newest: u32) -> Option<Principal> {
         let (from_minute, to_minute) = (before(reader, newest / MINUTE_S)?, before(reader, newest / MINUTE_S)?);
         let value = if has & HAS_BASELINE_VALUE != 0 { Some(reader.number()?) } else { None };
         principal.baseline = Some(CachedBaseline { from_minute, to_minute, value });
+    }
+    if has & HAS_SIGHTINGS != 0 {
+        principal.sightings = read_sightings(reader, newest)?;
     }
     if has & HAS_FINDINGS != 0 {
         (principal.enablements, principal.verdicts) = postcard::from_bytes(reader.counted()?).ok()?;

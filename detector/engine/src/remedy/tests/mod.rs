@@ -120,8 +120,8 @@ fn alert(kind: SubjectKind, subject: &str, principal: &str, facts: Value) -> Ale
 /// The commands for the loss of `resource`, without containment.
 fn lost(world: &World, resource: ResourceKey, subject: &str, facts: Value) -> Vec<Remediation> {
     let alert = alert(SubjectKind::CustomizationJobDependency, subject, "", facts);
-    let jobs: Vec<u32> = (0..100).filter(|number| world.jobs().get(*number).is_some()).collect();
-    of_state(&alert, &Repair::Dependency { resource, jobs }, world)
+    let users: Vec<u32> = (0..100).filter(|number| world.dependents().get(*number).is_some()).collect();
+    of_state(&alert, &Repair::Dependency { resource, users }, world)
 }
 
 fn sg(world: &World, facts: Value) -> Vec<Remediation> {

@@ -7,7 +7,7 @@ fn a_refused_attempt_leads_to_the_actor_alone() {
     let world = world(&[group("g"), job("a", &Value::Null)]);
     let user = format!("arn:aws:iam::{ACCOUNT}:user/dev");
     let alert = alert(SubjectKind::CustomizationJobDependency, "sg-1", &user, json!({"attempts": 2}));
-    let repair = Repair::Dependency { resource: ResourceKey::SecurityGroup("sg-1".into()), jobs: vec![0] };
+    let repair = Repair::Dependency { resource: ResourceKey::SecurityGroup("sg-1".into()), users: vec![0] };
     let text = all(&of_state(&alert, &repair, &world));
     check(
         &text,
@@ -162,7 +162,7 @@ fn hostile_names_stay_words() {
         let mut alert = alert(SubjectKind::CustomizationJobDependency, HOSTILE, &principal, Value::Null);
         alert.actor.access_key_id = Some(HOSTILE.to_owned());
         alert.event_ids = vec![HOSTILE.to_owned()];
-        let repair = Repair::Dependency { resource: ResourceKey::SecurityGroup("sg-1".into()), jobs: vec![0] };
+        let repair = Repair::Dependency { resource: ResourceKey::SecurityGroup("sg-1".into()), users: vec![0] };
         let remediation = of_state(&alert, &repair, &world);
         for one in &remediation {
             for line in super::super::shell::tests::unquoted_rest(&one.command).lines() {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{
     super::{
-        Pace, SinkConfig, SinkKind, SlackAccess,
+        GroupBy, Pace, SinkConfig, SinkKind, SlackAccess,
         read::{Document, Table},
     },
     Findings, aws, needed_secret, secret,
@@ -59,10 +59,11 @@ fn sink(document: &Document, table: &Table, found: &mut Findings) -> Option<Sink
             path: table.text("path").map(PathBuf::from).unwrap_or_default(),
             format: format().unwrap_or(Format::Json),
         },
-        "slack" => SinkKind::Slack { access: slack(document, table, found)? },
+        "slack" => SinkKind::Slack { access: slack(document, table, found)?, group_by: group_by(table) },
         "pagerduty" => SinkKind::PagerDuty {
             url: address(document, table, "url", table.text("url")?, found),
             routing_key: needed_secret(document, table, "routing_key", found)?,
+            group_by: group_by(table),
         },
         "eventbridge" | "sns" | "security_hub" => SinkKind::Aws(aws::sink(document, table, found)?),
         _ => {
@@ -77,6 +78,10 @@ fn sink(document: &Document, table: &Table, found: &mut Findings) -> Option<Sink
         }
     };
     Some(SinkConfig { name, pace: pace(table), kind })
+}
+
+fn group_by(table: &Table) -> GroupBy {
+    if table.text("group_by").as_deref() == Some("alert") { GroupBy::Alert } else { GroupBy::Incident }
 }
 
 fn pace(table: &Table) -> Pace {

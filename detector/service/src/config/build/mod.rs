@@ -2,15 +2,17 @@
 
 mod aws;
 mod delivery;
+mod incidents;
 mod routing;
+mod rules;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf};
 
 use bedrock_watch_engine::{Limits, Settings};
 
 use super::{
-    ApiKey, Config, HttpConfig, LogConfig, Mention, PipelineConfig, Problem, Right, RulesConfig, SourceConfig,
-    StoreConfig, TlsConfig,
+    ApiKey, Config, HttpConfig, LogConfig, Mention, PipelineConfig, Problem, Right, SourceConfig, StoreConfig,
+    TlsConfig, TunedPlace,
     aws::{AwsConfig, S3Source, SqsSource},
     read::{Document, Table},
     secret::Secret,
@@ -28,6 +30,8 @@ pub(super) struct Findings {
     pub(super) warnings: Vec<Problem>,
     /// Rules that were named.
     pub(super) mentions: Vec<Mention>,
+    /// Where rules are tuned.
+    pub(super) tuned: BTreeMap<TunedPlace, Problem>,
 }
 
 impl Findings {
@@ -47,7 +51,7 @@ pub(super) fn aws_of(document: &Document) -> AwsConfig {
 
 /// Builds the configuration; what is wrong is added to `found`.
 pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
-    let (rules, store, log) = (document.table("rules"), document.table("store"), document.table("log"));
+    let (store, log) = (document.table("store"), document.table("log"));
     let pipeline = document.table("pipeline");
     let api_keys = api_keys(document, found);
     let http = http(document, &api_keys, found);
@@ -63,16 +67,14 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
             queue_batches_max: pipeline.number_usize("queue_batches_max"),
             future_s: pipeline.number_u32("future_s"),
         },
-        rules: RulesConfig {
-            dir: rules.text("dir").map(PathBuf::from),
-            builtin: rules.flag("builtin"),
-            disabled: rules.texts("disabled"),
-        },
+        rules: rules::rules(document, found),
         http,
         api_keys,
         sources,
         sinks,
         routing,
+        incidents: incidents::incidents(document, found),
+        contacts: incidents::contacts(document),
         aws: aws::aws(document, found),
         inventory: aws::inventory(document, uses_aws),
         canary: aws::canary(document, found),
@@ -90,6 +92,7 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
         },
         warnings: std::mem::take(&mut found.warnings),
         mentions: std::mem::take(&mut found.mentions),
+        tuned: std::mem::take(&mut found.tuned),
     }
 }
 
@@ -102,10 +105,12 @@ fn engine(document: &Document) -> Settings {
         history_days: engine.number_u32("history_days"),
         baseline_days: engine.number_u32("baseline_days"),
         baseline_minutes_min: engine.number_u32("baseline_minutes_min"),
+        baseline_hours_min: engine.number_u32("baseline_hours_min"),
         limits: Limits {
             principals_max: limits.number_u32("principals_max"),
             accounts_max: limits.number_u32("accounts_max"),
             jobs_max: limits.number_u32("jobs_max"),
+            dependents_max: limits.number_u32("dependents_max"),
             dependencies_max: limits.number_u32("dependencies_max"),
             changes_max: limits.number_u32("changes_max"),
             alerts_max: limits.number_u32("alerts_max"),
@@ -114,6 +119,9 @@ fn engine(document: &Document) -> Settings {
             models_max: limits.number_u32("models_max"),
             correlation_groups_max: limits.number_u32("correlation_groups_max"),
             correlation_events_max: limits.number_u32("correlation_events_max"),
+            sightings_max: limits.number_u32("sightings_max"),
+            firsts_max: limits.number_u32("firsts_max"),
+            usage_principals_max: limits.number_u32("usage_principals_max"),
         },
     }
 }

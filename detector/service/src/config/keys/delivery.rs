@@ -40,6 +40,14 @@ const REPEAT: Key = number(
     "After how long an alert that still fires is told again, in seconds; 0 is never.",
 );
 
+const GROUP_BY: Key = Key {
+    name: "group_by",
+    kind: Kind::Choice { default: Some("incident"), choices: &["incident", "alert"] },
+    doc: "incident: what belongs together is one message, or one page, that grows. alert: each alert has its own.",
+    sample: "",
+    required: false,
+};
+
 pub(super) const SINKS: &[Variant] = &[
     Variant {
         kind: "stdout",
@@ -94,6 +102,7 @@ const SLACK: Variant = Variant {
         text("api_url", "https://slack.com/api/", "Where Slack's Web API is."),
         secret("webhook_url", "https://hooks.slack.com/services/${SLACK_HOOK}", "An incoming webhook's address."),
         optional_text("webhook_url_file", "/run/secrets/slack-webhook", "A file whose first line is that address."),
+        GROUP_BY,
         per_minute(60),
         TIMEOUT,
         BACKOFF,
@@ -112,6 +121,7 @@ const PAGERDUTY: Variant = Variant {
         secret("routing_key", "${PAGERDUTY_ROUTING_KEY}", "The integration key. Give this or routing_key_file."),
         optional_text("routing_key_file", "/run/secrets/pagerduty", "A file whose first line is the integration key."),
         text("url", "https://events.pagerduty.com/v2/enqueue", "Where events are posted; differs in the EU."),
+        GROUP_BY,
         per_minute(120),
         TIMEOUT,
         BACKOFF,

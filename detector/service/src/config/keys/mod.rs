@@ -2,11 +2,15 @@
 
 mod aws;
 mod delivery;
+mod incidents;
+mod rules;
 
 use bedrock_watch_engine::Settings;
 
 use aws::{AWS, CANARY, INVENTORY, KINESIS, LEASES, S3, SQS};
 use delivery::{ACCOUNT, ACCOUNT_GROUP, LINKS, ROUTE, SINKS, SUPPRESS};
+use incidents::{CONTACTS, INCIDENTS};
+use rules::{RULE, RULES};
 
 /// What a value is.
 #[derive(Debug)]
@@ -27,6 +31,10 @@ pub(super) enum Kind {
     Secret,
     /// A table of texts that are never shown, with names of the user's own.
     Secrets,
+    /// A table of numbers, with names of the user's own.
+    Numbers,
+    /// A table of texts or lists of texts, with names of the user's own.
+    TextLists,
 }
 
 /// A key.
@@ -53,10 +61,25 @@ pub(super) struct Variant {
 pub(super) enum Form {
     /// `[name]`, once.
     Table(&'static [Key]),
+    /// `[name]`, once, and `[name.ID]` for each of many things that have a name.
+    Named(&'static [Key], &'static Named),
     /// `[[name]]`, any number of times.
     List(&'static [Key]),
     /// `[[name]]`, any number of times, each with `kind`.
     Kinds(&'static [Variant]),
+}
+
+/// The sections below a section, one for each of many things that have a name.
+#[derive(Debug)]
+pub(super) struct Named {
+    /// What they are, such as `rule`.
+    pub(super) what: &'static str,
+    /// One of them, for the example.
+    pub(super) sample: &'static str,
+    pub(super) doc: &'static str,
+    pub(super) keys: &'static [Key],
+    /// `[[name.ID.list]]`: name, what it means, and its keys.
+    pub(super) list: (&'static str, &'static str, &'static [Key]),
 }
 
 /// A section.
@@ -120,7 +143,7 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "engine", doc: "How events are judged. Times are event times.", form: Form::Table(ENGINE) },
     Section { name: "limits", doc: "How much is remembered. Reaching a limit is a metric.", form: Form::Table(LIMITS) },
     Section { name: "pipeline", doc: "The loop between sources and sinks.", form: Form::Table(PIPELINE) },
-    Section { name: "rules", doc: "Which rules events are judged by.", form: Form::Table(RULES) },
+    Section { name: "rules", doc: "Which rules events are judged by.", form: Form::Named(RULES, &RULE) },
     Section {
         name: "http",
         doc: "The HTTP server: events, health, metrics, alerts and the console.",
@@ -157,6 +180,12 @@ pub(super) const SECTIONS: &[Section] = &[
         name: "suppress",
         doc: "Alerts that nobody is told of, such as those about a known scanner. They are stored and counted.",
         form: Form::List(SUPPRESS),
+    },
+    Section { name: "incidents", doc: "Which alerts belong together.", form: Form::Table(INCIDENTS) },
+    Section {
+        name: "contacts",
+        doc: "Who to turn to; shown in the report of an incident.",
+        form: Form::Table(CONTACTS),
     },
     Section { name: "links", doc: "Where links in messages lead.", form: Form::Table(LINKS) },
     Section { name: "aws", doc: "How AWS is reached.", form: Form::Table(AWS) },
@@ -205,12 +234,24 @@ const ENGINE: &[Key] = &[
         100_000,
         "From how many minutes of activity on a principal's ordinary rate is known.",
     ),
+    number(
+        "baseline_hours_min",
+        STANDARD.baseline_hours_min as u64,
+        1,
+        100_000,
+        "From how many hours with model invocation logs on a principal's ordinary tokens and cost are known.",
+    ),
 ];
 
 const LIMITS: &[Key] = &[
     limit("principals_max", STANDARD.limits.principals_max, "Principals with activity, over all accounts."),
     limit("accounts_max", STANDARD.limits.accounts_max, "Accounts."),
     limit("jobs_max", STANDARD.limits.jobs_max, "Customization jobs, over all accounts."),
+    limit(
+        "dependents_max",
+        STANDARD.limits.dependents_max,
+        "Other jobs, deployed models, knowledge bases and agents, over all accounts.",
+    ),
     limit(
         "dependencies_max",
         STANDARD.limits.dependencies_max,
@@ -223,23 +264,18 @@ const LIMITS: &[Key] = &[
     limit("models_max", STANDARD.limits.models_max, "Models, per account."),
     limit("correlation_groups_max", STANDARD.limits.correlation_groups_max, "Groups of one correlation rule."),
     limit("correlation_events_max", STANDARD.limits.correlation_events_max, "Events of one group of a correlation."),
+    limit("sightings_max", STANDARD.limits.sightings_max, "Operations, networks and user agents of one principal."),
+    limit("firsts_max", STANDARD.limits.firsts_max, "Events that were the first of something, per account."),
+    limit(
+        "usage_principals_max",
+        STANDARD.limits.usage_principals_max,
+        "Principals with model invocation logs, over all accounts.",
+    ),
 ];
 
 const PIPELINE: &[Key] = &[
     number("queue_batches_max", 64, 1, 10_000, "Batches that may wait before sources are held back."),
     number("future_s", 300, 1, 86_400, "A record this much later than the clock is put aside, in seconds."),
-];
-
-const RULES: &[Key] = &[
-    flag("builtin", true, "Whether the built-in rules are used."),
-    optional_text("dir", "./rules", "A folder whose rules are added, or replace built-in rules of the same id."),
-    Key {
-        name: "disabled",
-        kind: Kind::Texts { default: &[], choices: &[] },
-        doc: "Ids of rules that are left out.",
-        sample: "",
-        required: false,
-    },
 ];
 
 const HTTP: &[Key] = &[

@@ -69,6 +69,8 @@ pub(super) enum Place {
     Buffer(Range<usize>),
     /// It was unescaped from a log message.
     Message,
+    /// It was rewritten by the reader, which keeps it.
+    Rewritten,
 }
 
 /// Takes a stream of bytes apart.
@@ -179,6 +181,7 @@ impl Splitter {
         match place {
             Place::Buffer(range) => self.buffer.get(range.clone()).unwrap_or_default(),
             Place::Message => &self.message,
+            Place::Rewritten => &[],
         }
     }
 

@@ -47,7 +47,23 @@ pub(super) fn consequence(alert: &Alert) -> String {
         SubjectKind::Principal => "Whoever holds these credentials uses models at your cost, and may see what they \
                                    return. Customization jobs are not affected."
             .to_owned(),
+        SubjectKind::Dependency => on_dependency(alert),
         SubjectKind::Event => "No running customization job is known to be affected by it.".to_owned(),
+    }
+}
+
+/// What it means for batch and import jobs, models, knowledge bases and agents.
+fn on_dependency(alert: &Alert) -> String {
+    let affected = alert.facts.get("dependents").and_then(Value::as_array).map_or(0, Vec::len);
+    let (things, stop) = match affected {
+        1 => ("1 Bedrock resource depends".to_owned(), "it may fail"),
+        more => (format!("{more} Bedrock resources depend"), "they may fail"),
+    };
+    let exposed = alert.facts.contains_key("changes");
+    if exposed {
+        format!("{things} on the data in it. Somebody else may read it, or it may be gone soon.")
+    } else {
+        format!("{things} on it, and {stop} without it.")
     }
 }
 

@@ -8,6 +8,7 @@ mod meaning;
 pub mod pagerduty;
 pub mod slack;
 mod slack_blocks;
+mod slack_incident;
 pub mod text;
 pub mod webhook;
 

@@ -10,6 +10,7 @@ use super::{
     Context, links, meaning,
     text::{plain, units},
 };
+use crate::incident::{Incident, json::brief};
 
 /// Characters of a summary.
 const SUMMARY_MAX: usize = 1_024;
@@ -47,19 +48,44 @@ pub fn dedup_key(alert: &Alert) -> String {
     plain(&alert.id, DEDUP_KEY_MAX)
 }
 
+/// The page that an alert is part of, where an incident is one page.
+#[derive(Debug, Clone, Copy)]
+pub struct Shared<'a> {
+    /// The deduplication key.
+    pub key: &'a str,
+    /// The severity of the page.
+    pub severity: Severity,
+    /// The incident, if the alert is in one by now.
+    pub incident: Option<&'a Incident>,
+}
+
 /// The event that opens or updates an incident.
 #[must_use]
 pub fn trigger(routing_key: &str, alert: &Alert, context: &Context) -> Value {
+    let own = dedup_key(alert);
+    trigger_in(routing_key, alert, context, Shared { key: &own, severity: alert.severity, incident: None })
+}
+
+/// The same for a page that several alerts share.
+#[must_use]
+pub fn trigger_in(routing_key: &str, alert: &Alert, context: &Context, page: Shared<'_>) -> Value {
+    let details = |with_facts: bool| {
+        let mut details = details(alert, context, with_facts);
+        if let (Some(fields), Some(incident)) = (details.as_object_mut(), page.incident) {
+            fields.insert("incident".to_owned(), bounded(&brief(incident), DEPTH_MAX));
+        }
+        details
+    };
     let event = |details: Value| {
         let region = alert.region.as_deref().unwrap_or("several regions");
         let mut event = json!({
             "routing_key": routing_key,
             "event_action": "trigger",
-            "dedup_key": dedup_key(alert),
+            "dedup_key": page.key,
             "payload": {
                 "summary": summary(alert, context),
                 "source": plain(&format!("{} {region}", context.account_label(alert)), FIELD_MAX),
-                "severity": severity(alert.severity),
+                "severity": severity(page.severity),
                 "timestamp": alert.first_event_time.to_rfc3339(),
                 "component": plain(&alert.subject_id, FIELD_MAX),
                 "group": plain(context.account(alert).and_then(|a| a.group.as_deref()).unwrap_or(&alert.account), FIELD_MAX),
@@ -74,17 +100,17 @@ pub fn trigger(routing_key: &str, alert: &Alert, context: &Context) -> Value {
         }
         event
     };
-    let whole = event(details(alert, context, true));
+    let whole = event(details(true));
     if whole.to_string().len() <= EVENT_BYTES_MAX {
         return whole;
     }
-    event(details(alert, context, false))
+    event(details(false))
 }
 
 /// The event that closes an incident.
 #[must_use]
-pub fn resolve(routing_key: &str, alert: &Alert) -> Value {
-    json!({ "routing_key": routing_key, "event_action": "resolve", "dedup_key": dedup_key(alert) })
+pub fn resolve(routing_key: &str, key: &str) -> Value {
+    json!({ "routing_key": routing_key, "event_action": "resolve", "dedup_key": key })
 }
 
 fn summary(alert: &Alert, context: &Context) -> String {
@@ -132,6 +158,7 @@ fn details(alert: &Alert, context: &Context, with_facts: bool) -> Value {
         "source_network": actor.source_ip.as_deref().map(meaning::network),
         "user_agent": short(actor.user_agent.as_deref()),
         "via": short(actor.via.as_deref()),
+        "workload": short(actor.workload.as_deref()),
         "first_event_time": alert.first_event_time.to_rfc3339(),
         "last_event_time": alert.last_event_time.to_rfc3339(),
         "event_count": alert.event_count,

@@ -13,6 +13,8 @@ use crate::{
     store::{Claim, Revision},
 };
 
+pub use super::slack_incident::{incident, merged};
+
 /// Jobs that are named.
 const JOBS_SHOWN_MAX: usize = 5;
 /// First steps that are shown.
@@ -139,7 +141,7 @@ pub fn note(claim: &Claim, heard: Option<Heard>, named: bool) -> Message {
     Message { text: notification(alert), blocks: blocks.into_value() }
 }
 
-const REPEAT: &str = ":repeat: *Possible repeat*: telling was interrupted, so this may be here twice.";
+pub(super) const REPEAT: &str = ":repeat: *Possible repeat*: telling was interrupted, so this may be here twice.";
 
 fn heading(alert: &Alert) -> String {
     let over = alert.status != Status::Firing;
@@ -233,14 +235,19 @@ fn source(alert: &Alert) -> String {
     if let Some(via) = &actor.via {
         lines.push(format!("through {}", code(via, 100)));
     }
+    if let Some(workload) = &actor.workload {
+        lines.push(format!("running as {}", code(workload, 100)));
+    }
     lines.join("\n")
 }
 
 fn jobs(alert: &Alert) -> String {
-    let Some(jobs) = alert.facts.get("jobs").and_then(Value::as_array).filter(|jobs| !jobs.is_empty()) else {
+    let listed = |fact: &str| alert.facts.get(fact).and_then(Value::as_array).filter(|jobs| !jobs.is_empty());
+    let found = listed("jobs").map(|jobs| (jobs, "*Affected jobs*"));
+    let Some((jobs, heading)) = found.or_else(|| listed("dependents").map(|others| (others, "*Affected*"))) else {
         return String::new();
     };
-    let mut lines = vec!["*Affected jobs*".to_owned()];
+    let mut lines = vec![heading.to_owned()];
     for job in jobs.iter().take(JOBS_SHOWN_MAX) {
         let field = |name: &str| job.get(name).and_then(Value::as_str).unwrap_or("?");
         let (name, status) = (code(field("name"), 100), words(field("status"), 40));

@@ -12,10 +12,11 @@ const PREFIX: &str = "whsec_";
 /// The shortest key, in bytes, that Standard Webhooks allows.
 const KEY_BYTES_MIN: usize = 24;
 
-/// The body: the alert in this form, without a line's end.
+/// The body: the alert in this form, with the id of its incident where the form has a place for it; without a line's
+/// end.
 #[must_use]
-pub fn body(kind: ChangeKind, alert: &Alert, format: Format) -> String {
-    let text = format.render(&AlertChange { kind, alert: alert.clone() }, Colour::Never);
+pub fn body(kind: ChangeKind, alert: &Alert, incident: Option<&str>, format: Format) -> String {
+    let text = format.render_in(&AlertChange { kind, alert: alert.clone() }, incident, Colour::Never);
     text.trim_end().to_owned()
 }
 

@@ -1,5 +1,5 @@
-//! Slack with a bot token: one message for each alert, edited as the alert grows; what becomes of it goes to the
-//! message's thread.
+//! Slack with a bot token: one message for each alert, edited as the alert grows; what becomes of it goes to a thread.
+//! The thread is that of the incident's message (`thread`) or, where each alert stands alone, of its own.
 //!
 //! The message is created once. When it cannot be known whether a former attempt created it, because the answer was
 //! lost or the service died in between, it is created again and says that it may be a repeat.
@@ -20,7 +20,10 @@ use super::super::{
         slack::{self, Message},
     },
 };
-use crate::{config::Secret, store::Claim};
+use crate::{
+    config::{GroupBy, Secret},
+    store::Claim,
+};
 
 /// Posts and edits messages in one channel.
 #[derive(Debug)]
@@ -30,8 +33,9 @@ pub(super) struct Bot {
     update: Address,
     channel: String,
     authorization: HeaderValue,
+    group_by: GroupBy,
     client: Client,
-    context: Arc<Context>,
+    pub(super) context: Arc<Context>,
 }
 
 /// What is remembered of an alert: its message.
@@ -44,19 +48,29 @@ struct Memo {
     digest: bool,
     /// How the alert stood when it was told last.
     heard: Option<Heard>,
+    /// The message in whose thread this one is, and the incident whose message that is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    thread: Option<InThread>,
+}
+
+/// A place in an incident's thread.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct InThread {
+    pub(super) root: String,
+    pub(super) note: String,
 }
 
 /// What the Web API answers.
 #[derive(Debug, Default, Deserialize)]
-struct Reply {
+pub(super) struct Reply {
     ok: bool,
     error: Option<String>,
-    channel: Option<String>,
-    ts: Option<String>,
+    pub(super) channel: Option<String>,
+    pub(super) ts: Option<String>,
 }
 
 /// How a call ended that Slack answered.
-enum Outcome {
+pub(super) enum Outcome {
     Done(Reply),
     /// Slack said no; this is its word for why.
     Refused(String),
@@ -66,8 +80,8 @@ impl Bot {
     pub(super) fn new(
         name: &str,
         (token, channel, api_url): (&Secret, &str, &str),
-        timeout: Duration,
-        context: Arc<Context>,
+        group_by: GroupBy,
+        (timeout, context): (Duration, Arc<Context>),
     ) -> Result<Self, StartError> {
         // Without the last slash, joining would replace the last part of the path.
         let api = Address::parse(name, &format!("{}/", api_url.trim_end_matches('/')))?;
@@ -82,6 +96,7 @@ impl Bot {
             update: method("chat.update")?,
             channel: channel.to_owned(),
             authorization,
+            group_by,
             client: Client::new(name, timeout)?,
             context,
         })
@@ -109,6 +124,20 @@ impl Bot {
         }
     }
 
+    /// Creates a message at `place`, which names more than the channel.
+    pub(super) async fn post(&self, place: &Value, message: &Message) -> Result<(Outcome, u32), SinkError> {
+        let mut place = place.clone();
+        if let Some(fields) = place.as_object_mut() {
+            fields.entry("channel").or_insert_with(|| Value::String(self.channel.clone()));
+        }
+        self.send(&self.post, &place, message).await
+    }
+
+    /// Edits a message.
+    pub(super) async fn edit(&self, channel: &str, ts: &str, message: &Message) -> Result<(Outcome, u32), SinkError> {
+        self.send(&self.update, &json!({ "channel": channel, "ts": ts }), message).await
+    }
+
     /// Calls with a message, and once more without its blocks should Slack not like them.
     async fn send(&self, method: &Address, place: &Value, message: &Message) -> Result<(Outcome, u32), SinkError> {
         let mut body = message.body();
@@ -127,19 +156,29 @@ impl Bot {
         }
     }
 
-    /// Creates a message.
-    async fn create(&self, claims: &[Claim], message: &Message) -> Result<Told, SinkError> {
+    /// Creates a message, in an incident's thread if there is one; `aloud` shows it in the channel too.
+    pub(super) async fn create(
+        &self,
+        claims: &[Claim],
+        message: &Message,
+        (thread, aloud): (Option<InThread>, bool),
+    ) -> Result<Told, SinkError> {
         let ids: Vec<&str> = claims.iter().map(|claim| claim.alert.alert.id.as_str()).collect();
         let metadata = json!({ "event_type": "bedrock_watch_alert", "event_payload": { "alert_ids": ids } });
-        let place = json!({ "channel": self.channel, "metadata": metadata });
-        let (outcome, requests) = self.send(&self.post, &place, message).await?;
+        let mut place = json!({ "metadata": metadata });
+        if let (Some(fields), Some(thread)) = (place.as_object_mut(), &thread) {
+            fields.insert("thread_ts".to_owned(), Value::String(thread.root.clone()));
+            fields.insert("reply_broadcast".to_owned(), Value::Bool(aloud));
+        }
+        let (outcome, requests) = self.post(&place, message).await?;
         match outcome {
             Outcome::Done(Reply { ts: Some(ts), channel, .. }) => {
                 let channel = channel.unwrap_or_else(|| self.channel.clone());
-                let memo = Memo { channel, ts, digest: claims.len() > 1, heard: least_severe(claims) };
+                let memo = Memo { channel, ts, digest: claims.len() > 1, heard: least_severe(claims), thread };
                 Ok(Told { through: None, memo: serde_json::to_string(&memo).ok(), requests })
             }
             Outcome::Done(_) => Err(SinkError::sink("Slack did not say which message it created", true)),
+            Outcome::Refused(error) if thread.is_some() && is_gone(&error) => Err(SinkError::alert(THREAD_GONE, false)),
             Outcome::Refused(error) => Err(SinkError::permanent(&format!("Slack said {error}"))),
         }
     }
@@ -149,17 +188,16 @@ impl Bot {
         let mut requests = 0_u32;
         if !memo.digest && !claim.pending.is_empty() {
             let message = slack::alert(claim, &self.context, false);
-            let place = json!({ "channel": memo.channel, "ts": memo.ts });
-            let (outcome, made) = self.send(&self.update, &place, &message).await?;
+            let (outcome, made) = self.edit(&memo.channel, &memo.ts, &message).await?;
             requests = requests.saturating_add(made);
             if let Outcome::Refused(error) = outcome {
                 // Somebody deleted it, or it is too old to be edited: the alert deserves another one.
-                let gone = matches!(error.as_str(), "message_not_found" | "cant_update_message" | "edit_window_closed");
-                if !gone {
+                if !is_gone(&error) {
                     return Err(SinkError::permanent(&format!("Slack said {error}")));
                 }
                 let claims = std::slice::from_ref(claim);
-                let told = self.create(claims, &slack::alert(claim, &self.context, claim.unsettled)).await?;
+                let again = slack::alert(claim, &self.context, claim.unsettled);
+                let told = self.create(claims, &again, (memo.thread.clone(), false)).await?;
                 return Ok(Told { requests: requests.saturating_add(told.requests), ..told });
             }
         }
@@ -168,8 +206,10 @@ impl Bot {
             let again = transition.is_some_and(|revision| revision.kind == ChangeKind::Fired);
             // A thread is easily overlooked: what asks for attention again is shown in the channel too.
             let broadcast = !claim.is_over() && (claim.reminder || again);
-            let place = json!({ "channel": memo.channel, "thread_ts": memo.ts, "reply_broadcast": broadcast });
-            let (outcome, made) = self.send(&self.post, &place, &slack::note(claim, memo.heard, memo.digest)).await?;
+            let root = memo.thread.as_ref().map_or(&memo.ts, |thread| &thread.root);
+            let named = memo.digest || memo.thread.is_some();
+            let place = json!({ "channel": memo.channel, "thread_ts": root, "reply_broadcast": broadcast });
+            let (outcome, made) = self.post(&place, &slack::note(claim, memo.heard, named)).await?;
             requests = requests.saturating_add(made);
             if let Outcome::Refused(error) = outcome {
                 return Err(SinkError::permanent(&format!("Slack said {error}")));
@@ -178,6 +218,14 @@ impl Bot {
         let memo = Memo { heard: Some(claim.heard()), ..memo.clone() };
         Ok(Told { through: None, memo: serde_json::to_string(&memo).ok(), requests })
     }
+}
+
+/// What is said when an alert cannot be put into a thread because somebody deleted the message above it.
+pub(super) const THREAD_GONE: &str = "the message of the incident is gone";
+
+/// Whether a message can no longer be edited: somebody deleted it, or it is too old.
+pub(super) fn is_gone(error: &str) -> bool {
+    matches!(error, "message_not_found" | "cant_update_message" | "edit_window_closed" | "thread_not_found")
 }
 
 /// What a message about several alerts counts as having said of each.
@@ -199,15 +247,25 @@ impl Sink for Bot {
         true
     }
 
+    fn tells_incidents(&self) -> bool {
+        self.group_by == GroupBy::Incident
+    }
+
     async fn tell(&self, telling: &Telling) -> Result<Told, SinkError> {
         let repeat = telling.claims.iter().any(|claim| claim.unsettled);
         match telling.claims.as_slice() {
             [claim] if claim.is_moot() => Ok(Told::default()),
             [claim] => match claim.memo.as_deref().and_then(|memo| serde_json::from_str::<Memo>(memo).ok()) {
-                Some(memo) => self.follow_up(claim, &memo).await,
-                None => self.create(&telling.claims, &slack::alert(claim, &self.context, repeat)).await,
+                Some(memo) => {
+                    let told = self.follow_up(claim, &memo).await?;
+                    Ok(self.refresh(telling, memo.thread.as_ref(), told).await)
+                }
+                None => match (self.group_by, &telling.incident, &telling.notebook) {
+                    (GroupBy::Incident, Some(incident), Some(notebook)) => self.join(claim, incident, notebook).await,
+                    _ => self.create(&telling.claims, &slack::alert(claim, &self.context, repeat), (None, false)).await,
+                },
             },
-            several => self.create(several, &slack::digest(several, &self.context, repeat)).await,
+            several => self.create(several, &slack::digest(several, &self.context, repeat), (None, false)).await,
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 
 use super::{
-    Failure, deliveries,
+    Failure, deliveries, incidents,
     values::{
         FIRING, RESOLVED, UPDATED, WITHDRAWN, kind, kind_number, nanos, severity, severity_number, status,
         status_number, time,
@@ -45,6 +45,7 @@ pub(super) fn record(connection: &Connection, change: &Change, now: Timestamp) -
         Arc::make_mut(&mut alert).status = next.status;
     }
     write_alert(connection, change, &next, (revision, now))?;
+    incidents::tie(connection, &alert)?;
     let silence = change.silence.as_deref();
     write_revision(connection, (&alert.id, revision, next.kind), (&alert, silence, None), now)?;
     match next.told {
@@ -304,6 +305,7 @@ pub(super) fn forget(connection: &Connection, before: Timestamp) -> Result<u64, 
         ] {
             connection.prepare_cached(sql)?.execute([id])?;
         }
+        incidents::forget(connection, id)?;
     }
     connection.prepare_cached("DELETE FROM silence WHERE ends_at < ?1")?.execute([nanos(before)])?;
     Ok(u64::try_from(ids.len()).unwrap_or(u64::MAX))

@@ -6,6 +6,7 @@
 
 mod alerts;
 mod deliveries;
+mod incidents;
 mod journal;
 mod lane;
 mod schema;
@@ -20,10 +21,13 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use self::lane::Lane;
 use super::{
-    AlertFilter, Claim, Commit, Committed, DeadLetter, JournalEntry, Page, Resolution, Revision, Settlement, Silence,
-    Snapshot, Store, StoreError, StoredAlert, Waiting,
+    AlertFilter, Claim, Commit, Committed, DeadLetter, JournalEntry, Note, Page, Reach, Resolution, Revision,
+    Settlement, Silence, Snapshot, Store, StoreError, StoredAlert, Waiting,
 };
-use crate::state_file::{PRIVATE, StateError, StateFile, beside};
+use crate::{
+    incident::Link,
+    state_file::{PRIVATE, StateError, StateFile, beside},
+};
 
 /// Why work failed, before it is known where.
 #[derive(Debug)]
@@ -114,6 +118,7 @@ impl SqliteStore {
         let writing = open(true).map_err(failed)?;
         if owner {
             deliveries::void_claims(&writing).map_err(failed)?;
+            incidents::void_holds(&writing).map_err(failed)?;
             if let Some(snapshot) = snapshot.load().map_err(StoreError::from)? {
                 journal::number_after(&writing, snapshot.journal).map_err(failed)?;
             }
@@ -283,6 +288,26 @@ impl Store for SqliteStore {
         let sink = sink.map(str::to_owned);
         let work = move |connection: &Connection| deliveries::redrive(connection, sink.as_deref(), now);
         self.writer.run("write to", work).await
+    }
+
+    async fn links(&self, reaches: &[Reach], limit: usize) -> Result<Vec<Link>, StoreError> {
+        let reaches = reaches.to_vec();
+        self.reader.run("read", move |connection| incidents::within(connection, &reaches, limit)).await
+    }
+
+    async fn alerts_by_id(&self, ids: &[String]) -> Result<Vec<StoredAlert>, StoreError> {
+        let ids = ids.to_vec();
+        self.reader.run("read", move |connection| incidents::alerts_by_id(connection, &ids)).await
+    }
+
+    async fn notes(&self, sink: &str, incidents: &[String]) -> Result<Vec<Note>, StoreError> {
+        let (sink, incidents) = (sink.to_owned(), incidents.to_vec());
+        self.reader.run("read", move |connection| incidents::notes(connection, &sink, &incidents)).await
+    }
+
+    async fn put_note(&self, note: &Note) -> Result<bool, StoreError> {
+        let note = note.clone();
+        self.writer.run("write to", move |connection| incidents::put_note(connection, &note)).await
     }
 
     async fn put_silence(&self, silence: Silence) -> Result<(), StoreError> {

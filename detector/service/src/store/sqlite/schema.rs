@@ -106,6 +106,26 @@ CREATE TABLE silence (
     "
 CREATE INDEX alert_firing ON alert (changed_at) WHERE status = 0;
 ",
+    "
+CREATE TABLE link (
+    key TEXT NOT NULL,
+    first INTEGER NOT NULL,
+    alert TEXT NOT NULL,
+    last INTEGER NOT NULL,
+    who TEXT NOT NULL,
+    PRIMARY KEY (key, first, alert)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX link_alert ON link (alert);
+
+CREATE TABLE note (
+    sink TEXT NOT NULL,
+    incident TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    held_until INTEGER,
+    memo TEXT NOT NULL,
+    PRIMARY KEY (incident, sink)
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Settings of a connection, whatever it is used for.

@@ -1,0 +1,9 @@
+output "rule_names" {
+  description = "The rules by what they forward."
+  value       = { for key, rule in aws_cloudwatch_event_rule.this : key => rule.name }
+}
+
+output "undelivered_queue" {
+  description = "The name of the queue that holds what could not be forwarded for a day."
+  value       = aws_sqs_queue.undelivered.name
+}
