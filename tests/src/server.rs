@@ -21,7 +21,7 @@ use bedrock_watch_service::{
     pipeline::{Question, Report, Told},
     routing::ActiveSilences,
     sink::{Counted, SinkReport},
-    source::{Intake, Outcome},
+    source::{Batch, Intake, Outcome},
     status::Status,
     store::{Commit, Destination, Store, sqlite::SqliteStore},
 };
@@ -68,6 +68,31 @@ pub struct Server {
     _folder: TempDir,
 }
 
+/// The loop behind the server: it accepts everything and judges nothing.
+async fn stand_in(
+    mut batches: mpsc::Receiver<Batch>,
+    mut questions: mpsc::Receiver<Question>,
+    // Kept so that the reports do not end before the loop.
+    _reports: watch::Sender<Report>,
+    ended: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            Some(question) = questions.recv() => match question {
+                Question::Turns(reply) => reply.send(()).unwrap_or_default(),
+                Question::Knows(reply) => reply.send(known()).map_or_else(drop, drop),
+            },
+            Some(batch) = batches.recv() => {
+                let (accepted, rejected) = (batch.records.len() as u64, batch.records.rejected.len() as u64);
+                if let Some(reply) = batch.reply {
+                    reply.send(Outcome { accepted, rejected }).unwrap_or_default();
+                }
+            }
+            () = ended.cancelled() => return,
+        }
+    }
+}
+
 impl Server {
     /// Starts one with this configuration; `listen` in it is best a free port.
     pub async fn start(config: &str) -> Self {
@@ -78,29 +103,10 @@ impl Server {
         let (told, status, nudged) = (broadcast::Sender::new(2_048), Status::default(), Arc::new(Notify::new()));
         let (stop, stop_loop, tracker) = (CancellationToken::new(), CancellationToken::new(), TaskTracker::new());
         let silences = ActiveSilences::default();
-        let (intake, mut batches) = Intake::queue("http", BATCHES_MAX);
-        let (questions_in, mut questions) = mpsc::channel(1);
+        let (intake, batches) = Intake::queue("http", BATCHES_MAX);
+        let (questions_in, questions) = mpsc::channel(1);
         let (reports_in, reports) = watch::channel(Report::default());
-        let ended = stop_loop.clone();
-        tracker.spawn(async move {
-            // Kept so that the reports do not end before the loop.
-            let _reports = reports_in;
-            loop {
-                tokio::select! {
-                    Some(question) = questions.recv() => match question {
-                        Question::Turns(reply) => reply.send(()).unwrap_or_default(),
-                        Question::Knows(reply) => reply.send(known()).map_or_else(drop, drop),
-                    },
-                    Some(batch) = batches.recv() => {
-                        let (accepted, rejected) = (batch.records.len() as u64, batch.records.rejected.len() as u64);
-                        if let Some(reply) = batch.reply {
-                            reply.send(Outcome { accepted, rejected }).unwrap_or_default();
-                        }
-                    }
-                    () = ended.cancelled() => return,
-                }
-            }
-        });
+        tracker.spawn(stand_in(batches, questions, reports_in, stop_loop.clone()));
         let listener = TcpListener::bind(http.listen).await.unwrap();
         let mut address = listener.local_addr().unwrap();
         let nudge = Arc::clone(&nudged);

@@ -8,7 +8,7 @@ use bedrock_watch_tests::{
     peers,
     repository::{cases_of, compiled, rule_pack},
 };
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// Names that end a literal early where quoting is wrong.
 const HOSTILE: [&str; 6] =
@@ -32,10 +32,12 @@ fn hostile() -> Vec<(Inquiry, String)> {
 }
 
 fn line(query: &Query, holds: Option<&str>) -> String {
-    let mut line = json!({ "title": query.title, "language": query.language, "text": query.text });
-    if let Some(text) = holds {
-        line["holds"] = Value::from(text);
-    }
+    let line = match holds {
+        Some(holds) => {
+            json!({ "title": query.title, "language": query.language, "text": query.text, "holds": holds })
+        }
+        None => json!({ "title": query.title, "language": query.language, "text": query.text }),
+    };
     format!("{line}\n")
 }
 

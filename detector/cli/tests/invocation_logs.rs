@@ -1,6 +1,6 @@
 //! Model invocation logs, as users meet them: every form is understood, and no prompt is found anywhere afterwards.
 
-#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a helper that fails fails its test")]
 
 mod support;
 

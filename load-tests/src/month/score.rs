@@ -113,7 +113,7 @@ impl Score {
     #[expect(clippy::print_stdout, reason = "the tables are what the binary is for")]
     fn print_recall(&self, scenario: &Month, budget: &mut Budget) {
         println!("\nAttacks:\n");
-        let after = |seconds: Option<u32>| seconds.map_or("missed".to_owned(), |found| format!("{found} s"));
+        let after = |seconds: Option<u32>| seconds.map_or_else(|| "missed".to_owned(), |found| format!("{found} s"));
         let row = |(attack, found): (&Attack, &Found)| {
             let rules: Vec<&str> = found.rules.iter().map(String::as_str).collect();
             vec![attack.name.to_owned(), after(found.first), after(found.first_page), rules.join(", ")]

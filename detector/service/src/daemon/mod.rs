@@ -118,6 +118,13 @@ pub enum RunError {
     Loop(#[from] tokio::task::JoinError),
 }
 
+/// What the store says is silenced now.
+async fn silences_in_force(store: &dyn Store) -> Result<ActiveSilences, StartError> {
+    let silences = ActiveSilences::default();
+    silences.refresh(store, Timestamp::now()).await?;
+    Ok(silences)
+}
+
 /// A daemon whose sources are attached.
 #[derive(Debug)]
 pub struct Daemon {
@@ -157,8 +164,7 @@ impl Daemon {
         let (questions_in, questions) = mpsc::channel(QUESTIONS_MAX);
         let (intake, batches) = Intake::queue("http", config.pipeline.queue_batches_max);
         let (told, _) = broadcast::channel::<Arc<Told>>(TOLD_MAX);
-        let silences = ActiveSilences::default();
-        silences.refresh(&*store, Timestamp::now()).await?;
+        let silences = silences_in_force(&*store).await?;
 
         // What can fail comes first: nothing must be told by a daemon that does not start.
         let bound = bind(config).await?;

@@ -18,14 +18,21 @@ const ANSWER_WAIT: Duration = Duration::from_secs(5);
 /// The last answer.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Knowledge {
-    last: Arc<Mutex<Option<(Instant, Arc<Summary>)>>>,
+    last: Arc<Mutex<Option<Answer>>>,
+}
+
+/// What was known, and when it was asked.
+#[derive(Debug)]
+struct Answer {
+    at: Instant,
+    known: Arc<Summary>,
 }
 
 impl Knowledge {
     /// What the engine knows; `None` when the loop does not answer.
     pub(super) async fn get(&self, questions: &mpsc::Sender<Question>) -> Option<Arc<Summary>> {
         let mut last = self.last.lock().await;
-        if let Some((at, known)) = &*last
+        if let Some(Answer { at, known }) = &*last
             && at.elapsed() < AGE_MAX
         {
             return Some(Arc::clone(known));
@@ -36,7 +43,7 @@ impl Knowledge {
             answer.await.ok()
         };
         let known = Arc::new(tokio::time::timeout(ANSWER_WAIT, asked).await.ok().flatten()?);
-        *last = Some((Instant::now(), Arc::clone(&known)));
+        *last = Some(Answer { at: Instant::now(), known: Arc::clone(&known) });
         Some(known)
     }
 }
