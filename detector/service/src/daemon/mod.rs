@@ -3,6 +3,7 @@
 //! Down means: sources stop, what they handed over is judged and stored, the memory is kept, and sinks have what is left
 //! of the configured grace. What is not delivered by then waits in the store for the next start.
 
+mod evidence;
 mod loops;
 mod sources;
 
@@ -16,11 +17,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::loops::{Loop, Shell};
+use self::{
+    evidence::Evidence,
+    loops::{Loop, Shell},
+};
 use crate::{
     canary::Canaries,
     cloud::{Beside, Cloud, CloudError},
     config::{Config, SourceConfig},
+    evidence::Watched,
     format::{Colour, Format},
     http::{self, Tls},
     incident::{Gatherer, Stages},
@@ -138,8 +143,8 @@ pub struct Daemon {
     stop_loop: CancellationToken,
     workers: Workers,
     /// Tasks that keep the house; nothing waits for them.
-    chores: TaskTracker,
-    stop_chores: CancellationToken,
+    chores: (TaskTracker, CancellationToken),
+    evidence: Evidence,
 }
 
 impl Daemon {
@@ -170,6 +175,10 @@ impl Daemon {
         let bound = bind(config).await?;
         let address = bound.as_ref().map(|bound| bound.address);
         let clock = surroundings.clock;
+        let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
+        // Before the sinks, so that nothing is in the evidence before the beginning.
+        let watched = Watched::new(&store, (&rules, &status), &canaries, &reports);
+        let evidence = Evidence::begin(config, watched, cloud.as_deref(), &chores).await?;
         let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(rules.clone()));
         let workers = start_sinks(config, &store, (&status, &silences, &incidents), (surroundings, &intake))?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
@@ -194,7 +203,6 @@ impl Daemon {
         status.set(STARTING, "not everything is set up yet");
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
         serve(config, bound, parts, (&sources, &stop_sources));
-        let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
         rules.watch().map(|watch| chores.spawn(watch.keep_fresh(stop_chores.clone())));
         let shell = Shell {
             store: Arc::clone(&store),
@@ -224,7 +232,8 @@ impl Daemon {
         keep_house(config, &store, (silences, tls), (&chores, &stop_chores));
         status.clear(STARTING);
         let grace = Duration::from_secs(config.shutdown_grace_s);
-        Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
+        let chores = (chores, stop_chores);
+        Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, workers, chores, evidence })
     }
 
     /// Where the HTTP server listens.
@@ -267,13 +276,18 @@ impl Daemon {
             }
         };
         let judged = tokio::time::timeout(self.grace, judged).await;
-        let judged = judged.map_err(|_| RunError::Grace(self.grace.as_secs()))?;
+        let judged = match judged {
+            Ok(judged) => judged.unwrap_or_else(|error| Err(RunError::Loop(error))),
+            Err(_) => Err(RunError::Grace(self.grace.as_secs())),
+        };
         // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
         let rest = self.grace.saturating_sub(began.elapsed());
         self.workers.drain(rest).await;
-        self.stop_chores.cancel();
-        self.chores.close();
-        judged?
+        self.evidence.end(judged.is_ok()).await;
+        let (chores, stop_chores) = self.chores;
+        stop_chores.cancel();
+        chores.close();
+        judged
     }
 }
 
