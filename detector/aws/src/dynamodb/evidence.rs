@@ -74,21 +74,30 @@ impl Evidence {
             Some(head) => head,
             None => last(table, &self.worker).await?.map_or_else(Head::default, |last| last.head),
         };
-        let mut after = before.clone();
+        let (first, mut after) = (before.seq.saturating_add(1), before.clone());
         let lines = next_lines(&mut after, &self.worker, now, facts).map_err(|error| damaged(&self.worker, &error))?;
         let text = lines.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n");
-        let first = before.seq.saturating_add(1);
         let item = Item::at(&key(&self.worker, first)).text("lines", &text).number("last", after.seq);
         writes.push(Write::Put(item, If::Absent));
         if before.seq == 0 {
             writes.push(Write::Put(Item::at(&Key::new(CHAINS, &*self.worker)).number("archived", 0), If::Absent));
         }
-        let done = table.transact(&writes).await;
-        // Otherwise it is not known here what is there.
-        if done.is_ok() {
+        let failure = match table.transact(&writes).await {
+            Ok(()) => {
+                *held = Some(after);
+                return Ok(());
+            }
+            Err(failure) => failure,
+        };
+        // It may have been done, and only its answer was lost. Where that cannot be found out, the next one looks.
+        if matches!(failure, Failure::Conflict | Failure::Unclear(_))
+            && let Ok(Some(found)) = table.get(&key(&self.worker, first)).await
+            && found.get_text("lines").is_ok_and(|found| found == text)
+        {
             *held = Some(after);
+            return Ok(());
         }
-        done
+        Err(failure)
     }
 
     /// Writes what happened, with nothing else.

@@ -158,13 +158,12 @@ impl Daemon {
         rules: impl Into<LiveRules>,
         surroundings: Surroundings,
     ) -> Result<Self, StartError> {
-        let rules = rules.into();
-        let cloud = surroundings.cloud.clone();
+        let (rules, cloud): (LiveRules, _) = (rules.into(), surroundings.cloud.clone());
         let store = open_store(config, cloud.as_deref()).await?;
         let (status, canaries) = (Status::default(), Canaries::default());
         let remembered = loops::remember(config, &store, &rules).await?;
-        let sources = TaskTracker::new();
-        let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
+        let (sources, stop_sources, stop_loop) =
+            (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let (reports_in, reports) = watch::channel(Report::default());
         let (questions_in, questions) = mpsc::channel(QUESTIONS_MAX);
         let (intake, batches) = Intake::queue("http", config.pipeline.queue_batches_max);
@@ -173,8 +172,7 @@ impl Daemon {
 
         // What can fail comes first: nothing must be told by a daemon that does not start.
         let bound = bind(config).await?;
-        let address = bound.as_ref().map(|bound| bound.address);
-        let clock = surroundings.clock;
+        let (address, clock) = (bound.as_ref().map(|bound| bound.address), surroundings.clock);
         let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
         // Before the sinks, so that nothing is in the evidence before the beginning.
         let watched = Watched::new(&store, (&rules, &status), &canaries, &reports);
@@ -231,8 +229,7 @@ impl Daemon {
         cloud.map_or(Ok(()), |cloud| cloud.start_beside(config, beside))?;
         keep_house(config, &store, (silences, tls), (&chores, &stop_chores));
         status.clear(STARTING);
-        let grace = Duration::from_secs(config.shutdown_grace_s);
-        let chores = (chores, stop_chores);
+        let (grace, chores) = (Duration::from_secs(config.shutdown_grace_s), (chores, stop_chores));
         Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, workers, chores, evidence })
     }
 

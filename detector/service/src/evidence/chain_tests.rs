@@ -111,7 +111,7 @@ proptest! {
         }
         let mut twice = lines.clone();
         twice.insert(other, lines[one]);
-        prop_assert_eq!(verify(&of(&twice)).findings.len() > 0, true);
+        prop_assert!(!verify(&of(&twice)).findings.is_empty());
     }
 }
 
