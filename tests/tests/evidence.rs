@@ -16,6 +16,7 @@ use bedrock_watch_service::{
     evidence::{
         Archivist, Fact, Folder,
         archive::{Archive, ArchiveError, archive_all},
+        chain::Entry,
         fact::Gap,
         reading::{Period, read},
         verify::Verdict,
@@ -39,12 +40,13 @@ fn gaps(numbers: std::ops::Range<usize>) -> Vec<Fact> {
 /// What lies in the archive and the store, verified, and the parts that its entries name.
 async fn found(archive: &dyn Archive, store: Option<&dyn Store>, period: Period) -> (Verdict, Vec<String>) {
     let mut parts = Vec::new();
-    let verdict = read(Some(archive), store, period, &mut |entry| {
+    let mut take = |entry: Entry| {
         if let Fact::Gap(gap) = entry.fact {
             parts.push(gap.part);
         }
-    });
-    (verdict.await.unwrap(), parts)
+    };
+    let verdict = read(Some(archive), store, period, &mut take).await.unwrap();
+    (verdict, parts)
 }
 
 fn parts(numbers: std::ops::Range<usize>) -> Vec<String> {

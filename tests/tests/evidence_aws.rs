@@ -11,6 +11,7 @@ use bedrock_watch_service::{
     evidence::{
         Archivist, Fact,
         archive::Archive,
+        chain::Entry,
         fact::Gap,
         reading::{Period, read},
     },
@@ -60,12 +61,12 @@ fn parts(count: usize) -> Vec<String> {
 /// The parts that entries name, sorted; everything is whole.
 async fn found(archive: Option<&dyn Archive>, store: Option<&dyn Store>) -> Vec<String> {
     let mut parts = Vec::new();
-    let verdict = read(archive, store, ALWAYS, &mut |entry| {
+    let mut take = |entry: Entry| {
         if let Fact::Gap(gap) = entry.fact {
             parts.push(gap.part);
         }
-    });
-    assert_eq!(verdict.await.unwrap().findings, []);
+    };
+    assert_eq!(read(archive, store, ALWAYS, &mut take).await.unwrap().findings, []);
     parts.sort();
     parts
 }

@@ -29,6 +29,7 @@ use bedrock_watch_engine::{
 use bedrock_watch_service::{
     evidence::{
         Fact, Folder, Turn,
+        chain::Entry,
         reading::{Period, read},
     },
     store::{AlertFilter, Store, sqlite::SqliteStore},
@@ -341,13 +342,13 @@ async fn evidence(folder: &Path, expected: &BTreeSet<String>) -> usize {
     let archive = Folder::new(folder.join("evidence"));
     let always = Period { from: Timestamp::MIN, to: Timestamp::MAX };
     let (mut begun, mut told, mut runs) = (Vec::new(), BTreeMap::<String, BTreeSet<String>>::new(), 0);
-    let verdict = read(Some(&archive), Some(&store), always, &mut |entry| match entry.fact {
+    let mut take = |entry: Entry| match entry.fact {
         Fact::Started(_) => runs += 1,
         Fact::Alert(alert) if alert.turn == Turn::Begun => begun.push(alert.alert),
         Fact::Delivered(delivered) => drop(told.entry(delivered.sink).or_default().insert(delivered.alert)),
         _ => {}
-    });
-    let verdict = verdict.await.unwrap();
+    };
+    let verdict = read(Some(&archive), Some(&store), always, &mut take).await.unwrap();
     assert!(verdict.findings.is_empty(), "{:?}", verdict.findings);
     begun.sort();
     assert_eq!(begun, expected.iter().cloned().collect::<Vec<_>>(), "each alert began once");
