@@ -85,13 +85,24 @@ pub struct Witness {
 /// The rules in force.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Rules {
-    /// The SHA-256 of everything below; equal rules have equal digests.
+    /// The SHA-256 of all rules as they stand below; equal rules have equal digests.
     pub digest: String,
-    /// Ids of rules that were not in force before; all of them at a start.
+    /// How many rules there are. Where not all of them stand below, the next entry has more.
+    pub count: usize,
+    /// Whether the run begins with them; then nothing was added, removed or changed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub at_start: bool,
+    /// Whether it goes on with the rules of the entry before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub continued: bool,
+    /// Ids of rules that were not in force before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub added: Vec<String>,
     /// Ids of rules that are in force no longer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub removed: Vec<String>,
     /// Ids of rules that are not what they were.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub changed: Vec<String>,
     /// Every rule, by id.
     pub rules: Vec<RuleInForce>,

@@ -6,7 +6,7 @@
 use std::{
     fs, io,
     io::Write as _,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -14,8 +14,10 @@ use async_trait::async_trait;
 
 use super::archive::{Archive, ArchiveError};
 
-/// Nobody writes a file again.
-const READ_ONLY: u32 = 0o440;
+/// Nobody writes a file again, and nobody else reads it, as with the store.
+const READ_ONLY: u32 = 0o400;
+/// The mode of folders.
+const PRIVATE: u32 = 0o700;
 /// How deep files lie: worker, day, file.
 const DEPTH: usize = 3;
 
@@ -85,7 +87,7 @@ impl Archive for Folder {
 
 fn put(path: &Path, bytes: &[u8]) -> io::Result<bool> {
     let folder = path.parent().ok_or(io::ErrorKind::InvalidInput)?;
-    fs::create_dir_all(folder)?;
+    fs::DirBuilder::new().recursive(true).mode(PRIVATE).create(folder)?;
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().set_permissions(fs::Permissions::from_mode(READ_ONLY))?;

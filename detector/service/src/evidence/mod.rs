@@ -28,6 +28,8 @@ mod folder;
 mod of_store;
 pub mod reading;
 mod recorder;
+#[cfg(test)]
+mod recorder_tests;
 pub mod report;
 mod rules;
 pub mod verify;

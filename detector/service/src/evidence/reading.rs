@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::{StreamExt as _, stream};
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{
@@ -17,6 +18,8 @@ use crate::store::Store;
 
 /// What the store is called where a file would be named.
 const STORE: &str = "the store";
+/// Files fetched beside each other.
+const FETCHED_AHEAD: usize = 16;
 /// Lines read from the store at once.
 const LINES: usize = 5_000;
 
@@ -114,11 +117,15 @@ async fn read_files(
     let wanted =
         |index: usize, file: &Named<'_>| Some(index) == before || (file.day >= first_day && file.day <= last_day);
     let mut last = None;
-    for (index, file) in files.iter().enumerate().filter(|(index, file)| wanted(*index, file)) {
+    let wanted = files.iter().enumerate().filter(|(index, file)| wanted(*index, file));
+    let mut fetched = stream::iter(wanted)
+        .map(|(index, file)| async move { (index, file, archive.get(file.key).await) })
+        .buffered(FETCHED_AHEAD);
+    while let Some((index, file, found)) = fetched.next().await {
         last = Some(index);
         let name = file.key;
         let file = File { worker, first: file.first, name, begins: index == 0 };
-        match archive.get(name).await? {
+        match found? {
             Some(bytes) => verifier.read(file, &bytes, each),
             None => verifier.add(Finding {
                 worker: worker.to_owned(),

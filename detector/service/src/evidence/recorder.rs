@@ -16,7 +16,7 @@ use super::{
     Chain, Witness,
     counts::Counters,
     fact::{Fact, Gap, GapOver, Started, Stopped},
-    rules::rules_in_force,
+    rules::{in_entries, rules_in_force},
 };
 use crate::{
     canary::Canaries,
@@ -86,10 +86,11 @@ impl Recorder {
     /// # Errors
     /// When the store does not take it: nothing may be protected then without evidence.
     pub async fn begin(watched: Watched, started: Started) -> Result<Self, StoreError> {
-        let rules = rules_in_force(&watched.rules.current(), &[]);
+        let rules = rules_in_force(&watched.rules.current(), None);
         let known = rules.rules.clone();
         let others = witnessed(&watched.store.chains().await?);
-        let facts = vec![Fact::Started(Started { others, ..started }), Fact::Rules(rules)];
+        let mut facts = vec![Fact::Started(Started { others, ..started })];
+        facts.extend(in_entries(rules));
         let now = Timestamp::now();
         watched.store.attest(facts, now).await?;
         let counted = (Counters::default(), now);
@@ -108,9 +109,9 @@ impl Recorder {
                 _ = look.tick() => self.look(Timestamp::now()),
                 _ = count.tick() => self.count().await,
                 rules = self.watched.rules.changed() => {
-                    let rules = rules_in_force(&rules, &self.known);
+                    let rules = rules_in_force(&rules, Some(&self.known));
                     self.known.clone_from(&rules.rules);
-                    self.note(Fact::Rules(rules));
+                    in_entries(rules).into_iter().for_each(|fact| self.note(fact));
                 }
             }
             self.write().await;
@@ -134,7 +135,7 @@ impl Recorder {
         }
     }
 
-    async fn write(&mut self) {
+    pub(super) async fn write(&mut self) {
         if self.waiting.is_empty() {
             return;
         }
@@ -145,7 +146,7 @@ impl Recorder {
     }
 
     /// Looks what does not work.
-    fn look(&mut self, now: Timestamp) {
+    pub(super) fn look(&mut self, now: Timestamp) {
         let reasons = self.watched.status.reasons();
         let mut facts = Vec::new();
         self.gaps.retain(|part, (since, is_noted)| {

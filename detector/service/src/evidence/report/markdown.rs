@@ -19,6 +19,7 @@ pub fn markdown(report: &Report) -> String {
     monitoring(&mut out, report);
     evaluation(&mut out, report);
     response(&mut out, report);
+    rules(&mut out, report);
     out
 }
 
@@ -124,7 +125,10 @@ fn monitoring(out: &mut String, report: &Report) {
     say!(out, "### What was counted\n");
     let rows = report.counts.iter().map(|(name, count)| vec![name.clone(), count.to_string()]);
     table(out, &["What", "How many"], rows.collect());
-    say!(out, "\n### Rules in force at the end\n");
+}
+
+fn rules(out: &mut String, report: &Report) {
+    say!(out, "\n## Appendix: the rules in force at the end (CC7.2)\n");
     let rows = report.rules_at_end.iter().map(|rule| {
         let thresholds: Vec<String> = rule.thresholds.iter().map(|(name, value)| format!("{name} {value}")).collect();
         vec![

@@ -82,7 +82,7 @@ pub struct RulesLine {
     pub digest: String,
     /// How many.
     pub rules: usize,
-    /// Not there before. At the start of a run, all are; then this is empty.
+    /// Not there before.
     pub added: Vec<String>,
     /// There no longer.
     pub removed: Vec<String>,
@@ -235,16 +235,21 @@ impl Reporter {
     }
 
     fn rules(&mut self, at: Timestamp, worker: String, rules: Rules) {
-        let at_start = rules.added.len() == rules.rules.len();
+        if rules.continued {
+            if self.last_rules == Some(at) {
+                self.report.rules_at_end.extend(rules.rules);
+            }
+            return;
+        }
         self.report.rules.push(RulesLine {
             at,
             worker,
             digest: rules.digest,
-            rules: rules.rules.len(),
-            added: if at_start { Vec::new() } else { rules.added },
+            rules: rules.count,
+            added: rules.added,
             removed: rules.removed,
             changed: rules.changed,
-            at_start,
+            at_start: rules.at_start,
         });
         if self.last_rules.is_none_or(|last| last <= at) {
             self.last_rules = Some(at);
