@@ -280,11 +280,23 @@ impl Daemon {
         // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
         let rest = self.grace.saturating_sub(began.elapsed());
         self.workers.drain(rest).await;
+        say_what_waits(&*self.store, &self.workers).await;
         self.evidence.end(judged.is_ok()).await;
         let (chores, stop_chores) = self.chores;
         stop_chores.cancel();
         chores.close();
         judged
+    }
+}
+
+/// Says of each sink what it was told and what it will be told only after the next start.
+async fn say_what_waits(store: &dyn Store, workers: &Workers) {
+    for report in workers.counters() {
+        let (sink, counted) = (report.name, report.counted);
+        match store.waiting(&sink).await {
+            Ok(waiting) => tracing::info!(sink, told = counted.told, waiting = waiting.alerts, "the sink has ended"),
+            Err(error) => tracing::warn!(sink, %error, "the store does not say what waits for the sink"),
+        }
     }
 }
 
