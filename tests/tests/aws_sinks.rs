@@ -17,7 +17,7 @@ use bedrock_watch_service::{
     cloud::Cloud as _,
     config::{SinkConfig, SinkKind, aws::AwsSink},
     format::json,
-    sink::{Fault, Scope, Sink, SinkError, Telling, Told, payload::Context},
+    sink::{Fault, Scope, Sink, SinkError, Telling, payload::Context},
     store::Claim,
 };
 use bedrock_watch_tests::{
