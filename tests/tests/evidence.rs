@@ -1,7 +1,7 @@
 //! Evidence from the store to its archive: whatever interrupts it, each entry lies there once; whatever is changed there
 //! is found.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "all of it is a test, its helpers too")]
+#![expect(clippy::unwrap_used, reason = "all of it is a test, its helpers too")]
 
 use std::{
     path::Path,
