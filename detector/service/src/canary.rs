@@ -5,7 +5,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use memchr::memmem;
@@ -55,6 +58,8 @@ impl Canary {
 #[derive(Debug, Clone, Default)]
 pub struct Canaries {
     awaited: Arc<Mutex<BTreeMap<String, oneshot::Sender<()>>>>,
+    sent: Arc<AtomicU64>,
+    back: Arc<AtomicU64>,
 }
 
 impl Canaries {
@@ -71,6 +76,20 @@ impl Canaries {
         waiting
     }
 
+    /// One was put on the bus.
+    pub fn note_sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were sent, came back to whoever waited, and are still waited for.
+    #[must_use]
+    pub fn counted(&self) -> (u64, u64, u64) {
+        let awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = awaited.values().filter(|back| !back.is_closed()).count();
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.sent), read(&self.back), u64::try_from(open).unwrap_or(u64::MAX))
+    }
+
     /// Whether a record is a canary. Whoever waits for it is told; canaries of other workers are nobody's.
     #[must_use]
     pub fn take(&self, record: &[u8]) -> bool {
@@ -78,7 +97,9 @@ impl Canaries {
         let waiting = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(&canary.id);
         if let Some(back) = waiting {
             // Whoever waited may have given up meanwhile.
-            let _given_up = back.send(());
+            if back.send(()).is_ok() {
+                self.back.fetch_add(1, Ordering::Relaxed);
+            }
         }
         true
     }

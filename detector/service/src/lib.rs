@@ -16,6 +16,7 @@ pub mod cloud;
 pub mod config;
 pub mod daemon;
 mod event_time;
+pub mod evidence;
 pub mod format;
 pub mod http;
 pub mod incident;

@@ -4,6 +4,7 @@
 
 mod audit;
 mod doctor;
+mod evidence;
 mod incident;
 mod queries;
 mod stored;
@@ -19,6 +20,7 @@ pub(crate) use audit::{AuditArguments, AuditFormat};
 pub(crate) use doctor::DoctorArguments;
 #[cfg(feature = "aws")]
 pub(crate) use doctor::DoctorFormat;
+pub(crate) use evidence::{EvidenceArguments, EvidenceFormat};
 pub(crate) use incident::{IncidentArguments, IncidentCommand, ReportFormat};
 pub(crate) use queries::{QueriesArguments, QueriesFormat};
 pub(crate) use stored::{
@@ -66,6 +68,8 @@ pub(crate) enum Command {
     Queries(Box<QueriesArguments>),
     /// List what belongs together, and print the report for a support case
     Incident(IncidentArguments),
+    /// Verify the log of what the detector did and was told, and print an auditor's report
+    Evidence(EvidenceArguments),
     /// Prove that events really reach this service, link by link
     Doctor(DoctorArguments),
     /// Check a configuration, or describe one

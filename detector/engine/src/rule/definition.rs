@@ -106,6 +106,8 @@ pub struct About {
     pub id: String,
     /// The file it was read from.
     pub file: String,
+    /// The SHA-256 of that file, as `sha256sum` says it in hexadecimal.
+    pub digest: [u8; 32],
     /// Sigma's own `id`, a UUID; only for references between rules.
     pub sigma_id: Option<String>,
     /// Sigma's `name`; only for references between rules.

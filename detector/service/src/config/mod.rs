@@ -8,6 +8,7 @@ pub mod aws;
 mod build;
 pub mod delivery;
 mod environment;
+pub mod evidence;
 mod example;
 mod keys;
 mod named;
@@ -68,6 +69,8 @@ pub struct Config {
     pub leases: aws::LeasesConfig,
     /// Where alerts and memory are kept.
     pub store: StoreConfig,
+    /// Where evidence is archived.
+    pub evidence: evidence::EvidenceConfig,
     /// How long shutting down may take, in seconds.
     pub shutdown_grace_s: u64,
     /// What is logged, and how.
@@ -245,6 +248,7 @@ impl Config {
             ("the DynamoDB store", self.store.dynamodb.is_some()),
             ("[inventory]", self.inventory.enabled || self.inventory.organization),
             ("[canary]", self.canary.enabled),
+            ("[evidence] bucket", matches!(self.evidence.archived, Some(evidence::Archived::Bucket { .. }))),
         ];
         needs.into_iter().filter(|(_, needed)| *needed).map(|(what, _)| what).collect()
     }

@@ -171,6 +171,7 @@ impl Pipeline {
                 trace_id: None,
                 destinations: routed.destinations,
                 silence: routed.silence,
+                suppressed: routed.suppressed,
                 only_if_new: !is_own,
             });
         }

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     incident::Gatherer,
     routing::ActiveSilences,
-    store::{Claim, Settlement, Store},
+    store::{Claim, Sent, Settlement, Store},
 };
 
 /// After a failure of the sink as a whole, the delivery that met it waits so much longer than the sink itself, so that
@@ -70,7 +70,7 @@ impl Attempt {
                 && self.is_unwanted(claim)
             {
                 // The next reminder is due as if this one had been told.
-                self.settle(claim, &Settlement::Delivered { through: claim.delivered, memo: None }).await;
+                self.settle(claim, &Settlement::Delivered { through: claim.delivered, memo: None, sent: None }).await;
                 continue;
             }
             let telling = self.with_incident(telling).await;
@@ -171,7 +171,9 @@ impl Attempt {
         self.counters.told(telling.claims.len(), told.requests);
         for claim in &telling.claims {
             let through = told.through.unwrap_or(claim.alert.revision);
-            self.settle(claim, &Settlement::Delivered { through, memo: told.memo.clone() }).await;
+            let is_sent = told.requests > 0 || told.reference.is_some();
+            let sent = is_sent.then(|| Sent { reference: told.reference.clone() });
+            self.settle(claim, &Settlement::Delivered { through, memo: told.memo.clone(), sent }).await;
         }
         let waited = telling.claims.first().and_then(|claim| claim.pending.first()).map(|first| first.at);
         let waited = waited.map(|at| self.began.duration_since(at).as_millis());

@@ -96,8 +96,10 @@ pub struct Told {
     pub through: Option<u32>,
     /// What to remember of it; `None` keeps what is remembered.
     pub memo: Option<String>,
-    /// How many requests it took; they count against the rate.
+    /// How many requests it took; they count against the rate. Without any, nothing had to be said.
     pub requests: u32,
+    /// What the provider calls the message, if it calls it anything; for the evidence.
+    pub reference: Option<String>,
 }
 
 /// How much of a sink an error concerns.

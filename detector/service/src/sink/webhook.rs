@@ -82,7 +82,7 @@ impl Webhook {
             // A reminder has no revision of its own; its number tells it from the revision and from other reminders.
             let id = format!("{id}.{}.{}", claim.alert.revision, claim.fence);
             self.post(telling, &id, ChangeKind::Updated, &claim.alert.alert).await?;
-            return Ok(Told { requests: 1, ..told });
+            return Ok(Told { requests: 1, reference: Some(id), ..told });
         }
         for revision in claim.pending.iter().take(REQUESTS_PER_TELLING_MAX as usize) {
             // The same for every attempt, so that the receiver can tell a repeat.
@@ -91,6 +91,7 @@ impl Webhook {
             self.post(telling, &id, revision.kind, &revision.alert).await.map_err(|error| error.after(so_far))?;
             told.through = Some(revision.revision);
             told.requests = told.requests.saturating_add(1);
+            told.reference = Some(id);
         }
         Ok(told)
     }

@@ -2,6 +2,7 @@
 
 mod aws;
 mod delivery;
+mod evidence;
 mod incidents;
 mod routing;
 mod rules;
@@ -85,6 +86,7 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
             snapshot_interval_s: store.number("snapshot_interval_s"),
             retention_days: store.number_u32("retention_days"),
         },
+        evidence: evidence::evidence(document, found),
         shutdown_grace_s: document.table("shutdown").number("grace_s"),
         log: LogConfig {
             json: log.text("format").as_deref() == Some("json"),

@@ -2,6 +2,7 @@
 
 mod aws;
 mod delivery;
+mod evidence;
 mod incidents;
 mod rules;
 
@@ -9,6 +10,7 @@ use bedrock_watch_engine::Settings;
 
 use aws::{AWS, CANARY, INVENTORY, KINESIS, LEASES, S3, SQS};
 use delivery::{ACCOUNT, ACCOUNT_GROUP, LINKS, ROUTE, SINKS, SUPPRESS};
+use evidence::EVIDENCE;
 use incidents::{CONTACTS, INCIDENTS};
 use rules::{RULE, RULES};
 
@@ -193,6 +195,11 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "canary", doc: "An event of the daemon's own that must come back.", form: Form::Table(CANARY) },
     Section { name: "leases", doc: "Sharing a stream's shards between workers.", form: Form::Table(LEASES) },
     Section { name: "store", doc: "Where alerts and memory are kept.", form: Form::Table(STORE) },
+    Section {
+        name: "evidence",
+        doc: "The log of what the detector did and was told, chained by hashes: where it is archived.",
+        form: Form::Table(EVIDENCE),
+    },
     Section { name: "shutdown", doc: "What happens on SIGTERM and Ctrl-C.", form: Form::Table(SHUTDOWN) },
     Section { name: "log", doc: "The log, on standard error.", form: Form::Table(LOG) },
 ];
