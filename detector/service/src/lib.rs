@@ -29,4 +29,5 @@ pub mod source;
 pub mod state_file;
 pub mod status;
 pub mod store;
+pub mod telemetry;
 pub mod units;

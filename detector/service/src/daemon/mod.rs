@@ -31,6 +31,7 @@ use crate::{
     source::Intake,
     status::Status,
     store::{Store, StoreError, sqlite::SqliteStore},
+    telemetry::Telemetry,
     units::UnitError,
 };
 
@@ -156,7 +157,8 @@ impl Daemon {
         let rules = rules.into();
         let cloud = surroundings.cloud.clone();
         let store = open_store(config, cloud.as_deref()).await?;
-        let (status, canaries) = (Status::default(), Canaries::default());
+        let telemetry = Telemetry::default();
+        let (status, canaries) = (Status::measured(telemetry.clone()), Canaries::measured(&telemetry.meters));
         let remembered = loops::remember(config, &store, &rules).await?;
         let sources = TaskTracker::new();
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());

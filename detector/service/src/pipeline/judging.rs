@@ -1,6 +1,6 @@
 //! What the loop does with each event: a batch, the passing of time, a snapshot that is due.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bedrock_watch_engine::{
     Second,
@@ -10,9 +10,9 @@ use bedrock_watch_engine::{
 use jiff::Timestamp;
 
 use super::{
-    CATCHING_UP, Permit, Pipeline,
+    CATCHING_UP, Permit, Pipeline, between,
     snapshots::Event,
-    writer::{Judged, Order},
+    writer::{Judged, JudgedBatch, Order},
 };
 use crate::{
     event_time::event_time,
@@ -29,6 +29,9 @@ const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 impl Pipeline {
     /// Judges a batch and hands what it changed to the writer, which answers for it.
     pub(super) fn judge(&mut self, batch: Batch, permit: Permit) {
+        let began = Timestamp::now();
+        self.counters.timings.input.record(between(batch.received, began));
+        let (now, is_new) = (self.clock.now(), self.catch_up.is_none());
         let mut outcome = Outcome::default();
         let mut judged = Judged::default();
         let mut changes = Vec::new();
@@ -50,6 +53,9 @@ impl Pipeline {
                 self.counters.future = self.counters.future.saturating_add(1);
                 self.log_rejected(&batch.source, "its event time lies in the future");
                 continue;
+            }
+            if let Some(time) = time.filter(|_| is_new) {
+                self.counters.timings.event_lag.record(Duration::from_secs(u64::from(now.since(time))));
             }
             match self.judge_one(record) {
                 Ok(changed) => {
@@ -87,6 +93,9 @@ impl Pipeline {
             self.release(&mut judged);
         }
         judged.reply = batch.reply.map(|reply| (reply, outcome));
+        let done = Timestamp::now();
+        self.counters.timings.judge.record(between(began, done));
+        judged.batch = Some(JudgedBatch { judged: done });
         permit.send(Order::Commit(judged));
         self.snapshots.note_change();
         self.publish();
@@ -155,6 +164,7 @@ impl Pipeline {
                 continue;
             }
             self.counters.changes = self.counters.changes.saturating_add(1);
+            self.counters.by_rule.note(kind, &alert);
             let routed = self.router.route(&alert, routed_as(kind, &alert), &silences, now);
             self.counters.routing.count(&routed);
             if let Some(silence) = &routed.silence {

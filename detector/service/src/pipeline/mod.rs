@@ -14,6 +14,7 @@ mod report;
 mod shadow;
 mod silenced;
 mod snapshots;
+mod timings;
 mod writer;
 
 use std::{
@@ -42,6 +43,8 @@ pub use inherit::{Parent, inherit};
 pub use ownership::{HashRange, NoHashKey, Ownership};
 pub use question::Question;
 pub use report::{Report, ServiceCounters};
+pub(crate) use timings::between;
+pub use timings::{ByRule, Timings};
 pub use writer::Told;
 
 use crate::{

@@ -14,7 +14,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Holds, PipelineError};
+use super::{Holds, PipelineError, between};
 use crate::{
     source::Outcome,
     status::Status,
@@ -49,6 +49,33 @@ pub(super) struct Judged {
     pub(super) commit: Commit,
     /// Whoever waits for the batch to be accepted.
     pub(super) reply: Option<(oneshot::Sender<Outcome>, Outcome)>,
+    /// The batch, if it is one.
+    pub(super) batch: Option<JudgedBatch>,
+}
+
+/// When a batch was where.
+#[derive(Debug)]
+pub(super) struct JudgedBatch {
+    /// When it was judged.
+    pub(super) judged: Timestamp,
+}
+
+/// Batches that are stored together.
+#[derive(Debug, Default)]
+struct Group {
+    commit: Commit,
+    replies: Vec<(oneshot::Sender<Outcome>, Outcome)>,
+    batches: Vec<JudgedBatch>,
+}
+
+impl Group {
+    fn add(&mut self, judged: Judged) {
+        self.commit.journal.extend(judged.commit.journal);
+        self.commit.positions.extend(judged.commit.positions);
+        self.commit.changes.extend(judged.commit.changes);
+        self.replies.extend(judged.reply);
+        self.batches.extend(judged.batch);
+    }
 }
 
 /// What the writer is asked to do, in order.
@@ -101,7 +128,8 @@ impl Writer {
                         saved = ended.unwrap_or(Ok(()));
                     }
                     saving.spawn(async move {
-                        let saved = store.save_snapshot(snapshot).await;
+                        let meters = &status.telemetry().meters;
+                        let saved = meters.store(&meters.store_snapshot, store.save_snapshot(snapshot)).await;
                         match &saved {
                             Ok(()) => status.clear(SNAPSHOT),
                             Err(error) => {
@@ -138,9 +166,9 @@ impl Writer {
 
     /// Commits a batch with everything that waits behind it; returns the order that is none of these.
     async fn group(&mut self, first: Judged) -> Result<Option<Order>, PipelineError> {
-        let mut commit = first.commit;
-        let mut replies = Vec::from_iter(first.reply);
-        let mut bytes = journal_bytes(&commit);
+        let mut bytes = journal_bytes(&first.commit);
+        let mut group = Group::default();
+        group.add(first);
         let mut other = None;
         while bytes < COMMIT_BYTES_MAX
             && let Ok(order) = self.orders.try_recv()
@@ -150,22 +178,20 @@ impl Writer {
                 break;
             };
             bytes = bytes.saturating_add(journal_bytes(&judged.commit));
-            commit.journal.extend(judged.commit.journal);
-            commit.positions.extend(judged.commit.positions);
-            commit.changes.extend(judged.commit.changes);
-            replies.extend(judged.reply);
+            group.add(judged);
         }
-        self.commit(commit, replies).await?;
+        self.commit(group).await?;
         Ok(other)
     }
 
-    async fn commit(
-        &mut self,
-        commit: Commit,
-        replies: Vec<(oneshot::Sender<Outcome>, Outcome)>,
-    ) -> Result<(), PipelineError> {
+    async fn commit(&mut self, group: Group) -> Result<(), PipelineError> {
+        let Group { commit, replies, batches } = group;
         let is_empty = commit.journal.is_empty() && commit.positions.is_empty() && commit.changes.is_empty();
         let recorded = if is_empty { Vec::new() } else { self.persist(&commit).await? };
+        let stored = Timestamp::now();
+        for batch in batches {
+            self.status.telemetry().meters.stage_store.record(between(batch.judged, stored));
+        }
         for (reply, outcome) in replies {
             // Whoever asked may have gone away meanwhile; the records are stored all the same.
             reply.send(outcome).unwrap_or_default();
@@ -185,7 +211,8 @@ impl Writer {
         let mut pause = BACKOFF_MIN;
         loop {
             self.check_held()?;
-            match self.store.commit(commit.clone(), Timestamp::now()).await {
+            let meters = &self.status.telemetry().meters;
+            match meters.store(&meters.store_commit, self.store.commit(commit.clone(), Timestamp::now())).await {
                 Ok(committed) => {
                     self.journal_through = committed.journal_through;
                     self.status.clear(STORE);

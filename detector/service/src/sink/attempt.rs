@@ -18,6 +18,7 @@ use crate::{
     incident::Gatherer,
     routing::ActiveSilences,
     store::{Claim, Settlement, Store},
+    telemetry::Telemetry,
 };
 
 /// After a failure of the sink as a whole, the delivery that met it waits so much longer than the sink itself, so that
@@ -37,6 +38,7 @@ pub(super) struct Attempt {
     pub(super) silences: ActiveSilences,
     pub(super) health: Arc<Health>,
     pub(super) counters: Arc<Counters>,
+    pub(super) telemetry: Telemetry,
     pub(super) backoff: Backoff,
     pub(super) limit: Duration,
     pub(super) now: Now,
@@ -144,6 +146,7 @@ impl Attempt {
     }
 
     async fn tell(&self, telling: &Telling) -> u32 {
+        let began = Instant::now();
         let outcome = tokio::select! {
             outcome = tokio::time::timeout(self.limit, self.sink.tell(telling)) => match outcome {
                 Ok(outcome) => outcome,
@@ -157,6 +160,7 @@ impl Attempt {
                 return 1;
             }
         };
+        self.telemetry.meters.stage_tell.record(began.elapsed());
         match outcome {
             Ok(told) => {
                 self.health.worked();
@@ -230,7 +234,8 @@ impl Attempt {
 
     async fn settle(&self, claim: &Claim, settlement: &Settlement) {
         for attempt in 1..=SETTLE_TRIES_MAX {
-            match self.store.settle(claim, settlement, (self.now)()).await {
+            let meters = &self.telemetry.meters;
+            match meters.store(&meters.store_settle, self.store.settle(claim, settlement, (self.now)())).await {
                 Ok(true) => return,
                 Ok(false) => {
                     let (sink, alert) = (self.sink.name(), &claim.alert.alert.id);

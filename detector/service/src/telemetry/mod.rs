@@ -1,0 +1,38 @@
+//! What the service tells about itself to machines: metrics, and traces of alerts.
+//!
+//! ```text
+//! table of metrics -> Prometheus text (/metrics)
+//!                  -> OTLP, every so often      \
+//! stages, sinks    -> spans -> a bounded queue  -> one task of its own -> the receiver
+//! ```
+//!
+//! None of it can disturb detection: recording is a few numbers or a try to put a span into a queue, and what finds no
+//! room is counted and gone. Deliberately no OpenTelemetry SDK: an alert's trace follows from its id, spans are written
+//! after the fact, and metrics live in one table; what would be left of the SDK is the encoding. Deliberately no logs
+//! over OTLP: standard error is the log.
+
+mod collector;
+pub mod histogram;
+mod meters;
+mod metric;
+pub mod prometheus;
+mod reference;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+pub use collector::Collector;
+pub use histogram::Histogram;
+pub use meters::{Meters, Number, Sent};
+pub use metric::{Gathered, Kind, Label, Metric, Point, Value};
+pub use reference::reference;
+pub use table::METRICS;
+
+/// Where parts of the service put what they measure. Clones are the same.
+#[derive(Debug, Clone, Default)]
+pub struct Telemetry {
+    /// Numbers.
+    pub meters: Arc<Meters>,
+}
