@@ -31,7 +31,7 @@ use crate::{
     source::Intake,
     status::Status,
     store::{Store, StoreError, sqlite::SqliteStore},
-    telemetry::Telemetry,
+    telemetry::{self, Outlet, Sending},
     units::UnitError,
 };
 
@@ -41,6 +41,8 @@ const QUESTIONS_MAX: usize = 16;
 const TOLD_MAX: usize = 1_024;
 /// Sources get this share of the grace, in percent; the rest is for judging, memory and sinks.
 const SOURCES_GRACE_PERCENT: u64 = 50;
+/// How long the last spans and metrics may take at a shutdown.
+const TELEMETRY_GRACE: Duration = Duration::from_secs(2);
 /// How often it is looked whether there is a new certificate.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(60);
 /// How often silences are read from the store, where commands may have changed them.
@@ -92,6 +94,9 @@ pub enum StartError {
     /// This build lacks AWS.
     #[error("this build has no AWS, which the configuration asks for: {0}; use the standard build, or remove it")]
     NoCloud(String),
+    /// Telemetry cannot be sent.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::ClientError),
     /// The address is not free.
     #[error("cannot listen on {address}: {source}; choose another `listen` in [http], port 0 for any free one")]
     Listen {
@@ -138,6 +143,7 @@ pub struct Daemon {
     stop_sources: CancellationToken,
     stop_loop: CancellationToken,
     workers: Workers,
+    sending: Sending,
     /// Tasks that keep the house; nothing waits for them.
     chores: TaskTracker,
     stop_chores: CancellationToken,
@@ -157,7 +163,7 @@ impl Daemon {
         let rules = rules.into();
         let cloud = surroundings.cloud.clone();
         let store = open_store(config, cloud.as_deref()).await?;
-        let telemetry = Telemetry::default();
+        let (telemetry, outlet) = Outlet::new(&config.telemetry)?;
         let (status, canaries) = (Status::measured(telemetry.clone()), Canaries::measured(&telemetry.meters));
         let remembered = loops::remember(config, &store, &rules).await?;
         let sources = TaskTracker::new();
@@ -192,6 +198,7 @@ impl Daemon {
             links: http::Link::of(config),
             sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
+        let sending = outlet.start(parts.collector());
         // From here on `/readyz` is answered, and not everything that has a say in it is there.
         status.set(STARTING, "not everything is set up yet");
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
@@ -226,7 +233,19 @@ impl Daemon {
         keep_house(config, &store, (silences, tls), (&chores, &stop_chores));
         status.clear(STARTING);
         let grace = Duration::from_secs(config.shutdown_grace_s);
-        Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
+        Ok(Self {
+            looping,
+            store,
+            address,
+            grace,
+            sources,
+            stop_sources,
+            stop_loop,
+            workers,
+            sending,
+            chores,
+            stop_chores,
+        })
     }
 
     /// Where the HTTP server listens.
@@ -273,6 +292,7 @@ impl Daemon {
         // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
         let rest = self.grace.saturating_sub(began.elapsed());
         self.workers.drain(rest).await;
+        self.sending.finish(self.grace.saturating_sub(began.elapsed()).min(TELEMETRY_GRACE)).await;
         self.stop_chores.cancel();
         self.chores.close();
         judged?

@@ -12,13 +12,15 @@ use jiff::Timestamp;
 use super::{
     CATCHING_UP, Permit, Pipeline, between,
     snapshots::Event,
-    writer::{Judged, JudgedBatch, Order},
+    traces::{Trace, Tracing},
+    writer::{Judged, Order},
 };
 use crate::{
     event_time::event_time,
     format::visible,
     source::{Batch, Kept, Outcome, Records, Repeat},
     store::{Change, JournalEntry},
+    telemetry::{SpanContext, trace_id},
 };
 
 /// Rejected records that are logged one by one; beyond that, only each time their number doubles.
@@ -30,6 +32,7 @@ impl Pipeline {
     /// Judges a batch and hands what it changed to the writer, which answers for it.
     pub(super) fn judge(&mut self, batch: Batch, permit: Permit) {
         let began = Timestamp::now();
+        let tracing = Tracing::of(self.status.telemetry(), &batch);
         self.counters.timings.input.record(between(batch.received, began));
         let (now, is_new) = (self.clock.now(), self.catch_up.is_none());
         let mut outcome = Outcome::default();
@@ -57,8 +60,14 @@ impl Pipeline {
             if let Some(time) = time.filter(|_| is_new) {
                 self.counters.timings.event_lag.record(Duration::from_secs(u64::from(now.since(time))));
             }
+            let judged_before = self.engine.stats().judged;
             match self.judge_one(record) {
                 Ok(changed) => {
+                    if let Some(tracing) = &tracing
+                        && self.engine.stats().judged > judged_before
+                    {
+                        self.batches.note(record, tracing.context);
+                    }
                     outcome.accepted = outcome.accepted.saturating_add(1);
                     changes.extend(changed);
                     if batch.kept == Kept::Journal {
@@ -95,7 +104,8 @@ impl Pipeline {
         judged.reply = batch.reply.map(|reply| (reply, outcome));
         let done = Timestamp::now();
         self.counters.timings.judge.record(between(began, done));
-        judged.batch = Some(JudgedBatch { judged: done });
+        judged.judged_at = Some(done);
+        judged.trace = tracing.map(|tracing| tracing.judged((began, done), outcome, self.rests_on(&judged)));
         permit.send(Order::Commit(judged));
         self.snapshots.note_change();
         self.publish();
@@ -127,12 +137,19 @@ impl Pipeline {
 
     /// Lets time pass.
     pub(super) fn let_time_pass(&mut self, permit: Permit) {
+        let began = Timestamp::now();
         let changes = self.engine.tick(self.clock.now());
         let mut judged = Judged::default();
         self.take(changes, &mut judged);
+        judged.trace = Trace::of_time(self.status.telemetry(), began, self.rests_on(&judged));
         permit.send(Order::Commit(judged));
         self.snapshots.note_change();
         self.publish();
+    }
+
+    /// For each change, the batches that its alert rests on, as far as they are remembered.
+    fn rests_on(&self, judged: &Judged) -> Vec<Vec<SpanContext>> {
+        judged.commit.changes.iter().map(|change| self.batches.of(&change.alert.event_ids)).collect()
     }
 
     /// Takes what the engine says: to be stored, or to be held back while catching up.
@@ -147,8 +164,10 @@ impl Pipeline {
     pub(super) fn route(&mut self, changes: Vec<AlertChange>, judged: &mut Judged) {
         let (silences, now) = (self.silences.current(), Timestamp::now());
         for AlertChange { kind, mut alert } in changes {
+            let trace_id = trace_id(&alert.id);
             tracing::debug!(
                 alert = alert.id,
+                trace_id,
                 rule = alert.rule,
                 severity = alert.severity.as_str(),
                 status = alert.status.as_str(),
@@ -178,7 +197,7 @@ impl Pipeline {
             judged.commit.changes.push(Change {
                 kind,
                 alert: Arc::new(alert),
-                trace_id: None,
+                trace_id: Some(trace_id),
                 destinations: routed.destinations,
                 silence: routed.silence,
                 only_if_new: !is_own,

@@ -15,6 +15,7 @@ mod shadow;
 mod silenced;
 mod snapshots;
 mod timings;
+mod traces;
 mod writer;
 
 use std::{
@@ -35,6 +36,7 @@ use self::{
     catch_up::CatchUp,
     silenced::Silenced,
     snapshots::Snapshots,
+    traces::BatchesOfEvents,
     writer::{Order, Writer},
 };
 pub use catch_up::{RestoreError, Restored, restore};
@@ -165,6 +167,7 @@ pub struct Pipeline {
     counters: ServiceCounters,
     catch_up: Option<CatchUp>,
     snapshots: Snapshots,
+    batches: BatchesOfEvents,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -220,6 +223,7 @@ impl Pipeline {
             counters: ServiceCounters { journal_bytes, ..ServiceCounters::default() },
             catch_up: Some(CatchUp::new(parts.repeating, held)),
             snapshots: Snapshots::new(parts.snapshot_every, has_snapshot),
+            batches: BatchesOfEvents::default(),
         };
         // They may have changed since the memory was restored.
         let rules = pipeline.rules.current();

@@ -14,7 +14,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Holds, PipelineError, between};
+use super::{Holds, PipelineError, between, traces::Trace};
 use crate::{
     source::Outcome,
     status::Status,
@@ -49,15 +49,10 @@ pub(super) struct Judged {
     pub(super) commit: Commit,
     /// Whoever waits for the batch to be accepted.
     pub(super) reply: Option<(oneshot::Sender<Outcome>, Outcome)>,
-    /// The batch, if it is one.
-    pub(super) batch: Option<JudgedBatch>,
-}
-
-/// When a batch was where.
-#[derive(Debug)]
-pub(super) struct JudgedBatch {
-    /// When it was judged.
-    pub(super) judged: Timestamp,
+    /// When it was judged, if it is a batch.
+    pub(super) judged_at: Option<Timestamp>,
+    /// What is to be traced of it.
+    pub(super) trace: Option<Trace>,
 }
 
 /// Batches that are stored together.
@@ -65,16 +60,19 @@ pub(super) struct JudgedBatch {
 struct Group {
     commit: Commit,
     replies: Vec<(oneshot::Sender<Outcome>, Outcome)>,
-    batches: Vec<JudgedBatch>,
+    judged_at: Vec<Timestamp>,
+    /// Each with the place of its first change.
+    traces: Vec<(usize, Trace)>,
 }
 
 impl Group {
     fn add(&mut self, judged: Judged) {
+        self.judged_at.extend(judged.judged_at);
+        self.traces.extend(judged.trace.map(|trace| (self.commit.changes.len(), trace)));
         self.commit.journal.extend(judged.commit.journal);
         self.commit.positions.extend(judged.commit.positions);
         self.commit.changes.extend(judged.commit.changes);
         self.replies.extend(judged.reply);
-        self.batches.extend(judged.batch);
     }
 }
 
@@ -185,12 +183,17 @@ impl Writer {
     }
 
     async fn commit(&mut self, group: Group) -> Result<(), PipelineError> {
-        let Group { commit, replies, batches } = group;
+        let Group { commit, replies, judged_at, traces } = group;
         let is_empty = commit.journal.is_empty() && commit.positions.is_empty() && commit.changes.is_empty();
         let recorded = if is_empty { Vec::new() } else { self.persist(&commit).await? };
         let stored = Timestamp::now();
-        for batch in batches {
-            self.status.telemetry().meters.stage_store.record(between(batch.judged, stored));
+        let telemetry = self.status.telemetry();
+        for judged in judged_at {
+            telemetry.meters.stage_store.record(between(judged, stored));
+        }
+        for (first, trace) in traces {
+            let changes = commit.changes.iter().zip(&recorded).skip(first).take(trace.changes());
+            trace.stored(telemetry, changes, stored);
         }
         for (reply, outcome) in replies {
             // Whoever asked may have gone away meanwhile; the records are stored all the same.

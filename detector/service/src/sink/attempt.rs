@@ -6,12 +6,14 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     Confirmations, Fault, Notebook, Scope, Sink, SinkError, Telling, Told,
     counters::Counters,
     health::{Health, Seen},
     pace::Backoff,
+    traces::{self, Tell, kind},
     worker::{Now, SETTLE_MARGIN, later},
 };
 use crate::{
@@ -75,8 +77,9 @@ impl Attempt {
                 self.settle(claim, &Settlement::Delivered { through: claim.delivered, memo: None }).await;
                 continue;
             }
-            let telling = self.with_incident(telling).await;
-            requests = requests.saturating_add(self.tell(&telling).await);
+            let telling = traces::begun(&self.telemetry, self.with_incident(telling).await);
+            let within = traces::log_span(self.sink.name(), &telling);
+            requests = requests.saturating_add(self.tell(&telling).instrument(within).await);
         }
         Done { reserved, requests }
     }
@@ -146,13 +149,14 @@ impl Attempt {
     }
 
     async fn tell(&self, telling: &Telling) -> u32 {
-        let began = Instant::now();
+        let told = Tell::begin(&self.telemetry, &*self.sink, telling);
         let outcome = tokio::select! {
             outcome = tokio::time::timeout(self.limit, self.sink.tell(telling)) => match outcome {
                 Ok(outcome) => outcome,
                 Err(_) => Err(SinkError::sink("it took too long", true)),
             },
             () = self.cut.cancelled() => {
+                told.failed("cut_off", "cut off by a shutdown");
                 for claim in &telling.claims {
                     let error = "cut off by a shutdown".to_owned();
                     self.settle(claim, &Settlement::Retry { at: (self.now)(), error, unsettled: true }).await;
@@ -160,14 +164,17 @@ impl Attempt {
                 return 1;
             }
         };
-        self.telemetry.meters.stage_tell.record(began.elapsed());
         match outcome {
-            Ok(told) => {
+            Ok(progress) => {
+                told.worked();
                 self.health.worked();
-                self.delivered(telling, &told).await;
-                told.requests
+                self.delivered(telling, &progress).await;
+                progress.requests
             }
-            Err(error) => self.failed(telling, &error).await,
+            Err(error) => {
+                told.failed(if told.took(self.limit) { "timeout" } else { kind(&error) }, &error.message);
+                self.failed(telling, &error).await
+            }
         }
     }
 

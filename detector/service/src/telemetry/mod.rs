@@ -15,11 +15,15 @@ mod collector;
 pub mod histogram;
 mod meters;
 mod metric;
+pub mod otlp;
+mod outlet;
 pub mod prometheus;
 mod reference;
+mod spans;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trace;
 
 use std::sync::Arc;
 
@@ -27,12 +31,25 @@ pub use collector::Collector;
 pub use histogram::Histogram;
 pub use meters::{Meters, Number, Sent};
 pub use metric::{Gathered, Kind, Label, Metric, Point, Value};
+pub use otlp::ClientError;
+pub use outlet::{Outlet, Sending};
 pub use reference::reference;
+pub use spans::{Draft, Spans};
 pub use table::METRICS;
+pub use trace::{SpanContext, SpanId, TraceId, trace_id};
 
 /// Where parts of the service put what they measure. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub struct Telemetry {
     /// Numbers.
     pub meters: Arc<Meters>,
+    /// Spans.
+    pub spans: Spans,
+}
+
+impl Telemetry {
+    /// Sends a span, if it can be without waiting.
+    pub fn trace(&self, span: Draft) {
+        self.spans.put(&self.meters, span.done());
+    }
 }

@@ -4,6 +4,7 @@ mod aws;
 mod delivery;
 mod incidents;
 mod rules;
+mod telemetry;
 
 use bedrock_watch_engine::Settings;
 
@@ -11,6 +12,7 @@ use aws::{AWS, CANARY, INVENTORY, KINESIS, LEASES, S3, SQS};
 use delivery::{ACCOUNT, ACCOUNT_GROUP, LINKS, ROUTE, SINKS, SUPPRESS};
 use incidents::{CONTACTS, INCIDENTS};
 use rules::{RULE, RULES};
+use telemetry::TELEMETRY;
 
 /// What a value is.
 #[derive(Debug)]
@@ -195,6 +197,11 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "store", doc: "Where alerts and memory are kept.", form: Form::Table(STORE) },
     Section { name: "shutdown", doc: "What happens on SIGTERM and Ctrl-C.", form: Form::Table(SHUTDOWN) },
     Section { name: "log", doc: "The log, on standard error.", form: Form::Table(LOG) },
+    Section {
+        name: "telemetry",
+        doc: "Traces and metrics over OTLP. Nothing is sent without an endpoint.",
+        form: Form::Table(TELEMETRY),
+    },
 ];
 
 const ENGINE: &[Key] = &[
