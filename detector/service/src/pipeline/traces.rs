@@ -214,8 +214,8 @@ impl Trace {
             Draft::new(name, at, (from, to)).within(parent.span)
         };
         if let Some(batch) = &self.batch {
-            let receive = batch.described(stage("receive", self.received, self.began).consumer());
-            telemetry.trace(receive.text("messaging.operation.type", "receive"));
+            let receive = stage("receive", self.received, self.began).consumer();
+            telemetry.trace(batch.described(receive, "receive"));
         }
         telemetry.trace(stage("judge", self.began, self.judged));
         telemetry.trace(stage("store", self.judged, stored));
@@ -225,31 +225,30 @@ impl Trace {
 impl BatchTrace {
     fn span(&self, times: (Timestamp, Timestamp)) -> Draft {
         let span = Draft::new("process batch", self.context, times).consumer();
-        self.described(span)
-            .text("messaging.operation.type", "process")
+        self.described(span, "process")
             .number("bedrock_watch.batch.accepted", self.outcome.accepted)
             .number("bedrock_watch.batch.rejected", self.outcome.rejected)
     }
 
-    /// Where the batch came from, by the conventions for messaging.
-    fn described(&self, span: Draft) -> Draft {
-        let (kind, place) =
-            self.source.split_once(' ').map_or((&*self.source, None), |(kind, place)| (kind, Some(place)));
-        let (destination, partition) = match place.map(|place| place.rsplit_once('/')) {
-            Some(Some((stream, shard))) if kind == "kinesis" => (Some(stream), Some(shard)),
-            _ => (place, None),
-        };
-        let system = match kind {
-            "kinesis" => "aws_kinesis",
-            "sqs" | "s3" => "aws_sqs",
-            other => other,
+    /// Where the batch came from; of what is a message queue, by the conventions for messaging.
+    fn described(&self, span: Draft, operation: &str) -> Draft {
+        let span = span
+            .text("bedrock_watch.source", &self.source)
+            .number("bedrock_watch.batch.records", self.records)
+            .number("bedrock_watch.batch.bytes", self.bytes)
+            .maybe_text("bedrock_watch.batch.position", self.position.as_deref());
+        let Some((kind, place)) = self.source.split_once(' ') else { return span };
+        let (system, destination, partition) = match (kind, place.rsplit_once('/')) {
+            ("kinesis", Some((stream, shard))) => ("aws_kinesis", stream, Some(shard)),
+            ("kinesis", None) => ("aws_kinesis", place, None),
+            ("sqs" | "s3", _) => ("aws_sqs", place, None),
+            _ => return span,
         };
         span.text("messaging.system", system)
-            .maybe_text("messaging.destination.name", destination)
+            .text("messaging.operation.type", operation)
+            .text("messaging.destination.name", destination)
             .maybe_text("messaging.destination.partition.id", partition)
             .number("messaging.batch.message_count", self.records)
-            .number("messaging.message.body.size", self.bytes)
-            .maybe_text("bedrock_watch.batch.position", self.position.as_deref())
     }
 }
 
@@ -265,6 +264,7 @@ const fn name(kind: ChangeKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::telemetry::otlp::messages::Any;
 
     #[test]
     fn finds_event_ids() {
@@ -276,6 +276,35 @@ mod tests {
         check(r#"{"eventID":"no end"#, None);
         check(r#"{}"#, None);
         check(&format!(r#"{{"eventID":"{}"}}"#, "x".repeat(EVENT_ID_BYTES_MAX + 1)), None);
+    }
+
+    #[test]
+    fn says_where_batches_come_from() {
+        let check = |source: &str, expected: &[(&str, &str)]| {
+            let batch = BatchTrace {
+                context: SpanContext::of_alert("a", true),
+                source: Arc::from(source),
+                position: None,
+                records: 3,
+                bytes: 4,
+                outcome: Outcome::default(),
+            };
+            let span = batch.span((Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH)).done();
+            let texts =
+                span.attributes.iter().filter_map(|attribute| match attribute.value.as_ref()?.value.as_ref()? {
+                    Any::Text(text) => Some((attribute.key.as_str(), text.as_str())),
+                    Any::Number(_) => None,
+                });
+            let messaging: Vec<_> = texts.filter(|(key, _)| key.starts_with("messaging.")).collect();
+            assert_eq!(messaging, expected, "{source}");
+        };
+        let kinesis = ("messaging.system", "aws_kinesis");
+        let process = ("messaging.operation.type", "process");
+        let shard = ("messaging.destination.partition.id", "shardId-1");
+        check("kinesis s/shardId-1", &[kinesis, process, ("messaging.destination.name", "s"), shard]);
+        check("sqs q", &[("messaging.system", "aws_sqs"), process, ("messaging.destination.name", "q")]);
+        check("http", &[]);
+        check("file /var/log/a.jsonl", &[]);
     }
 
     #[test]

@@ -61,6 +61,16 @@ impl<'a> Tell<'a> {
         self.end(|span| span.failed(kind, message));
     }
 
+    /// What is a message queue, by the conventions for messaging.
+    fn of_messaging(&self, span: Draft) -> Draft {
+        let system = match self.sink.kind() {
+            "sns" => "aws_sns",
+            "eventbridge" => "aws_eventbridge",
+            _ => return span,
+        };
+        span.text("messaging.system", system).text("messaging.operation.type", "send")
+    }
+
     /// Each alert of a group has the attempt in its trace.
     fn end(&self, finish: impl Fn(Draft) -> Draft) {
         self.telemetry.meters.stage_tell.record(self.since.elapsed());
@@ -76,15 +86,14 @@ impl<'a> Tell<'a> {
             let span = Draft::new(&format!("tell {}", self.sink.kind()), context, times)
                 .within(SpanId::root_of(trace))
                 .client()
-                .text("messaging.operation.type", "send")
-                .text("messaging.system", self.sink.kind())
-                .text("messaging.destination.name", self.sink.name())
-                .number("messaging.batch.message_count", self.telling.claims.len() as u64)
+                .text("bedrock_watch.sink", self.sink.name())
+                .text("bedrock_watch.sink.kind", self.sink.kind())
+                .number("bedrock_watch.sink.alerts", self.telling.claims.len() as u64)
                 .text("bedrock_watch.alert.id", &alert.id)
                 .text("bedrock_watch.alert.rule", &alert.rule)
                 .number("bedrock_watch.alert.revision", u64::from(claim.alert.revision))
                 .number("bedrock_watch.attempt", u64::from(claim.attempts).saturating_add(1));
-            self.telemetry.trace(finish(span));
+            self.telemetry.trace(finish(self.of_messaging(span)));
         }
     }
 }

@@ -13,6 +13,9 @@ use crate::store::StoreError;
 #[derive(Debug, Default)]
 pub struct Number(AtomicU64);
 
+/// Lines of the log that were left out because the same was said too often. The log is the process's, not a daemon's.
+pub static LOG_SUPPRESSED: Number = Number(AtomicU64::new(0));
+
 impl Number {
     /// Adds.
     pub fn add(&self, more: u64) {
@@ -71,8 +74,6 @@ pub struct Meters {
     pub spans: Sent,
     /// Sets of metrics.
     pub metrics: Sent,
-    /// Lines of the log that were left out because the same was said too often.
-    pub log_suppressed: Number,
 }
 
 impl Meters {
@@ -108,7 +109,6 @@ impl Default for Meters {
             leases_lost: Number::default(),
             spans: Sent::default(),
             metrics: Sent::default(),
-            log_suppressed: Number::default(),
         }
     }
 }

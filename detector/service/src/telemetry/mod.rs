@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 pub use collector::Collector;
 pub use histogram::Histogram;
-pub use meters::{Meters, Number, Sent};
+pub use meters::{LOG_SUPPRESSED, Meters, Number, Sent};
 pub use metric::{Gathered, Kind, Label, Metric, Point, Value};
 pub use otlp::ClientError;
 pub use outlet::{Outlet, Sending};

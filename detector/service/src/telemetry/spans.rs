@@ -154,7 +154,7 @@ impl Draft {
         self
     }
 
-    pub(super) fn done(self) -> Span {
+    pub(crate) fn done(self) -> Span {
         self.0
     }
 }

@@ -340,6 +340,6 @@ pub const METRICS: &[Metric] = &[
         "bedrock_watch.log.suppressed",
         "{line}",
         "Lines of the log left out because the same was said often.",
-        |g| Point::one(g.meters.log_suppressed.read()),
+        |_| Point::one(super::LOG_SUPPRESSED.read()),
     ),
 ];
