@@ -229,6 +229,8 @@ pub struct LogConfig {
     pub json: bool,
     /// `error`, `warn`, `info`, `debug` or `trace`.
     pub level: String,
+    /// How often the same line is written a minute; 0 is without a limit.
+    pub repeats_per_minute: u32,
 }
 
 impl SourceConfig {

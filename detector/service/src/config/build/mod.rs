@@ -91,6 +91,7 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
         log: LogConfig {
             json: log.text("format").as_deref() == Some("json"),
             level: log.text("level").unwrap_or_default(),
+            repeats_per_minute: log.number_u32("repeats_per_minute"),
         },
         // The environment has its say later.
         telemetry: super::telemetry::resolve(&written_telemetry, &|_| None).0,

@@ -382,4 +382,11 @@ const LOG: &[Key] = &[
         sample: "",
         required: false,
     },
+    number(
+        "repeats_per_minute",
+        60,
+        0,
+        1_000_000,
+        "How often the same line is written a minute, whatever its values; what is left out is counted. 0: no limit.",
+    ),
 ];
