@@ -34,7 +34,7 @@ impl Pipeline {
         let began = Timestamp::now();
         let tracing = Tracing::of(self.status.telemetry(), &batch);
         self.counters.timings.input.record(between(batch.received, began));
-        let (now, is_new) = (self.clock.now(), self.catch_up.is_none());
+        let now = self.clock.now();
         let mut outcome = Outcome::default();
         let mut judged = Judged::default();
         let mut changes = Vec::new();
@@ -45,38 +45,18 @@ impl Pipeline {
             self.log_rejected(&batch.source, reason);
         }
         for record in batch.records.iter() {
-            if self.canaries.take(record) {
-                outcome.accepted = outcome.accepted.saturating_add(1);
-                self.counters.canaries = self.counters.canaries.saturating_add(1);
-                continue;
-            }
-            let time = event_time(record);
-            if self.clock.see(time, self.future_s).is_err() {
-                outcome.rejected = outcome.rejected.saturating_add(1);
-                self.counters.future = self.counters.future.saturating_add(1);
-                self.log_rejected(&batch.source, "its event time lies in the future");
-                continue;
-            }
-            if let Some(time) = time.filter(|_| is_new) {
-                self.counters.timings.event_lag.record(Duration::from_secs(u64::from(now.since(time))));
-            }
-            let judged_before = self.engine.stats().judged;
-            match self.judge_one(record) {
-                Ok(changed) => {
-                    if let Some(tracing) = &tracing
-                        && self.engine.stats().judged > judged_before
-                    {
-                        self.batches.note(record, tracing.context);
-                    }
+            match self.take_record(record, now, tracing.as_ref()) {
+                Ok(taken) => {
                     outcome.accepted = outcome.accepted.saturating_add(1);
+                    let Some(changed) = taken else { continue };
                     changes.extend(changed);
                     if batch.kept == Kept::Journal {
                         journal.push(record);
                     }
                 }
-                Err(error) => {
+                Err(reason) => {
                     outcome.rejected = outcome.rejected.saturating_add(1);
-                    self.log_rejected(&batch.source, &error.to_string());
+                    self.log_rejected(&batch.source, &reason);
                 }
             }
         }
@@ -109,6 +89,38 @@ impl Pipeline {
         permit.send(Order::Commit(judged));
         self.snapshots.note_change();
         self.publish();
+    }
+
+    /// Takes a record: nothing is to be judged of a canary. `now` is when its batch began to be judged.
+    ///
+    /// # Errors
+    /// Why it is rejected.
+    fn take_record(
+        &mut self,
+        record: &[u8],
+        now: Second,
+        tracing: Option<&Tracing>,
+    ) -> Result<Option<Vec<AlertChange>>, String> {
+        if self.canaries.take(record) {
+            self.counters.canaries = self.counters.canaries.saturating_add(1);
+            return Ok(None);
+        }
+        let time = event_time(record);
+        if self.clock.see(time, self.future_s).is_err() {
+            self.counters.future = self.counters.future.saturating_add(1);
+            return Err("its event time lies in the future".to_owned());
+        }
+        if let Some(time) = time.filter(|_| self.catch_up.is_none()) {
+            self.counters.timings.event_lag.record(Duration::from_secs(u64::from(now.since(time))));
+        }
+        let judged_before = self.engine.stats().judged;
+        let changes = self.judge_one(record).map_err(|error: DecodeError| error.to_string())?;
+        if let Some(tracing) = tracing
+            && self.engine.stats().judged > judged_before
+        {
+            self.batches.note(record, tracing.context);
+        }
+        Ok(Some(changes))
     }
 
     /// Judges a record now; or, while catching up, at the time of the records, as it was judged before.
