@@ -131,6 +131,20 @@ async fn silences_in_force(store: &dyn Store) -> Result<ActiveSilences, StartErr
     Ok(silences)
 }
 
+/// What says whether everything works and measures it, what waits for canaries, and what sends what is measured.
+fn measured(config: &Config) -> Result<(Status, Canaries, Outlet), StartError> {
+    let (telemetry, outlet) = Outlet::new(&config.telemetry)?;
+    let canaries = Canaries::measured(&telemetry.meters);
+    Ok((Status::measured(telemetry), canaries, outlet))
+}
+
+/// What leaves the daemon: alerts to people, spans and metrics to machines.
+#[derive(Debug)]
+struct Outgoing {
+    workers: Workers,
+    sending: Sending,
+}
+
 /// A daemon whose sources are attached.
 #[derive(Debug)]
 pub struct Daemon {
@@ -142,8 +156,7 @@ pub struct Daemon {
     sources: TaskTracker,
     stop_sources: CancellationToken,
     stop_loop: CancellationToken,
-    workers: Workers,
-    sending: Sending,
+    outgoing: Outgoing,
     /// Tasks that keep the house; nothing waits for them.
     chores: TaskTracker,
     stop_chores: CancellationToken,
@@ -160,11 +173,9 @@ impl Daemon {
         rules: impl Into<LiveRules>,
         surroundings: Surroundings,
     ) -> Result<Self, StartError> {
-        let rules = rules.into();
-        let cloud = surroundings.cloud.clone();
+        let (rules, cloud): (LiveRules, _) = (rules.into(), surroundings.cloud.clone());
         let store = open_store(config, cloud.as_deref()).await?;
-        let (telemetry, outlet) = Outlet::new(&config.telemetry)?;
-        let (status, canaries) = (Status::measured(telemetry.clone()), Canaries::measured(&telemetry.meters));
+        let (status, canaries, outlet) = measured(config)?;
         let remembered = loops::remember(config, &store, &rules).await?;
         let sources = TaskTracker::new();
         let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
@@ -198,7 +209,7 @@ impl Daemon {
             links: http::Link::of(config),
             sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
-        let sending = outlet.start(parts.collector());
+        let outgoing = Outgoing { workers, sending: outlet.start(parts.collector()) };
         // From here on `/readyz` is answered, and not everything that has a say in it is there.
         status.set(STARTING, "not everything is set up yet");
         let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
@@ -233,19 +244,7 @@ impl Daemon {
         keep_house(config, &store, (silences, tls), (&chores, &stop_chores));
         status.clear(STARTING);
         let grace = Duration::from_secs(config.shutdown_grace_s);
-        Ok(Self {
-            looping,
-            store,
-            address,
-            grace,
-            sources,
-            stop_sources,
-            stop_loop,
-            workers,
-            sending,
-            chores,
-            stop_chores,
-        })
+        Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, outgoing, chores, stop_chores })
     }
 
     /// Where the HTTP server listens.
@@ -291,8 +290,9 @@ impl Daemon {
         let judged = judged.map_err(|_| RunError::Grace(self.grace.as_secs()))?;
         // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
         let rest = self.grace.saturating_sub(began.elapsed());
-        self.workers.drain(rest).await;
-        self.sending.finish(self.grace.saturating_sub(began.elapsed()).min(TELEMETRY_GRACE)).await;
+        self.outgoing.workers.drain(rest).await;
+        let rest = self.grace.saturating_sub(began.elapsed());
+        self.outgoing.sending.finish(rest.min(TELEMETRY_GRACE)).await;
         self.stop_chores.cancel();
         self.chores.close();
         judged?

@@ -85,7 +85,7 @@ impl Pipeline {
         let done = Timestamp::now();
         self.counters.timings.judge.record(between(began, done));
         judged.judged_at = Some(done);
-        judged.trace = tracing.map(|tracing| tracing.judged((began, done), outcome, self.rests_on(&judged)));
+        judged.trace = tracing.map(|tracing| Box::new(tracing.judged((began, done), outcome, self.rests_on(&judged))));
         permit.send(Order::Commit(judged));
         self.snapshots.note_change();
         self.publish();
@@ -153,7 +153,7 @@ impl Pipeline {
         let changes = self.engine.tick(self.clock.now());
         let mut judged = Judged::default();
         self.take(changes, &mut judged);
-        judged.trace = Trace::of_time(self.status.telemetry(), began, self.rests_on(&judged));
+        judged.trace = Trace::of_time(self.status.telemetry(), began, self.rests_on(&judged)).map(Box::new);
         permit.send(Order::Commit(judged));
         self.snapshots.note_change();
         self.publish();

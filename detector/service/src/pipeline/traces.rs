@@ -143,13 +143,8 @@ impl Trace {
     /// Time passed.
     pub(super) fn of_time(telemetry: &Telemetry, began: Timestamp, rests_on: Vec<Vec<SpanContext>>) -> Option<Self> {
         let judged = Timestamp::now();
-        (telemetry.spans.is_on() && !rests_on.is_empty()).then(|| Self {
-            batch: None,
-            received: began,
-            began,
-            judged,
-            rests_on,
-        })
+        let is_traced = telemetry.spans.is_on() && !rests_on.is_empty();
+        is_traced.then_some(Self { batch: None, received: began, began, judged, rests_on })
     }
 
     /// How many changes it caused.

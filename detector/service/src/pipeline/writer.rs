@@ -52,7 +52,7 @@ pub(super) struct Judged {
     /// When it was judged, if it is a batch.
     pub(super) judged_at: Option<Timestamp>,
     /// What is to be traced of it.
-    pub(super) trace: Option<Trace>,
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 /// Batches that are stored together.
@@ -62,7 +62,7 @@ struct Group {
     replies: Vec<(oneshot::Sender<Outcome>, Outcome)>,
     judged_at: Vec<Timestamp>,
     /// Each with the place of its first change.
-    traces: Vec<(usize, Trace)>,
+    traces: Vec<(usize, Box<Trace>)>,
 }
 
 impl Group {
