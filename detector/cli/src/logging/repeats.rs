@@ -84,8 +84,8 @@ impl Repeats {
 
     /// Names what was left out.
     pub(crate) fn tell(&self) {
-        for (message, lines) in self.take_suppressed() {
-            tracing::warn!(lines, message, "the same was said too often; these lines were left out");
+        for (line, times) in self.take_suppressed() {
+            tracing::warn!(line, times, "the same was said too often; these lines were left out");
         }
     }
 
@@ -173,7 +173,7 @@ mod tests {
         });
         let count = |what: &str| text.matches(what).count();
         assert_eq!((count("again and again number"), count("asked for"), count("once")), (3, 10, 1), "{text}");
-        assert!(count("lines=7 message=\"again and again\"") == 1 && count("left out") == 1, "{text}");
+        assert!(count("line=\"again and again\" times=7") == 1 && count("left out") == 1, "{text}");
         let text = written(0, |_| (0..10).for_each(|number| tracing::warn!(number, "no limit")));
         assert_eq!(text.matches("no limit").count(), 10);
     }
