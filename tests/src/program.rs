@@ -151,7 +151,10 @@ impl Daemon {
     pub fn end(mut self) -> Vec<String> {
         self.terminate();
         let status = self.wait();
-        assert_eq!(status.code(), Some(0), "{:?}", self.stderr.iter().collect::<Vec<_>>());
+        let said = self.stderr.iter().collect::<Vec<_>>();
+        assert_eq!(status.code(), Some(0), "{said:?}");
+        // Shown when the test fails.
+        eprintln!("{}", said.join("\n"));
         self.stdout.iter().collect()
     }
 }

@@ -36,7 +36,7 @@ use serde_json::{Value, json};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
-const DEADLINE: Duration = Duration::from_secs(90);
+const DEADLINE: Duration = Duration::from_secs(300);
 const RECORDING: &str = include_str!("../../detector/cli/demo/afternoon.jsonl");
 const BUCKET: &str = "org-trail";
 /// How long CloudTrail collects before it delivers, in minutes.
