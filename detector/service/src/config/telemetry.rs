@@ -76,6 +76,10 @@ pub(super) const TIMEOUT_MS: u64 = 10_000;
 /// OpenTelemetry's default: how often metrics are sent, in seconds.
 pub(super) const METRICS_EVERY_S: u64 = 60;
 
+/// What exporters of others heed.
+const UNHEEDED: [&str; 4] = ["COMPRESSION", "CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"];
+const SAMPLER: &str = "OTEL_TRACES_SAMPLER";
+
 /// The environment, and what is wrong with it.
 struct Environment<'a> {
     get: &'a dyn Fn(&str) -> Option<String>,
@@ -98,6 +102,23 @@ impl Environment<'_> {
             self.warnings.push(Problem { file: format!("environment variable {name}"), line: 1, column: 1, message });
         }
         value
+    }
+
+    /// What somebody relies on and is not there.
+    fn warn_of_unheeded(&mut self) {
+        let signals = ["", "TRACES_", "METRICS_"].into_iter();
+        let names = signals.flat_map(|signal| UNHEEDED.map(|what| format!("OTEL_EXPORTER_OTLP_{signal}{what}")));
+        let is_set = |name: &String| self.text(name).is_some_and(|value| value != "none");
+        let found: Vec<String> = names.chain([SAMPLER.to_owned()]).filter(is_set).collect();
+        for name in found {
+            let message = if name == SAMPLER {
+                "it is left out: every alert is traced, and batches_sampled_per_million in [telemetry] says how many batches"
+            } else {
+                "it is left out: nothing is compressed, and only the certificates of the machine are trusted"
+            };
+            let (file, message) = (format!("environment variable {name}"), message.to_owned());
+            self.warnings.push(Problem { file, line: 1, column: 1, message });
+        }
     }
 
     /// A variable of one signal, or else of both, with the name it was found under.
@@ -136,6 +157,9 @@ pub(super) fn resolve(
     let mut resource = environment.read("OTEL_RESOURCE_ATTRIBUTES", "a list of name=value", pairs).unwrap_or_default();
     resource.extend(environment.text("OTEL_SERVICE_NAME").map(|name| ("service.name".to_owned(), name)));
     resource.extend(written.resource.clone());
+    if traces.is_some() || metrics.is_some() {
+        environment.warn_of_unheeded();
+    }
     let config = TelemetryConfig {
         traces,
         metrics,
@@ -264,6 +288,19 @@ mod tests {
         assert_eq!(headers, [("authorization", "Basic abc"), ("x-key", "of-the-file")]);
         let resource: Vec<(String, String)> = config.resource.into_iter().collect();
         assert_eq!(resource, [("service.name", "watch"), ("team", "blue")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+    }
+
+    #[test]
+    fn warns_of_what_others_heed() {
+        let variables = [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://there:4318"),
+            ("OTEL_EXPORTER_OTLP_COMPRESSION", "none"),
+            ("OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE", "/ca.pem"),
+            ("OTEL_TRACES_SAMPLER", "always_on"),
+        ];
+        let (_, warnings) = resolved(written(), &variables);
+        assert!(warnings.len() == 2 && warnings[0].contains("CERTIFICATE"), "{warnings:?}");
+        assert_eq!(resolved(written(), &variables[1..]).1, Vec::<String>::new(), "nothing is sent");
     }
 
     #[test]

@@ -6,16 +6,11 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{App, alerts::store_failed};
+use super::App;
 use crate::telemetry::prometheus;
 
 /// The metrics, as they are now.
 pub(super) async fn metrics(State(app): State<App>) -> Response {
-    match app.collector.gather().await {
-        Ok(gathered) => {
-            let text = prometheus::text(&gathered);
-            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
-        }
-        Err(error) => store_failed(&error),
-    }
+    let text = prometheus::text(&app.collector.gather().await);
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }

@@ -19,7 +19,7 @@ use crate::{
     telemetry::{Draft, SpanContext, SpanId, Telemetry, TraceId},
 };
 
-/// Events of which it is remembered in which batch they came: those of the last minutes, at most about a megabyte.
+/// Events of which it is remembered in which batch they came: those of the last minutes, in about three megabytes.
 const EVENTS_MAX: usize = 16_384;
 /// The longest event id that is remembered, in bytes; CloudTrail's have 36.
 const EVENT_ID_BYTES_MAX: usize = 64;

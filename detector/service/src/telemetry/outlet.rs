@@ -30,8 +30,6 @@ const GATHER: Duration = Duration::from_secs(1);
 const TRIES_MAX: u32 = 3;
 /// Pause after the first try, and so much more after each.
 const AGAIN: Duration = Duration::from_secs(1);
-/// How long the store may take to say what waits for sinks.
-const COLLECT_WAIT: Duration = Duration::from_secs(10);
 
 /// What will send, once it is started.
 #[derive(Debug)]
@@ -210,15 +208,9 @@ async fn send_metrics(mut link: Link, every: Duration, resource: Resource, colle
     ticks.tick().await;
     loop {
         let stopped = stop.run_until_cancelled(ticks.tick()).await.is_none();
-        let outcome = match timeout(COLLECT_WAIT, collector.gather()).await {
-            Ok(Ok(gathered)) => link.send(otlp::metrics(&resource, &gathered, start)).await.map(|rejected| {
-                // Points are refused one by one, and here sets are counted.
-                u64::from(rejected > 0)
-            }),
-            Ok(Err(_)) | Err(_) => {
-                Err(SendError { message: "the store does not say what waits".to_owned(), temporary: true })
-            }
-        };
+        let outcome = link.send(otlp::metrics(&resource, &collector.gather().await, start)).await;
+        // Points are refused one by one, and here sets are counted.
+        let outcome = outcome.map(|rejected| u64::from(rejected > 0));
         count(&telemetry.meters.metrics, 1, &outcome);
         if stopped {
             return;

@@ -15,7 +15,8 @@ Made from the table in `detector/service/src/telemetry/table.rs`; a test compare
 
 Prometheus reads them from `/metrics` (a key with the right `read` is needed beyond loopback). With an endpoint in \
 `[telemetry]` they are also sent over OTLP, under OpenTelemetry's names and with cumulative temporality. Both say the \
-same at the same moment. Names, units, kinds and labels are kept between versions; a metric that is renamed or removed \
+same at the same moment. While the store does not answer, what it alone knows (`alerts.firing`, `sink.waiting`, \
+`sink.waiting.alerts`, `sink.dead_letters`) is left out. Names, units, kinds and labels are kept between versions; a metric that is renamed or removed \
 is in the change log.
 
 Labels never hold anything that a record contains: each has a fixed set of values, or as many as the configuration and \
