@@ -69,8 +69,13 @@ impl Engine {
         memory.stats.add(&other.stats);
         memory.clock = memory.clock.max(other.clock);
         let unsaid = memory.book.absorb(other.book, &owns_of_other);
+        let origins = memory.book.origins(|account| moving.contains(account));
         self.find_orphans();
-        unsaid.into_iter().map(|alert| AlertChange { kind: kind_of(alert.status), alert }).collect()
+        let mut changes: Vec<AlertChange> =
+            unsaid.into_iter().map(|alert| AlertChange { kind: kind_of(alert.status), alert }).collect();
+        // The book says what `other` has told; the world may know more.
+        self.derive(origins, &mut changes);
+        changes
     }
 }
 

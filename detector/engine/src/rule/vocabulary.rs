@@ -228,6 +228,7 @@ pub const METRICS: &[WindowMetric] = &[
     ),
     metric("refused_models", Metric::RefusedModels, "distinct models among the refused calls"),
     metric("refused_regions", Metric::RefusedRegions, "distinct regions among the refused calls"),
+    metric("throttled", Metric::Throttled, "inference calls that were throttled"),
     metric("long_lived_refusals", Metric::LongLivedRefusals, "refused calls with a long-term key or a Bedrock API key"),
     metric("limit_probes", Metric::LimitProbes, "calls refused with a validation error about max_tokens"),
     metric(

@@ -229,7 +229,9 @@ mod tests {
         let seen = |at, after| LoggingChange { made: false, ..change(at, after) };
         let check = |what: &str, changes: &[LoggingChange], blinding: &[u32], found: &[u32]| {
             let mut history = LoggingHistory::default();
-            changes.iter().for_each(|change| drop(history.enter(change.clone(), 64)));
+            for change in changes {
+                history.enter(change.clone(), 64);
+            }
             let seconds = |wanted: fn(&Step<'_>) -> bool| -> Vec<u32> {
                 history.steps().filter(wanted).map(|step| step.change.evidence.moment.at.0).collect()
             };

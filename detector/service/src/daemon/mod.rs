@@ -291,11 +291,23 @@ impl Daemon {
         // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
         let rest = self.grace.saturating_sub(began.elapsed());
         self.outgoing.workers.drain(rest).await;
+        say_what_waits(&*self.store, &self.outgoing.workers).await;
         let rest = self.grace.saturating_sub(began.elapsed());
         self.outgoing.sending.finish(rest.min(TELEMETRY_GRACE)).await;
         self.stop_chores.cancel();
         self.chores.close();
         judged?
+    }
+}
+
+/// Says of each sink what it was told and what it will be told only after the next start.
+async fn say_what_waits(store: &dyn Store, workers: &Workers) {
+    for report in workers.counters() {
+        let (sink, counted) = (report.name, report.counted);
+        match store.waiting(&sink).await {
+            Ok(waiting) => tracing::info!(sink, told = counted.told, waiting = waiting.alerts, "the sink has ended"),
+            Err(error) => tracing::warn!(sink, %error, "the store does not say what waits for the sink"),
+        }
     }
 }
 
