@@ -4,6 +4,7 @@
 //! of the configured grace. What is not delivered by then waits in the store for the next start.
 
 mod loops;
+mod outgoing;
 mod sources;
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
@@ -16,9 +17,11 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::loops::{Loop, Shell};
+use self::{
+    loops::{Loop, Shell},
+    outgoing::{Outgoing, measured},
+};
 use crate::{
-    canary::Canaries,
     cloud::{Beside, Cloud, CloudError},
     config::{Config, SourceConfig},
     format::{Colour, Format},
@@ -31,7 +34,7 @@ use crate::{
     source::Intake,
     status::Status,
     store::{Store, StoreError, sqlite::SqliteStore},
-    telemetry::{self, Outlet, Sending},
+    telemetry,
     units::UnitError,
 };
 
@@ -41,8 +44,6 @@ const QUESTIONS_MAX: usize = 16;
 const TOLD_MAX: usize = 1_024;
 /// Sources get this share of the grace, in percent; the rest is for judging, memory and sinks.
 const SOURCES_GRACE_PERCENT: u64 = 50;
-/// How long the last spans and metrics may take at a shutdown.
-const TELEMETRY_GRACE: Duration = Duration::from_secs(2);
 /// How often it is looked whether there is a new certificate.
 const CERTIFICATE_EVERY: Duration = Duration::from_secs(60);
 /// How often silences are read from the store, where commands may have changed them.
@@ -129,20 +130,6 @@ async fn silences_in_force(store: &dyn Store) -> Result<ActiveSilences, StartErr
     let silences = ActiveSilences::default();
     silences.refresh(store, Timestamp::now()).await?;
     Ok(silences)
-}
-
-/// What says whether everything works and measures it, what waits for canaries, and what sends what is measured.
-fn measured(config: &Config) -> Result<(Status, Canaries, Outlet), StartError> {
-    let (telemetry, outlet) = Outlet::new(&config.telemetry)?;
-    let canaries = Canaries::measured(&telemetry.meters);
-    Ok((Status::measured(telemetry), canaries, outlet))
-}
-
-/// What leaves the daemon: alerts to people, spans and metrics to machines.
-#[derive(Debug)]
-struct Outgoing {
-    workers: Workers,
-    sending: Sending,
 }
 
 /// A daemon whose sources are attached.
@@ -289,25 +276,10 @@ impl Daemon {
         let judged = tokio::time::timeout(self.grace, judged).await;
         let judged = judged.map_err(|_| RunError::Grace(self.grace.as_secs()))?;
         // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
-        let rest = self.grace.saturating_sub(began.elapsed());
-        self.outgoing.workers.drain(rest).await;
-        say_what_waits(&*self.store, &self.outgoing.workers).await;
-        let rest = self.grace.saturating_sub(began.elapsed());
-        self.outgoing.sending.finish(rest.min(TELEMETRY_GRACE)).await;
+        self.outgoing.end(&*self.store, (began, self.grace)).await;
         self.stop_chores.cancel();
         self.chores.close();
         judged?
-    }
-}
-
-/// Says of each sink what it was told and what it will be told only after the next start.
-async fn say_what_waits(store: &dyn Store, workers: &Workers) {
-    for report in workers.counters() {
-        let (sink, counted) = (report.name, report.counted);
-        match store.waiting(&sink).await {
-            Ok(waiting) => tracing::info!(sink, told = counted.told, waiting = waiting.alerts, "the sink has ended"),
-            Err(error) => tracing::warn!(sink, %error, "the store does not say what waits for the sink"),
-        }
     }
 }
 
