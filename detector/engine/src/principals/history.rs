@@ -66,7 +66,6 @@ pub(crate) struct NoLongerNew {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "the numbers of a test are small")]
 mod tests {
     use super::*;
 
