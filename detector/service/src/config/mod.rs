@@ -17,6 +17,7 @@ mod read;
 mod schema;
 mod secret;
 mod secrets;
+pub mod telemetry;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
@@ -75,6 +76,10 @@ pub struct Config {
     pub shutdown_grace_s: u64,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// What is sent to machines that watch the service.
+    pub telemetry: telemetry::TelemetryConfig,
+    /// `[telemetry]` as the file has it; see [`Config::heeding`].
+    written_telemetry: telemetry::Written,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
     /// Where rules are named; see [`Config::unknown_rules`].
@@ -227,6 +232,8 @@ pub struct LogConfig {
     pub json: bool,
     /// `error`, `warn`, `info`, `debug` or `trace`.
     pub level: String,
+    /// How often the same line is written a minute; 0 is without a limit.
+    pub repeats_per_minute: u32,
 }
 
 impl SourceConfig {
@@ -258,6 +265,15 @@ impl Config {
     pub fn standard() -> Self {
         let document = read::read("defaults", "", &|_| Ok(String::new())).0;
         build::build(&document, &mut build::Findings::default())
+    }
+
+    /// The same with what OpenTelemetry's own variables say about telemetry, where the file does not.
+    #[must_use]
+    pub fn heeding(mut self, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let (telemetry, warnings) = telemetry::resolve(&self.written_telemetry, environment);
+        self.telemetry = telemetry;
+        self.warnings.extend(warnings);
+        self
     }
 
     /// Reads a configuration; `environment` answers `${NAME}`.

@@ -5,6 +5,7 @@
 
 mod evidence;
 mod loops;
+mod outgoing;
 mod sources;
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
@@ -20,9 +21,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use self::{
     evidence::Evidence,
     loops::{Loop, Shell},
+    outgoing::{Outgoing, measured},
 };
 use crate::{
-    canary::Canaries,
     cloud::{Beside, Cloud, CloudError},
     config::{Config, SourceConfig},
     evidence::Watched,
@@ -36,6 +37,7 @@ use crate::{
     source::Intake,
     status::Status,
     store::{Store, StoreError, sqlite::SqliteStore},
+    telemetry,
     units::UnitError,
 };
 
@@ -96,6 +98,9 @@ pub enum StartError {
     /// This build lacks AWS.
     #[error("this build has no AWS, which the configuration asks for: {0}; use the standard build, or remove it")]
     NoCloud(String),
+    /// Telemetry cannot be sent.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::ClientError),
     /// The address is not free.
     #[error("cannot listen on {address}: {source}; choose another `listen` in [http], port 0 for any free one")]
     Listen {
@@ -141,7 +146,7 @@ pub struct Daemon {
     sources: TaskTracker,
     stop_sources: CancellationToken,
     stop_loop: CancellationToken,
-    workers: Workers,
+    outgoing: Outgoing,
     /// Tasks that keep the house; nothing waits for them.
     chores: (TaskTracker, CancellationToken),
     evidence: Evidence,
@@ -160,7 +165,7 @@ impl Daemon {
     ) -> Result<Self, StartError> {
         let (rules, cloud): (LiveRules, _) = (rules.into(), surroundings.cloud.clone());
         let store = open_store(config, cloud.as_deref()).await?;
-        let (status, canaries) = (Status::default(), Canaries::default());
+        let (status, canaries, outlet) = measured(config)?;
         let remembered = loops::remember(config, &store, &rules).await?;
         let (sources, stop_sources, stop_loop) =
             (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
@@ -197,10 +202,10 @@ impl Daemon {
             links: http::Link::of(config),
             sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
+        let outgoing = Outgoing { workers, sending: outlet.start(parts.collector()) };
         // From here on `/readyz` is answered, and not everything that has a say in it is there.
         status.set(STARTING, "not everything is set up yet");
-        let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
-        serve(config, bound, parts, (&sources, &stop_sources));
+        let tls = serve(config, bound, parts, (&sources, &stop_sources));
         rules.watch().map(|watch| chores.spawn(watch.keep_fresh(stop_chores.clone())));
         let shell = Shell {
             store: Arc::clone(&store),
@@ -230,7 +235,7 @@ impl Daemon {
         keep_house(config, &store, (silences, tls), (&chores, &stop_chores));
         status.clear(STARTING);
         let (grace, chores) = (Duration::from_secs(config.shutdown_grace_s), (chores, stop_chores));
-        Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, workers, chores, evidence })
+        Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, outgoing, chores, evidence })
     }
 
     /// Where the HTTP server listens.
@@ -278,25 +283,12 @@ impl Daemon {
             Err(_) => Err(RunError::Grace(self.grace.as_secs())),
         };
         // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
-        let rest = self.grace.saturating_sub(began.elapsed());
-        self.workers.drain(rest).await;
-        say_what_waits(&*self.store, &self.workers).await;
+        self.outgoing.end(&*self.store, (began, self.grace)).await;
         self.evidence.end(judged.is_ok()).await;
         let (chores, stop_chores) = self.chores;
         stop_chores.cancel();
         chores.close();
         judged
-    }
-}
-
-/// Says of each sink what it was told and what it will be told only after the next start.
-async fn say_what_waits(store: &dyn Store, workers: &Workers) {
-    for report in workers.counters() {
-        let (sink, counted) = (report.name, report.counted);
-        match store.waiting(&sink).await {
-            Ok(waiting) => tracing::info!(sink, told = counted.told, waiting = waiting.alerts, "the sink has ended"),
-            Err(error) => tracing::warn!(sink, %error, "the store does not say what waits for the sink"),
-        }
     }
 }
 
@@ -391,14 +383,17 @@ async fn bind(config: &Config) -> Result<Option<Bound>, StartError> {
     Ok(Some(Bound { listener, address, tls }))
 }
 
+/// Serves what is bound; returns the certificate it serves with, if any.
 fn serve(
     config: &Config,
     bound: Option<Bound>,
     parts: http::Parts,
     (tracker, stop): (&TaskTracker, &CancellationToken),
-) {
-    let (Some(http), Some(Bound { listener, address, tls })) = (&config.http, bound) else { return };
+) -> Option<Tls> {
+    let Bound { listener, address, tls } = bound?;
+    let http = config.http.as_ref()?;
     let router = http::router(parts, http, &config.api_keys, address, (tracker, stop));
     tracing::info!(tls = tls.is_some(), %address, "listening");
-    tracker.spawn(http::serve(listener, router, http.connections_max, tls, stop.clone()));
+    tracker.spawn(http::serve(listener, router, http.connections_max, tls.clone(), stop.clone()));
+    tls
 }

@@ -12,6 +12,7 @@ use super::Notebook;
 use crate::{
     incident::Incident,
     store::{Claim, Revision},
+    telemetry::SpanContext,
 };
 
 /// The longest text of an error that is kept, in characters.
@@ -64,13 +65,15 @@ pub struct Telling {
     pub incident: Option<Arc<Incident>>,
     /// What the sink remembers of incidents.
     pub notebook: Option<Notebook>,
+    /// The span of this attempt, in the trace of the first alert; `None` where nobody makes one.
+    pub span: Option<SpanContext>,
 }
 
 impl Telling {
     /// Without an incident.
     #[must_use]
     pub const fn plain(claims: Vec<Claim>, now: Timestamp) -> Self {
-        Self { claims, now, incident: None, notebook: None }
+        Self { claims, now, incident: None, notebook: None, span: None }
     }
 
     /// The id of the incident.

@@ -70,6 +70,9 @@ impl Webhook {
             put("webhook-signature", &key.sign(id, timestamp, &body));
         }
         put("bedrock-watch-change", word(kind));
+        if let Some(span) = telling.span {
+            put("traceparent", &span.traceparent());
+        }
         let content_type = if self.format == Format::Human { "text/plain; charset=utf-8" } else { "application/json" };
         put(CONTENT_TYPE.as_str(), content_type);
         self.client.post(&self.to, headers, body.into_bytes()).await?.accepted().map(|_| ())

@@ -6,6 +6,7 @@ mod evidence;
 mod incidents;
 mod routing;
 mod rules;
+mod telemetry;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -60,6 +61,7 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
     let sinks = delivery::sinks(document, found);
     let dynamodb = aws::dynamodb(document, found);
     let uses_aws = dynamodb.is_some() || sources.iter().any(SourceConfig::is_aws);
+    let written_telemetry = telemetry::telemetry(document, found);
     let leases = aws::leases(document, &sources, dynamodb.is_some(), found);
     let routing = routing::routing(document, &sinks, found);
     Config {
@@ -91,7 +93,11 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
         log: LogConfig {
             json: log.text("format").as_deref() == Some("json"),
             level: log.text("level").unwrap_or_default(),
+            repeats_per_minute: log.number_u32("repeats_per_minute"),
         },
+        // The environment has its say later.
+        telemetry: super::telemetry::resolve(&written_telemetry, &|_| None).0,
+        written_telemetry,
         warnings: std::mem::take(&mut found.warnings),
         mentions: std::mem::take(&mut found.mentions),
         tuned: std::mem::take(&mut found.tuned),

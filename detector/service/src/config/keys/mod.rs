@@ -5,6 +5,7 @@ mod delivery;
 mod evidence;
 mod incidents;
 mod rules;
+mod telemetry;
 
 use bedrock_watch_engine::Settings;
 
@@ -13,6 +14,7 @@ use delivery::{ACCOUNT, ACCOUNT_GROUP, LINKS, ROUTE, SINKS, SUPPRESS};
 use evidence::EVIDENCE;
 use incidents::{CONTACTS, INCIDENTS};
 use rules::{RULE, RULES};
+use telemetry::TELEMETRY;
 
 /// What a value is.
 #[derive(Debug)]
@@ -202,6 +204,11 @@ pub(super) const SECTIONS: &[Section] = &[
     },
     Section { name: "shutdown", doc: "What happens on SIGTERM and Ctrl-C.", form: Form::Table(SHUTDOWN) },
     Section { name: "log", doc: "The log, on standard error.", form: Form::Table(LOG) },
+    Section {
+        name: "telemetry",
+        doc: "Traces and metrics over OTLP. Nothing is sent without an endpoint.",
+        form: Form::Table(TELEMETRY),
+    },
 ];
 
 const ENGINE: &[Key] = &[
@@ -382,4 +389,11 @@ const LOG: &[Key] = &[
         sample: "",
         required: false,
     },
+    number(
+        "repeats_per_minute",
+        60,
+        0,
+        1_000_000,
+        "How often the same line is written a minute, whatever its values; what is left out is counted. 0: no limit.",
+    ),
 ];
