@@ -69,10 +69,10 @@ impl RuleSet {
         for rule in self.rules() {
             let mut finder = Finder { text: text_of(&rule.about.file), file: &rule.about.file, found: &mut found };
             lint_rule(rule, &mut finder);
-            lint_about(&rule.about, &mut finder);
+            lint_about(&rule.about, rule.alerts, &mut finder);
         }
         for about in self.correlations().iter().map(CorrelationRule::about) {
-            lint_about(about, &mut Finder { text: text_of(&about.file), file: &about.file, found: &mut found });
+            lint_about(about, true, &mut Finder { text: text_of(&about.file), file: &about.file, found: &mut found });
         }
         found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         found.dedup();
@@ -130,12 +130,17 @@ impl Finder<'_> {
     }
 }
 
-fn lint_about(about: &About, finder: &mut Finder<'_>) {
+/// What is missing of what people read; a rule that alerts nobody needs no more than a description.
+fn lint_about(about: &About, alerts: bool, finder: &mut Finder<'_>) {
     let missing = [
         (about.description.is_empty(), "description", "say what it detects, in a sentence or two"),
-        (about.false_positives.is_empty(), "falsepositives", "whoever gets the alert needs to know what else looks so"),
-        (about.attack.is_empty(), "tags", "name a technique of MITRE ATT&CK, such as attack.t1562.008"),
-        (about.references.is_empty(), "references", "name where to read more"),
+        (
+            alerts && about.false_positives.is_empty(),
+            "falsepositives",
+            "whoever gets the alert needs to know what else looks so",
+        ),
+        (alerts && about.attack.is_empty(), "tags", "name a technique of MITRE ATT&CK, such as attack.t1562.008"),
+        (alerts && about.references.is_empty(), "references", "name where to read more"),
     ];
     for (_, key, why) in missing.into_iter().filter(|(is_missing, ..)| *is_missing) {
         finder.add("title:", format!("`{key}` is missing: {why}"));
@@ -158,6 +163,8 @@ fn lint_rule(rule: &Rule, finder: &mut Finder<'_>) {
             "the condition holds for a record that has none of these fields; test that something is there".to_owned(),
         );
     } else if rule.domain == Domain::CloudTrail
+        // First times are asked of events on Bedrock alone.
+        && rule.first_times.is_none()
         && bound(&rule.condition, &rule.searches, &record_name) == Bound::Everything
     {
         let message = "nothing is asked of eventName or eventSource, so every record of every service is judged by this \

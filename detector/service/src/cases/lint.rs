@@ -75,7 +75,7 @@ fn cases(pack: &RulePack, id: &str, found: &mut Vec<Problem>) {
     }
 }
 
-/// Fields that no sample of the rule's events has.
+/// Fields that no sample of the rule's events has, and that no case sets.
 fn samples(pack: &RulePack, rule: &Rule, text: &str, found: &mut Vec<Problem>) {
     let names = rule.event_names();
     let is_sample = |name: &&str| {
@@ -97,7 +97,7 @@ fn samples(pack: &RulePack, rule: &Rule, text: &str, found: &mut Vec<Problem>) {
         // What a failed call has, a sample of a successful one has not.
         let (top, _) = path.split_once('.').unwrap_or((&path, ""));
         let is_there = known.iter().any(|known| *known == path || known.starts_with(&format!("{path}.")));
-        if is_there || !["requestParameters", "responseElements"].contains(&top) {
+        if is_there || !["requestParameters", "responseElements"].contains(&top) || is_set(pack, rule.id(), &path) {
             continue;
         }
         let near = known.iter().filter(|known| known.starts_with(top));
@@ -112,6 +112,12 @@ fn samples(pack: &RulePack, rule: &Rule, text: &str, found: &mut Vec<Problem>) {
             message: format!("no sample record of its events has the field `{path}`{hint}"),
         });
     }
+}
+
+/// Whether a case of the rule names a path.
+fn is_set(pack: &RulePack, rule: &str, path: &str) -> bool {
+    let texts = pack.case_paths(rule).into_iter().filter_map(|case| pack.file(case));
+    texts.into_iter().any(|text| memchr::memmem::find(text, path.as_bytes()).is_some())
 }
 
 /// Every path in a value; elements of arrays have no name of their own.
