@@ -4,7 +4,10 @@
 
 mod audit;
 mod doctor;
+#[cfg(test)]
+mod documents;
 mod incident;
+mod manual;
 mod queries;
 mod stored;
 
@@ -20,6 +23,7 @@ pub(crate) use doctor::DoctorArguments;
 #[cfg(feature = "aws")]
 pub(crate) use doctor::DoctorFormat;
 pub(crate) use incident::{IncidentArguments, IncidentCommand, ReportFormat};
+pub(crate) use manual::{CompletionsArguments, ManArguments};
 pub(crate) use queries::{QueriesArguments, QueriesFormat};
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
@@ -72,6 +76,10 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// Ask the running daemon whether it is alive
     Health(HealthArguments),
+    /// Print or install manual pages
+    Man(ManArguments),
+    /// Print the completion script of a shell
+    Completions(CompletionsArguments),
     /// Print the version
     Version,
 }
@@ -129,7 +137,7 @@ Examples:
   curl --data-binary @trail.json.gz http://127.0.0.1:8787/v1/events")]
 pub(crate) struct RunArguments {
     /// The configuration, TOML
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = "BEDROCK_WATCH_CONFIG")]
     pub(crate) config: Option<PathBuf>,
     /// A folder of rules that are added, or replace built-in rules of the same id
     #[arg(long, value_name = "DIR")]
@@ -309,6 +317,9 @@ pub(crate) enum ConfigCommand {
     /// Print a configuration with every key and its default
     #[command(after_help = "Example:\n  bedrock-watch config example > bedrock-watch.toml")]
     Example,
+    /// Print the reference of all keys, as Markdown
+    #[command(after_help = "Example:\n  bedrock-watch config reference > docs/configuration.md")]
+    Reference,
 }
 
 #[derive(Debug, Args)]
@@ -322,9 +333,9 @@ Examples:
   bedrock-watch health --address 127.0.0.1:9000")]
 pub(crate) struct HealthArguments {
     /// The daemon's configuration, to learn its address
-    #[arg(long, value_name = "FILE", conflicts_with = "address")]
+    #[arg(long, value_name = "FILE", env = "BEDROCK_WATCH_CONFIG")]
     pub(crate) config: Option<PathBuf>,
-    /// The daemon's address [default: 127.0.0.1:8787]
+    /// The daemon's address, whatever the configuration says [default: 127.0.0.1:8787]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) address: Option<std::net::SocketAddr>,
 }
