@@ -13,8 +13,7 @@ use std::{
 use support::{program, run, stderr, stdout};
 
 /// Folders whose documents are read, from the repository's root.
-const FOLDERS: [&str; 8] =
-    ["", "docs", "detector", "detector/docs", "rules", "infra", "infra/iam", "load-tests"];
+const FOLDERS: [&str; 8] = ["", "docs", "detector", "detector/docs", "rules", "infra", "infra/iam", "load-tests"];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -51,8 +50,8 @@ fn every_link_leads_somewhere() {
             }
             let to = if path.is_empty() { file.clone() } else { file.parent().unwrap().join(path) };
             let headings = || fs::read_to_string(&to).unwrap_or_default();
-            let is_there = heading.is_empty()
-                || headings().lines().any(|line| line.starts_with('#') && anchor(line) == heading);
+            let is_there =
+                heading.is_empty() || headings().lines().any(|line| line.starts_with('#') && anchor(line) == heading);
             if !to.exists() || !is_there {
                 dead.push(format!("{}: {target}", file.display()));
             }
@@ -99,8 +98,7 @@ fn every_configuration_is_valid() {
     let documents = documents();
     let written = documents.iter().flat_map(|(file, text)| blocks(text, "toml").into_iter().map(|b| (file.clone(), b)));
     for (file, config) in written.chain(examples) {
-        let names: BTreeSet<&str> =
-            config.split("${").skip(1).filter_map(|rest| rest.split('}').next()).collect();
+        let names: BTreeSet<&str> = config.split("${").skip(1).filter_map(|rest| rest.split('}').next()).collect();
         fs::write(folder.path().join("config.toml"), config).unwrap();
         let mut command = program(folder.path());
         command.args(["config", "check", "config.toml"]);

@@ -12,7 +12,8 @@ use super::Arguments;
 /// Folders whose documents are read, from the repository's root.
 const FOLDERS: [&str; 7] = ["", "docs", "detector", "detector/docs", "rules", "infra", "load-tests"];
 /// What a command may begin with where it stands in a document.
-const BEGINNINGS: [&str; 3] = ["bedrock-watch ", "cargo run --release -- ", "docker exec bedrock-watch /bedrock-watch "];
+const BEGINNINGS: [&str; 3] =
+    ["bedrock-watch ", "cargo run --release -- ", "docker exec bedrock-watch /bedrock-watch "];
 /// What ends a command within its line: another command, a file, a remark.
 const ENDS: [&str; 7] = [" | ", " > ", " && ", "; ", " || ", "  ", "\t"];
 
