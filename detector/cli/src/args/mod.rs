@@ -136,8 +136,8 @@ Examples:
   bedrock-watch run --config /etc/bedrock-watch.toml
   curl --data-binary @trail.json.gz http://127.0.0.1:8787/v1/events")]
 pub(crate) struct RunArguments {
-    /// The configuration, TOML
-    #[arg(long, value_name = "FILE", env = "BEDROCK_WATCH_CONFIG")]
+    /// The configuration, TOML; BEDROCK_WATCH_CONFIG names it as well
+    #[arg(long, value_name = "FILE", env = "BEDROCK_WATCH_CONFIG", hide_env = true)]
     pub(crate) config: Option<PathBuf>,
     /// A folder of rules that are added, or replace built-in rules of the same id
     #[arg(long, value_name = "DIR")]
@@ -332,8 +332,8 @@ Examples:
   bedrock-watch health --config /etc/bedrock-watch.toml
   bedrock-watch health --address 127.0.0.1:9000")]
 pub(crate) struct HealthArguments {
-    /// The daemon's configuration, to learn its address
-    #[arg(long, value_name = "FILE", env = "BEDROCK_WATCH_CONFIG")]
+    /// The daemon's configuration, to learn its address; BEDROCK_WATCH_CONFIG names it as well
+    #[arg(long, value_name = "FILE", env = "BEDROCK_WATCH_CONFIG", hide_env = true)]
     pub(crate) config: Option<PathBuf>,
     /// The daemon's address, whatever the configuration says [default: 127.0.0.1:8787]
     #[arg(long, value_name = "ADDRESS:PORT")]
