@@ -28,7 +28,7 @@ def free_port():
 
 
 def exported(program):
-    """Every metric that has a TYPE line."""
+    """Every series that follows from a TYPE line."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "bedrock-watch.toml"
@@ -39,7 +39,7 @@ def exported(program):
             while True:
                 try:
                     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
-                        return set(re.findall(r"^# TYPE (\w+)", answer.read().decode(), re.M))
+                        return series(re.findall(r"^# TYPE (\w+) (\w+)", answer.read().decode(), re.M))
                 except (urllib.error.URLError, ConnectionError):
                     if daemon.poll() is not None or time.monotonic() > deadline:
                         raise SystemExit(f"{program} run does not answer on port {port}") from None
@@ -47,6 +47,12 @@ def exported(program):
         finally:
             daemon.terminate()
             daemon.wait()
+
+
+def series(metrics):
+    """A histogram is three."""
+    parts = ["_bucket", "_sum", "_count"]
+    return {name + part for name, kind in metrics for part in (parts if kind == "histogram" else [""])}
 
 
 def main():

@@ -24,6 +24,23 @@ ROWS = {
         ("Dead letters", "stat", "none", "Alerts that nobody was told of: mend the sink, then `bedrock-watch alerts redrive`.",
          [('sum(max by (sink) (bedrock_watch_sink_dead_letters{job=~"$job"}))', "dead letters")]),
     ],
+    "How late is it?": [
+        ("Age of events when they are judged", "timeseries", "s", "CloudTrail takes minutes; what is beyond that is ours. Median and 99th percentile.",
+         [(f'histogram_quantile({q}, sum by (le) (rate(bedrock_watch_event_lag_seconds_bucket{{job=~"$job"}}[$__rate_interval])))', label)
+          for q, label in ((0.5, "median"), (0.99, "99 %"))]),
+        ("How far behind shards are read", "timeseries", "s", "As the streams say. It grows while a worker cannot keep up.",
+         [('max by (shard) (bedrock_watch_stream_lag_seconds{job=~"$job"})', "{{shard}}")]),
+        ("Stages, 99th percentile", "timeseries", "s", "How long a batch waits, is judged and stored, and how long sinks take.",
+         [('histogram_quantile(0.99, sum by (le, stage) (rate(bedrock_watch_stage_duration_seconds_bucket{job=~"$job"}[$__rate_interval])))', "{{stage}}")]),
+        ("Store, 99th percentile", "timeseries", "s", "How long the store takes for each operation.",
+         [('histogram_quantile(0.99, sum by (le, operation) (rate(bedrock_watch_store_duration_seconds_bucket{job=~"$job"}[$__rate_interval])))', "{{operation}}")]),
+        ("Round trip of canaries", "timeseries", "s", "From the bus through the stream to the loop: median and slowest.",
+         [(f'histogram_quantile({q}, sum by (le) (rate(bedrock_watch_canary_round_trip_seconds_bucket{{job=~"$job"}}[15m])))', label)
+          for q, label in ((0.5, "median"), (1, "slowest"))]),
+        ("Shards of each worker", "timeseries", "none", "Leases held. They add up to the shards of the activity stream.",
+         [('bedrock_watch_leases_held{job=~"$job"}', "{{instance}}"),
+          ('sum(increase(bedrock_watch_leases_lost_total{job=~"$job"}[$__rate_interval]))', "lost")]),
+    ],
     "What comes in": [
         ("Records a second", "timeseries", "cps", "What is read, and what is judged of it. Most records interest no rule.",
          [('sum by (instance) (rate(bedrock_watch_records_total{job=~"$job"}[$__rate_interval]))', "read, {{instance}}"),
@@ -42,8 +59,8 @@ ROWS = {
              ("alerts_evicted", "alerts"), ("event_ids_evicted", "event ids"), ("limits_reached", "others"))]),
     ],
     "What comes out": [
-        ("Alerts fired", "timeseries", "none", "New alerts in each interval.",
-         [('sum(increase(bedrock_watch_alerts_fired_total{job=~"$job"}[$__rate_interval]))', "fired")]),
+        ("Alerts fired", "timeseries", "none", "New alerts in each interval, by rule.",
+         [('sum by (rule, severity) (increase(bedrock_watch_alerts_total{job=~"$job"}[$__rate_interval]))', "{{severity}}: {{rule}}")]),
         ("What becomes of changes", "timeseries", "cps", "Where each change of an alert went, or why nobody was told.",
          [(f'sum(rate(bedrock_watch_changes_{name}_total{{job=~"$job"}}[$__rate_interval]))', name)
           for name in ("routed", "silenced", "suppressed", "learning", "unrouted")]),

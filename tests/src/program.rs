@@ -5,6 +5,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
+    clippy::print_stderr,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "a helper that fails fails its test; this is a library only so that several test files can share it"
@@ -151,7 +152,10 @@ impl Daemon {
     pub fn end(mut self) -> Vec<String> {
         self.terminate();
         let status = self.wait();
-        assert_eq!(status.code(), Some(0), "{:?}", self.stderr.iter().collect::<Vec<_>>());
+        let said = self.stderr.iter().collect::<Vec<_>>();
+        assert_eq!(status.code(), Some(0), "{said:?}");
+        // Shown when the test fails.
+        eprintln!("{}", said.join("\n"));
         self.stdout.iter().collect()
     }
 }

@@ -198,7 +198,7 @@ fn links(report: &Report, verdict: Verdict) -> Vec<&'static str> {
 #[tokio::test]
 async fn the_good_set_up_passes() {
     let emulator = emulators::aws(SCRATCH).await.unwrap();
-    let setup = Setup::good(&emulator).await;
+    let setup = Box::pin(Setup::good(&emulator)).await;
     let report = setup.examine().await;
     assert_eq!(links(&report, Verdict::Broken), Vec::<&str>::new(), "{}", report.human());
     // No daemon was named.
@@ -213,7 +213,7 @@ macro_rules! broken {
             let emulator = emulators::aws(SCRATCH).await.unwrap();
             let mut wrong = Vec::new();
             $({
-                let $setup = Setup::good(&emulator).await;
+                let $setup = Box::pin(Setup::good(&emulator)).await;
                 $break;
                 let report = $setup.examine().await;
                 let found = links(&report, Verdict::Broken);
@@ -292,7 +292,7 @@ broken! {
 #[tokio::test]
 async fn a_canary_is_read_back_from_the_stream() {
     let emulator = emulators::aws(SCRATCH).await.unwrap();
-    let setup = Setup::good(&emulator).await;
+    let setup = Box::pin(Setup::good(&emulator)).await;
     let check = async |expected: Verdict| {
         let mut facts = doctor::gather(&setup.aws, &setup.config, Local::default()).await;
         let sent = doctor::send_canary(&setup.aws, "default", Duration::from_secs(5), &facts.entries).await;
@@ -309,7 +309,7 @@ async fn a_canary_is_read_back_from_the_stream() {
 #[tokio::test]
 async fn the_organization_is_looked_at_account_by_account() {
     let emulator = emulators::aws(SCRATCH).await.unwrap();
-    let setup = Setup::good(&emulator).await;
+    let setup = Box::pin(Setup::good(&emulator)).await;
     let organizations = aws_sdk_organizations::Client::new(setup.aws.own());
     organizations.create_organization().send().await.unwrap();
     organizations.create_account().account_name("sandbox").email("sandbox@example.com").send().await.unwrap();

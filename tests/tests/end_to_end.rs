@@ -11,17 +11,30 @@
     reason = "all of it is a test, its helpers too"
 )]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Command,
+    time::Duration,
+};
 
 use aws_sdk_eventbridge::types::{KinesisParameters, PutEventsRequestEntry, RuleState, Target};
 use bedrock_watch_aws::Aws;
 use bedrock_watch_engine::Second;
+use bedrock_watch_service::{
+    cloud::Cloud as _,
+    config::aws::DynamoDbStore,
+    evidence::{
+        Fact, Turn,
+        chain::Entry,
+        reading::{Period, read},
+    },
+};
 use bedrock_watch_tests::{
     emulators::{
         self, ACCOUNT, Emulator, REGION,
         faults::{Fault, Faults},
     },
-    program::{self, Daemon},
+    program::{Daemon, binary},
     receivers::{
         pagers::{self, PAGERDUTY},
         server::{Receiver, Request},
@@ -33,6 +46,7 @@ use serde_json::{Value, json};
 const SCRATCH: &str = env!("CARGO_TARGET_TMPDIR");
 const STREAM: &str = "bedrock-watch";
 const BUCKET: &str = "bedrock-watch-memory";
+const EVIDENCE: &str = "bedrock-watch-evidence";
 /// Longer than anything takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Of so many of a hundred answers the daemon has trouble.
@@ -50,7 +64,9 @@ async fn set_up(aws: &Aws) {
     let s3 = aws_sdk_s3::Client::new(aws.own());
     let place = aws_sdk_s3::types::BucketLocationConstraint::from(REGION);
     let place = aws_sdk_s3::types::CreateBucketConfiguration::builder().location_constraint(place).build();
-    s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place).send().await.unwrap();
+    s3.create_bucket().bucket(BUCKET).create_bucket_configuration(place.clone()).send().await.unwrap();
+    let evidence = s3.create_bucket().bucket(EVIDENCE).create_bucket_configuration(place);
+    evidence.object_lock_enabled_for_bucket(true).send().await.unwrap();
     let events = aws_sdk_eventbridge::Client::new(aws.own());
     let pattern = json!({ "detail-type": ["AWS API Call via CloudTrail"] }).to_string();
     let rule = events.put_rule().name("bedrock-watch").event_pattern(pattern);
@@ -79,6 +95,9 @@ fn config(aws: &str, receiver: &Receiver) -> String {
         table = "bedrock-watch"
         snapshot_bucket = "{BUCKET}"
         snapshot_interval_s = 1
+        [evidence]
+        bucket = "{EVIDENCE}"
+        archive_interval_s = 1
         [[source]]
         kind = "kinesis"
         stream = "{STREAM}"
@@ -157,6 +176,39 @@ fn afterwards() -> Vec<Value> {
     ]
 }
 
+/// Both runs are in the evidence, and every alert that was told once; the program finds it whole.
+async fn check_evidence(emulator: &Emulator, aws: &Aws) {
+    let archive = aws.evidence(EVIDENCE, "evidence/");
+    let store = DynamoDbStore {
+        table: "bedrock-watch".to_owned(),
+        snapshot_bucket: BUCKET.to_owned(),
+        snapshot_prefix: "memory/".to_owned(),
+    };
+    let store = aws.store(&store).await.unwrap();
+    let (mut runs, mut ends, mut begun, mut told) = (0, 0, Vec::new(), BTreeSet::new());
+    let mut take = |entry: Entry| match entry.fact {
+        Fact::Started(_) => runs += 1,
+        Fact::Stopped(_) => ends += 1,
+        Fact::Alert(alert) if alert.turn == Turn::Begun => begun.push(alert.alert),
+        Fact::Delivered(delivered) => drop(told.insert((delivered.sink, delivered.alert))),
+        _ => {}
+    };
+    let always = Period { from: Timestamp::MIN, to: Timestamp::MAX };
+    let verdict = read(Some(&*archive), Some(&*store), always, &mut take).await.unwrap();
+    assert_eq!(verdict.findings, []);
+    assert_eq!((runs, ends), (2, 2));
+    let alerts: BTreeSet<&String> = begun.iter().collect();
+    assert_eq!(alerts.len(), begun.len(), "each began once");
+    assert!(begun.iter().all(|alert| told.contains(&("slack".to_owned(), alert.clone()))), "{told:?}");
+    assert!(told.iter().filter(|(sink, _)| sink == "pagerduty").count() > FIRST.len(), "{told:?}");
+    let mut command = Command::new(binary());
+    let command = command.args(["evidence", &format!("s3://{EVIDENCE}/evidence/")]).envs(emulator.environment());
+    let said = command.output().unwrap();
+    let (report, errors) = (String::from_utf8_lossy(&said.stdout), String::from_utf8_lossy(&said.stderr));
+    assert_eq!(said.status.code(), Some(0), "{errors}");
+    assert!(report.contains("**The evidence is whole.**") && report.contains(FIRST[0]), "{report}");
+}
+
 /// The attack is told; after a restart nothing is told twice, and what happens then is told.
 async fn check(emulator: &Emulator, faults: Option<&Faults>) {
     let spoil = |percent| faults.into_iter().for_each(|faults| faults.spoil(percent, &Fault::ALL));
@@ -204,13 +256,14 @@ async fn check(emulator: &Emulator, faults: Option<&Faults>) {
     assert_eq!(keys.len(), FIRST.len() + 1, "{keys:#?}");
     // People ask the same table on the command line.
     for (command, count) in [("list --format json", keys.len()), ("redrive --list --format json", 0)] {
-        let mut ask = std::process::Command::new(program::binary());
+        let mut ask = Command::new(binary());
         ask.current_dir(folder.path()).args(["alerts", "--config", "config.toml"]).args(command.split(' '));
         let answer = ask.envs(environment.iter().map(|(name, value)| (name, value))).output().unwrap();
         assert!(answer.status.success(), "{command}: {}", String::from_utf8_lossy(&answer.stderr));
         let answer = String::from_utf8(answer.stdout).unwrap();
         assert_eq!(answer.matches("\"rule\":").count(), count, "{command}: {answer}");
     }
+    check_evidence(emulator, &aws).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

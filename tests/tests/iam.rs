@@ -30,7 +30,7 @@ const BY_HAND: [(&str, &str); 3] = [
 ];
 /// Which folder or file of `detector/aws/src` makes the calls of a statement of `daemon.json`. What is not there yet is
 /// not expected to be called.
-const MADE_IN: [(&str, &str); 14] = [
+const MADE_IN: [(&str, &str); 15] = [
     ("ReadStreams", "kinesis"),
     ("FanOut", "kinesis"),
     ("ReadQueues", "sqs"),
@@ -40,6 +40,7 @@ const MADE_IN: [(&str, &str); 14] = [
     ("Leases", "leases"),
     ("ListSnapshots", "dynamodb"),
     ("Snapshots", "dynamodb"),
+    ("Evidence", "evidence"),
     ("Inventory", "inventory"),
     ("SinkEventBridge", "sinks"),
     ("SinkSns", "sinks"),
@@ -184,6 +185,14 @@ fn the_doctor_may_do_exactly_what_it_asks() {
     let sdk = Sdk::read();
     let called = called(&sdk, |path| path.starts_with("doctor/") || path == "canary/mod.rs");
     check("doctor.json", &called, &all(&policy("doctor.json")));
+}
+
+#[test]
+fn an_auditor_may_read_the_archive_and_nothing_else() {
+    let sdk = Sdk::read();
+    let mut called = called(&sdk, |path| path == "evidence.rs");
+    assert!(called.remove("s3:PutObject"), "the daemon alone writes");
+    check("auditor.json", &called, &all(&policy("auditor.json")));
 }
 
 #[test]

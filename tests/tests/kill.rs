@@ -1,7 +1,8 @@
 //! `kill -9` at random moments (after so many lines of its start, or so many accepted posts), 50 times, under load from a
 //! file and over HTTP: afterwards every alert of an
 //! uninterrupted run is stored once, with the same final state, and was told: to PagerDuty at least once, and to Slack
-//! with one message, or with others that say that they may be repeats.
+//! with one message, or with others that say that they may be repeats. The evidence of it all is whole, and says of each
+//! alert once that it began and what each sink was told.
 
 #![expect(
     clippy::unwrap_used,
@@ -25,7 +26,14 @@ use bedrock_watch_engine::{
     Second,
     alert::{ChangeKind, Status},
 };
-use bedrock_watch_service::store::{AlertFilter, Store, sqlite::SqliteStore};
+use bedrock_watch_service::{
+    evidence::{
+        Fact, Folder, Turn,
+        chain::Entry,
+        reading::{Period, read},
+    },
+    store::{AlertFilter, Store, sqlite::SqliteStore},
+};
 use bedrock_watch_tests::{
     program::{DEADLINE, Daemon, request},
     receivers::{
@@ -56,6 +64,9 @@ fn config(receiver: &Receiver) -> String {
         listen = "127.0.0.1:0"
         [store]
         snapshot_interval_s = 1
+        [evidence]
+        path = "evidence"
+        archive_interval_s = 1
         [[source]]
         kind = "http"
         [[source]]
@@ -316,9 +327,35 @@ async fn nothing_is_lost_and_nothing_doubled() {
     let firing = expected.values().filter(|(alert, _)| alert["status"] == json!(Status::Firing)).count();
     println!("{} alerts, {firing} of them firing; {KILLS} kills", expected.len());
     assert!(told_crashed.keys().all(|id| expected.contains_key(id)), "nothing else was told");
+    let runs = [evidence(whole.path(), &ids(&expected)).await, evidence(crashed.path(), &ids(&expected)).await];
+    assert_eq!(runs[0], 1);
+    println!("{} runs in the evidence", runs[1]);
     let repeats = receivers.each_ref().map(|receiver| paged_and_posted(receiver, &ids(&expected), firing > 0));
     assert_eq!(repeats[0], 0, "nothing is a possible repeat where nothing was interrupted");
     println!("{} Slack messages marked as possible repeats", repeats[1]);
+}
+
+/// Checks that the evidence is whole, in its archive and beyond it, and says of every alert once that it began and to
+/// every sink that it was told; returns how many runs it knows of.
+async fn evidence(folder: &Path, expected: &BTreeSet<String>) -> usize {
+    let store = SqliteStore::open(&folder.join("bedrock-watch.db")).unwrap();
+    let archive = Folder::new(folder.join("evidence"));
+    let always = Period { from: Timestamp::MIN, to: Timestamp::MAX };
+    let (mut begun, mut told, mut runs) = (Vec::new(), BTreeMap::<String, BTreeSet<String>>::new(), 0);
+    let mut take = |entry: Entry| match entry.fact {
+        Fact::Started(_) => runs += 1,
+        Fact::Alert(alert) if alert.turn == Turn::Begun => begun.push(alert.alert),
+        Fact::Delivered(delivered) => drop(told.entry(delivered.sink).or_default().insert(delivered.alert)),
+        _ => {}
+    };
+    let verdict = read(Some(&archive), Some(&store), always, &mut take).await.unwrap();
+    assert!(verdict.findings.is_empty(), "{:?}", verdict.findings);
+    begun.sort();
+    assert_eq!(begun, expected.iter().cloned().collect::<Vec<_>>(), "each alert began once");
+    for sink in SINKS {
+        assert_eq!(told.get(sink), Some(expected), "{sink}");
+    }
+    runs
 }
 
 /// Checks that PagerDuty and Slack heard of every alert, that Slack has one message of each and one of each incident,

@@ -109,6 +109,15 @@ fn each_history(check: impl Fn(u64, &[Arrival], &mut StdRng)) {
     }
 }
 
+/// Compares alerts, and shows those alone that only one side has.
+fn same(found: &[String], expected: &[String], when: &str, seed: u64) {
+    let beyond = |these: &[String], those: &[String]| -> String {
+        these.iter().filter(|alert| !those.contains(alert)).map(|alert| format!("{alert}\n")).collect()
+    };
+    let (more, fewer) = (beyond(found, expected), beyond(expected, found));
+    assert!(found == expected, "{when}, BEDROCK_WATCH_SIM_SEED={seed}\nunexpected:\n{more}\nmissing:\n{fewer}");
+}
+
 #[test]
 fn two_engines_that_merge_say_what_one_would_have_said() {
     let rules = compiled(&rule_pack().unwrap()).unwrap();
@@ -131,7 +140,7 @@ fn two_engines_that_merge_say_what_one_would_have_said() {
         left.engine.absorb(right.engine, |account| moved.contains(account));
         left.accounts.extend(moved);
         if behind == before.len() {
-            assert_eq!(left.alerts(), whole.alerts(), "after the merge, BEDROCK_WATCH_SIM_SEED={seed}");
+            same(&left.alerts(), &whole.alerts(), "after the merge", seed);
         }
         let repeated = before[behind..].iter().filter(|arrival| arrival.activity_of.is_none());
         repeated.for_each(|arrival| left.hear(arrival));
@@ -139,7 +148,7 @@ fn two_engines_that_merge_say_what_one_would_have_said() {
             whole.hear(arrival);
             left.hear(arrival);
         }
-        assert_eq!(left.end(), whole.end(), "at the end, BEDROCK_WATCH_SIM_SEED={seed}");
+        same(&left.end(), &whole.end(), "at the end", seed);
     });
 }
 

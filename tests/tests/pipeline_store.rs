@@ -132,7 +132,17 @@ fn batch(number: usize) -> (Batch, oneshot::Receiver<Outcome>) {
     let is_file = number.is_multiple_of(3);
     let (reply, outcome) = oneshot::channel();
     let (source, kept) = if is_file { ("file", Kept::At(number.to_string())) } else { ("http", Kept::Journal) };
-    (Batch { source: source.into(), records, kept, repeat: Repeat::New, reply: Some(reply) }, outcome)
+    (
+        Batch {
+            source: source.into(),
+            records,
+            kept,
+            repeat: Repeat::New,
+            reply: Some(reply),
+            received: jiff::Timestamp::now(),
+        },
+        outcome,
+    )
 }
 
 async fn answered(replies: Vec<oneshot::Receiver<Outcome>>) {

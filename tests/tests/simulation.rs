@@ -122,7 +122,7 @@ fn failures(rules: &Arc<RuleSet>, records: &[Value], seed: u64, deliveries: u64)
     for number in 0..deliveries {
         let delivery = deliver(records, seed.wrapping_mul(DELIVERIES).wrapping_add(number));
         match replay(rules, &delivery) {
-            Ok(alerts) => failures.extend(changed(&plain, &alerts)),
+            Ok(alerts) => failures.extend(changed(&plain, &alerts, &delivery)),
             Err(reason) => failures.extend(fault("the engine refuses something as delivered", reason)),
         }
     }
@@ -130,16 +130,20 @@ fn failures(rules: &Arc<RuleSet>, records: &[Value], seed: u64, deliveries: u64)
 }
 
 /// What a delivery changed about the alerts: they must be the same, byte for byte.
-fn changed(plain: &[Value], delivered: &[Value]) -> Option<Difference> {
+fn changed(plain: &[Value], delivered: &[Value], delivery: &Delivery) -> Option<Difference> {
     let different = plain.iter().zip(delivered).find(|(plain, other)| plain.to_string() != other.to_string());
     let (rule, report) = match different {
         Some((plain, other)) => {
             let rule = plain.get("rule").and_then(Value::as_str).unwrap_or_default();
+            let other = delivered.iter().find(|other| other.get("id") == plain.get("id")).unwrap_or(other);
             (rule, format!("  in event order: {plain}\n  as delivered:   {other}\n"))
         }
         None if plain.len() == delivered.len() => return None,
         None => ("number of alerts", format!("  {} in event order, {} as delivered\n", plain.len(), delivered.len())),
     };
+    let times = delivery.records.iter().map(|(time, _)| time.to_string()).collect::<Vec<_>>().join(" ");
+    let report =
+        format!("{report}  event times in order of delivery: {times}; restarts after {:?}\n", delivery.restarts);
     Some(Difference { fault: format!("{DELIVERY_FAULT} {rule}"), report })
 }
 

@@ -303,7 +303,7 @@ async fn nobody_is_reminded_of_what_was_silenced_since() {
     let matcher = Matcher { alert: Some("a".to_owned()), ..Matcher::default() };
     let (author, reason) = ("ada".to_owned(), "a migration".to_owned());
     let silence = Wish { ends_at, author, reason, matcher, ..Wish::default() }.grant(now).unwrap();
-    bench.shared.put_silence(silence).await.unwrap();
+    bench.shared.put_silence(silence, jiff::Timestamp::UNIX_EPOCH).await.unwrap();
     bench.silences.refresh(&*bench.shared, now).await.unwrap();
     tokio::time::sleep(HOUR * 4).await;
     assert_eq!(reminded("a"), 1, "it is silenced: {:?}", fake.calls());

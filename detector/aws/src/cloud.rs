@@ -9,6 +9,7 @@ use bedrock_watch_service::{
         Config, SinkConfig, SinkKind, SourceConfig,
         aws::{DynamoDbStore, S3Source, SqsSource},
     },
+    evidence::archive::Archive,
     sink::{Confirm, Sink, payload::Context},
     source::Intake,
     store::Store,
@@ -20,6 +21,7 @@ use crate::{
     clients::Aws,
     cluster,
     dynamodb::DynamoStore,
+    evidence::Bucket,
     inventory::{AskBedrock, Asker, Inventory},
     kinesis,
     s3::{Buckets, Files},
@@ -53,6 +55,10 @@ impl Cloud for Aws {
 
     async fn cluster(&self, config: &Config, joining: Joining) -> Result<Cluster, CloudError> {
         cluster::join(self, config, joining).await
+    }
+
+    fn evidence(&self, bucket: &str, prefix: &str) -> Arc<dyn Archive> {
+        Arc::new(Bucket::new(Buckets::new(self), bucket, prefix))
     }
 
     fn confirm(&self, intake: Intake) -> Option<Arc<dyn Confirm>> {

@@ -11,6 +11,7 @@ mod cloud;
 mod cluster;
 pub mod doctor;
 pub mod dynamodb;
+mod evidence;
 mod failure;
 mod inventory;
 pub mod kinesis;

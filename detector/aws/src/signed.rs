@@ -61,6 +61,7 @@ impl Signed {
     /// A client whose requests take at most `timeout`.
     pub(crate) fn new(service: &'static str, timeout: Duration) -> Result<Self, Failure> {
         let client = reqwest::Client::builder()
+            .http1_only()
             .user_agent(concat!("bedrock-watch/", env!("CARGO_PKG_VERSION")))
             .redirect(Policy::none())
             .timeout(timeout)

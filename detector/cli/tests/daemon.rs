@@ -32,7 +32,9 @@ fn judges_what_is_posted_and_ends_in_order() {
         assert!(metrics.contains(line), "{line}: {metrics}");
     }
     let (_, page) = get("/");
-    assert!(page.contains("default-src 'none'") && page.contains(RULE) && !page.contains("<script"), "{page}");
+    let strict = page.contains("default-src 'none'") && page.contains("script-src 'self'");
+    assert!(strict && !page.contains("<script>") && !page.contains("http://"), "{page}");
+    assert_eq!(get("/console/main.js").0, 200);
     daemon.end();
 }
 

@@ -1,16 +1,21 @@
 //! Canaries: events of the service's own that must come back through its sources.
 //!
 //! Whoever puts one on the bus says so here first; the loop recognises it among the records and tells whoever waits. A
-//! canary is no CloudTrail record and never reaches the engine. Deliberately no clock and no sending here.
+//! canary is no CloudTrail record and never reaches the engine. Deliberately no sending here.
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, time::Instant};
+
+use crate::telemetry::Meters;
 
 /// `source` of a canary.
 pub const SOURCE: &str = "bedrock-watch.canary";
@@ -54,21 +59,50 @@ impl Canary {
 /// The canaries that are waited for. Clones are the same.
 #[derive(Debug, Clone, Default)]
 pub struct Canaries {
-    awaited: Arc<Mutex<BTreeMap<String, oneshot::Sender<()>>>>,
+    awaited: Arc<Mutex<BTreeMap<String, Awaited>>>,
+    sent: Arc<AtomicU64>,
+    back: Arc<AtomicU64>,
+    meters: Arc<Meters>,
+}
+
+#[derive(Debug)]
+struct Awaited {
+    back: oneshot::Sender<()>,
+    since: Instant,
 }
 
 impl Canaries {
+    /// None are waited for; how long they are under way is measured there.
+    #[must_use]
+    pub fn measured(meters: &Arc<Meters>) -> Self {
+        Self { meters: Arc::clone(meters), ..Self::default() }
+    }
+
     /// Waits for the canary of this id. What is waited for too long is given up with the receiver.
     #[must_use]
     pub fn expect(&self, id: &str) -> oneshot::Receiver<()> {
         let (back, waiting) = oneshot::channel();
         let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
-        awaited.retain(|_, back| !back.is_closed());
+        awaited.retain(|_, awaited| !awaited.back.is_closed());
         if awaited.len() >= AWAITED_MAX {
             awaited.pop_first();
         }
-        awaited.insert(id.to_owned(), back);
+        awaited.insert(id.to_owned(), Awaited { back, since: Instant::now() });
         waiting
+    }
+
+    /// One was put on the bus.
+    pub fn note_sent(&self) {
+        self.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// How many were sent, came back to whoever waited, and are still waited for.
+    #[must_use]
+    pub fn counted(&self) -> (u64, u64, u64) {
+        let awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = awaited.values().filter(|awaited| !awaited.back.is_closed()).count();
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.sent), read(&self.back), u64::try_from(open).unwrap_or(u64::MAX))
     }
 
     /// Whether a record is a canary. Whoever waits for it is told; canaries of other workers are nobody's.
@@ -76,9 +110,12 @@ impl Canaries {
     pub fn take(&self, record: &[u8]) -> bool {
         let Some(canary) = Canary::read(record) else { return false };
         let waiting = self.awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(&canary.id);
-        if let Some(back) = waiting {
+        if let Some(Awaited { back, since }) = waiting {
+            self.meters.canary.record(since.elapsed());
             // Whoever waited may have given up meanwhile.
-            let _given_up = back.send(());
+            if back.send(()).is_ok() {
+                self.back.fetch_add(1, Ordering::Relaxed);
+            }
         }
         true
     }

@@ -10,6 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use crate::{
     canary::Canaries,
     config::{Config, SinkConfig, SourceConfig, aws::DynamoDbStore},
+    evidence::archive::Archive,
     sink::{Confirm, Sink, payload::Context},
     source::Intake,
     status::Status,
@@ -82,6 +83,9 @@ pub trait Cloud: fmt::Debug + Send + Sync + 'static {
 
     /// Joins the workers that share streams, as `[leases]` says.
     async fn cluster(&self, config: &Config, joining: Joining) -> Result<Cluster, CloudError>;
+
+    /// The archive of evidence in a bucket, under keys that begin with `prefix`.
+    fn evidence(&self, bucket: &str, prefix: &str) -> Arc<dyn Archive>;
 
     /// What asks AWS about jobs, and puts the answers into `intake`, before an alert about them is first told.
     fn confirm(&self, _intake: Intake) -> Option<Arc<dyn Confirm>> {

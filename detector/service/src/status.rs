@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use crate::telemetry::Telemetry;
+
 /// Shared by everything that can fail; empty means ready.
 #[derive(Debug, Clone, Default)]
 pub struct Status {
@@ -14,9 +16,23 @@ pub struct Status {
     lags: Arc<Mutex<BTreeMap<String, Duration>>>,
     /// What is added to names, where one part of the service is there several times.
     place: Option<Arc<str>>,
+    /// Whoever says whether it works also has something to measure.
+    telemetry: Telemetry,
 }
 
 impl Status {
+    /// Everything works, and what is measured goes there.
+    #[must_use]
+    pub fn measured(telemetry: Telemetry) -> Self {
+        Self { telemetry, ..Self::default() }
+    }
+
+    /// Where what is measured goes.
+    #[must_use]
+    pub const fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
+    }
+
     /// `what` does not work, because of `reason`.
     pub fn set(&self, what: &str, reason: &str) {
         self.reasons.lock().unwrap_or_else(PoisonError::into_inner).insert(self.name(what), reason.to_owned());

@@ -6,6 +6,7 @@
 mod install;
 pub mod node;
 pub mod python;
+pub mod rotel;
 
 use std::{
     io,

@@ -80,6 +80,7 @@ pub fn change(kind: ChangeKind, alert: &Alert, sinks: &[&str]) -> Change {
         trace_id: None,
         destinations: sinks.iter().map(destination).collect(),
         silence: None,
+        suppressed: None,
         only_if_new: false,
     }
 }

@@ -1,5 +1,6 @@
 //! A store in memory: it lets tests decide what time it is, which a store with threads of its own does not, and has a
-//! part for each unit of work, as the shared one has. Deliberately no filters, no forgetting, and one silence list.
+//! part for each unit of work, as the shared one has. Deliberately no filters, no forgetting, no evidence, and one
+//! silence list.
 
 use std::{
     collections::BTreeMap,
@@ -12,6 +13,7 @@ use std::{
 use async_trait::async_trait;
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
 use bedrock_watch_service::{
+    evidence::{Chain, Fact},
     incident::{Link, links},
     store::{
         AlertFilter, Change, Claim, Commit, Committed, DIGEST_BYTES, DeadLetter, Destination, JournalEntry, Note, Page,
@@ -296,6 +298,7 @@ impl Store for MemoryStore {
             trace_id: None,
             destinations: Vec::new(),
             silence: None,
+            suppressed: None,
             only_if_new: false,
         };
         let revision = state.keep(ChangeKind::Resolved, (&alert, &change), Some(by.clone()), now);
@@ -353,7 +356,7 @@ impl Store for MemoryStore {
         }
         delivery.held_until = None;
         match settlement {
-            Settlement::Delivered { through, memo } => {
+            Settlement::Delivered { through, memo, .. } => {
                 delivery.delivered = *through;
                 delivery.memo = memo.clone().or_else(|| delivery.memo.take());
                 delivery.told_at = Some(now);
@@ -462,7 +465,7 @@ impl Store for MemoryStore {
         Ok(true)
     }
 
-    async fn put_silence(&self, silence: Silence) -> Result<(), StoreError> {
+    async fn put_silence(&self, silence: Silence, _: Timestamp) -> Result<(), StoreError> {
         self.state()?.silences.push(silence);
         Ok(())
     }
@@ -477,5 +480,21 @@ impl Store for MemoryStore {
 
     async fn forget(&self, _: Timestamp) -> Result<u64, StoreError> {
         Ok(0)
+    }
+
+    async fn attest(&self, _: Vec<Fact>, _: Timestamp) -> Result<(), StoreError> {
+        self.state().map(drop)
+    }
+
+    async fn chains(&self) -> Result<Vec<Chain>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn evidence(&self, _: &str, _: u64, _: usize) -> Result<Vec<String>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    async fn archived(&self, _: &str, _: u64) -> Result<(), StoreError> {
+        Ok(())
     }
 }

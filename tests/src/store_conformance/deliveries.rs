@@ -28,7 +28,7 @@ list![
 ];
 
 fn delivered(through: u32, memo: Option<&str>) -> Settlement {
-    Settlement::Delivered { through, memo: memo.map(str::to_owned) }
+    Settlement::Delivered { through, memo: memo.map(str::to_owned), sent: None }
 }
 
 fn dead() -> Settlement {
@@ -236,7 +236,7 @@ async fn reminders(store: Arc<dyn Store>) {
         reason: "known".to_owned(),
         matcher: Matcher { alert: Some("silenced".to_owned()), ..Matcher::default() },
     };
-    store.put_silence(silence).await.unwrap();
+    store.put_silence(silence, at(1)).await.unwrap();
     for id in ["a", "over", "silenced", "waits"] {
         commit_one(&*store, fired(id, &[SLACK]), 1).await;
     }

@@ -16,7 +16,7 @@ list![
 ];
 
 fn delivered(through: u32) -> Settlement {
-    Settlement::Delivered { through, memo: Some("memo".to_owned()) }
+    Settlement::Delivered { through, memo: Some("memo".to_owned()), sent: None }
 }
 
 async fn an_expired_claim_is_taken_over(store: Arc<dyn Store>) {

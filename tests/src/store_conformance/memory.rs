@@ -108,7 +108,7 @@ async fn silences_come_and_go(store: Arc<dyn Store>) {
         },
     };
     for silence in [make("b", 10, 100), make("a", 5, 50), make("c", 200, 300)] {
-        store.put_silence(silence).await.unwrap();
+        store.put_silence(silence, at(1)).await.unwrap();
     }
     let list = async |now: i64, ended: bool| store.silences(at(now), ended).await.unwrap();
     assert_eq!(list(20, false).await, [make("a", 5, 50), make("b", 10, 100), make("c", 200, 300)]);
@@ -120,7 +120,7 @@ async fn silences_come_and_go(store: Arc<dyn Store>) {
     assert!(!store.end_silence("b", at(61)).await.unwrap());
     assert_eq!(list(60, false).await, [make("c", 200, 300)]);
     assert_eq!(list(60, true).await[1], make("b", 10, 60));
-    store.put_silence(make("c", 200, 400)).await.unwrap();
+    store.put_silence(make("c", 200, 400), at(1)).await.unwrap();
     assert_eq!(list(60, false).await, [make("c", 200, 400)], "the same id replaces");
     let month = 30 * 86_400;
     assert_eq!(list(month + 55, true).await, [make("b", 10, 60), make("c", 200, 400)]);

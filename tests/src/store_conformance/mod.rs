@@ -11,6 +11,7 @@
 
 mod alerts;
 mod deliveries;
+mod evidence;
 mod fences;
 mod incidents;
 mod memory;
@@ -30,7 +31,7 @@ pub type Case = (&'static str, fn(Arc<dyn Store>) -> Pin<Box<dyn Future<Output =
 /// Every case.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    [alerts::CASES, deliveries::CASES, fences::CASES, incidents::CASES, memory::CASES].concat()
+    [alerts::CASES, deliveries::CASES, evidence::CASES, fences::CASES, incidents::CASES, memory::CASES].concat()
 }
 
 /// A change of an alert called `id`, told to one sink; for tests of a single store.
@@ -95,7 +96,15 @@ fn over(id: &str, status: Status) -> Alert {
 /// A change told to these sinks at once.
 fn change(kind: ChangeKind, alert: Alert, sinks: &[&str]) -> Change {
     let destinations = sinks.iter().map(|sink| destination(sink)).collect();
-    Change { kind, alert: Arc::new(alert), trace_id: None, destinations, silence: None, only_if_new: false }
+    Change {
+        kind,
+        alert: Arc::new(alert),
+        trace_id: None,
+        destinations,
+        silence: None,
+        suppressed: None,
+        only_if_new: false,
+    }
 }
 
 /// The change with which an alert begins.

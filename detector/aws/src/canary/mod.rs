@@ -90,7 +90,7 @@ async fn round(aws: &Aws, config: &CanaryConfig, beside: &Beside, worker: &str, 
     let canary = hatch(worker);
     let back = beside.canaries.expect(&canary.id);
     match put(aws, &config.bus, &canary).await {
-        Ok(()) => {}
+        Ok(()) => beside.canaries.note_sent(),
         // A bus that is gone carries nobody's events.
         Err(error) if error.why == Why::NotFound => return watch.note(false),
         Err(error) => {

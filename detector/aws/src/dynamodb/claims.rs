@@ -7,12 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use bedrock_watch_engine::alert::{ChangeKind, Status};
-use bedrock_watch_service::store::{Claim, DeadLetter, Settlement, StoredAlert, Waiting};
+use bedrock_watch_service::{
+    evidence::{of_redrive, of_settlement},
+    store::{Claim, DeadLetter, Settlement, StoredAlert, Waiting},
+};
 use futures_util::{StreamExt as _, stream};
 use jiff::Timestamp;
 
 use super::{
     delivery::{self, DEAD, Delivery, TOLD, WAITS, partition},
+    evidence::Evidence,
     failure::Failure,
     head::{self, Head, read_revision, revision_key},
     item::{DUE, Item, Key, ORDER, of_sortable, sortable},
@@ -161,7 +165,7 @@ async fn heads(table: &Table, ids: impl Iterator<Item = &str>) -> Result<BTreeMa
 
 /// Settles a claim; `false` when somebody else has it.
 pub(super) async fn settle(
-    table: &Table,
+    (table, evidence): (&Table, &Evidence),
     claim: &Claim,
     settlement: &Settlement,
     now: Timestamp,
@@ -174,7 +178,11 @@ pub(super) async fn settle(
         if !delivery.settle(claim, settlement, now) {
             return Ok(false);
         }
-        match table.put(delivery.item(), If::read(delivery.version)).await {
+        let settled = match of_settlement(claim, settlement) {
+            Some(fact) => evidence.transact(table, vec![delivery.write()], &[fact], now).await,
+            None => table.put(delivery.item(), If::read(delivery.version)).await,
+        };
+        match settled {
             Ok(()) => return Ok(true),
             // A change of the alert came in between.
             Err(Failure::Conflict) => pause.after_conflict().await?,
@@ -263,8 +271,12 @@ pub(super) async fn dead_letters(table: &Table, limit: usize) -> Result<Vec<Dead
 }
 
 /// Puts back what was given up.
-pub(super) async fn redrive(table: &Table, sink: Option<&str>, now: Timestamp) -> Result<u64, Failure> {
-    let sinks = match sink {
+pub(super) async fn redrive(
+    (table, evidence): (&Table, &Evidence),
+    wanted: Option<&str>,
+    now: Timestamp,
+) -> Result<u64, Failure> {
+    let sinks = match wanted {
         Some(sink) => vec![sink.to_owned()],
         None => sinks(table).await?,
     };
@@ -286,6 +298,8 @@ pub(super) async fn redrive(table: &Table, sink: Option<&str>, now: Timestamp) -
             }
         }
     }
+    // Each is an item of its own, so this cannot be part of it.
+    evidence.attest(table, of_redrive(wanted, driven).as_slice(), now).await?;
     Ok(driven)
 }
 

@@ -177,7 +177,7 @@ impl Delivery {
         self.until = None;
         self.state = State::Waiting;
         match settlement {
-            Settlement::Delivered { through, memo } => {
+            Settlement::Delivered { through, memo, .. } => {
                 let is_told = self.delivered.max(*through) >= self.wanted;
                 self.delivered = self.delivered.max((*through).min(self.wanted));
                 self.told_at = Some(now);

@@ -15,12 +15,15 @@
 //! | `sink#NAME` | the sink's deliveries; `by_order` those that wait, were told or are dead, `by_due` those that wait |
 //! | `tie#KEY` | the alerts with this key; `by_order` lists them by when they began |
 //! | `note#INCIDENT` | what each sink remembers of the incident |
+//! | `evidence#WORKER` | the lines of a chain of evidence, those of one transaction in an item |
+//! | `chains` | how far each chain is archived |
 //! | `sinks`, `silences`, `meta` | the names of sinks; silences; the table's format |
 //! | `scope#NAME` | the scope's positions, its snapshot's pointer, the journal's counter |
 //! | `journal#NAME`, `part#ID` | journal entries, and parts of those too long for an item |
 
 mod claims;
 mod delivery;
+mod evidence;
 mod failure;
 mod head;
 mod incidents;
@@ -43,6 +46,7 @@ use async_trait::async_trait;
 use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use bedrock_watch_service::{
     config::aws::DynamoDbStore,
+    evidence::{Chain, Fact},
     incident::Link,
     store::{
         AlertFilter, Claim, Commit, Committed, DeadLetter, JournalEntry, Note, Page, Reach, Resolution, Revision,
@@ -52,7 +56,7 @@ use bedrock_watch_service::{
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use self::{claims::Claimant, failure::Failure, journal::Counter, snapshots::Bucket, table::Table};
+use self::{claims::Claimant, evidence::Evidence, failure::Failure, journal::Counter, snapshots::Bucket, table::Table};
 
 /// Whose positions, journal and snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,6 +96,8 @@ pub struct DynamoStore {
     /// Sinks known to be noted in the table.
     sinks: Arc<Mutex<BTreeSet<String>>>,
     counter: Mutex<Option<Counter>>,
+    /// This process's evidence, whatever the scope.
+    evidence: Evidence,
 }
 
 impl DynamoStore {
@@ -115,7 +121,8 @@ impl DynamoStore {
             prefix: config.snapshot_prefix.clone(),
         };
         let scope = Scope { name: String::new(), epoch: 0 };
-        Ok(Self { table, bucket, place, scope, sinks: Arc::default(), counter: Mutex::default() })
+        let (sinks, counter, evidence) = (Arc::default(), Mutex::default(), Evidence::begin());
+        Ok(Self { table, bucket, place, scope, sinks, counter, evidence })
     }
 
     /// The same store for another scope. `epoch` must grow with each owner of the scope; one that is older than that of
@@ -129,12 +136,13 @@ impl DynamoStore {
             scope: Scope { name: name.to_owned(), epoch },
             sinks: Arc::clone(&self.sinks),
             counter: Mutex::default(),
+            evidence: self.evidence.clone(),
         }
     }
 
     async fn commit_parts(&self, commit: &Commit, now: Timestamp) -> Result<Committed, Failure> {
         self.note_sinks(commit).await?;
-        let recorded = record::record(&self.table, &commit.changes, now).await?;
+        let recorded = record::record((&self.table, &self.evidence), &commit.changes, now).await?;
         let journal_through = if commit.journal.is_empty() {
             journal::last(&self.table, &self.scope, &self.counter).await?
         } else {
@@ -206,7 +214,7 @@ impl Store for DynamoStore {
     }
 
     async fn resolve(&self, id: &str, by: &Resolution, now: Timestamp) -> Result<Option<StoredAlert>, StoreError> {
-        record::resolve(&self.table, id, by, now).await.map_err(|failure| self.writing(failure))
+        record::resolve((&self.table, &self.evidence), id, by, now).await.map_err(|failure| self.writing(failure))
     }
 
     async fn claim(
@@ -222,7 +230,9 @@ impl Store for DynamoStore {
     }
 
     async fn settle(&self, claim: &Claim, settlement: &Settlement, now: Timestamp) -> Result<bool, StoreError> {
-        claims::settle(&self.table, claim, settlement, now).await.map_err(|failure| self.writing(failure))
+        claims::settle((&self.table, &self.evidence), claim, settlement, now)
+            .await
+            .map_err(|failure| self.writing(failure))
     }
 
     async fn next_due(&self, sink: &str) -> Result<Option<Timestamp>, StoreError> {
@@ -242,7 +252,7 @@ impl Store for DynamoStore {
     }
 
     async fn redrive(&self, sink: Option<&str>, now: Timestamp) -> Result<u64, StoreError> {
-        claims::redrive(&self.table, sink, now).await.map_err(|failure| self.writing(failure))
+        claims::redrive((&self.table, &self.evidence), sink, now).await.map_err(|failure| self.writing(failure))
     }
 
     async fn links(&self, reaches: &[Reach], limit: usize) -> Result<Vec<Link>, StoreError> {
@@ -261,8 +271,8 @@ impl Store for DynamoStore {
         incidents::put_note(&self.table, note).await.map_err(|failure| self.writing(failure))
     }
 
-    async fn put_silence(&self, silence: Silence) -> Result<(), StoreError> {
-        silences::put(&self.table, &silence).await.map_err(|failure| self.writing(failure))
+    async fn put_silence(&self, silence: Silence, now: Timestamp) -> Result<(), StoreError> {
+        silences::put((&self.table, &self.evidence), &silence, now).await.map_err(|failure| self.writing(failure))
     }
 
     async fn silences(&self, now: Timestamp, ended: bool) -> Result<Vec<Silence>, StoreError> {
@@ -270,10 +280,26 @@ impl Store for DynamoStore {
     }
 
     async fn end_silence(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
-        silences::end(&self.table, id, now).await.map_err(|failure| self.writing(failure))
+        silences::end((&self.table, &self.evidence), id, now).await.map_err(|failure| self.writing(failure))
     }
 
     async fn forget(&self, before: Timestamp) -> Result<u64, StoreError> {
         lists::forget(&self.table, before).await.map_err(|failure| self.writing(failure))
+    }
+
+    async fn attest(&self, facts: Vec<Fact>, now: Timestamp) -> Result<(), StoreError> {
+        self.evidence.attest(&self.table, &facts, now).await.map_err(|failure| self.writing(failure))
+    }
+
+    async fn chains(&self) -> Result<Vec<Chain>, StoreError> {
+        self.evidence.chains(&self.table).await.map_err(|failure| self.reading(failure))
+    }
+
+    async fn evidence(&self, worker: &str, after: u64, limit: usize) -> Result<Vec<String>, StoreError> {
+        evidence::read(&self.table, worker, after, limit).await.map_err(|failure| self.reading(failure))
+    }
+
+    async fn archived(&self, worker: &str, through: u64) -> Result<(), StoreError> {
+        self.evidence.archived(&self.table, worker, through).await.map_err(|failure| self.writing(failure))
     }
 }

@@ -12,6 +12,7 @@ use std::{
 
 use bedrock_watch_engine::alert::{ChangeKind, Status};
 use bedrock_watch_service::{
+    evidence::{Fact, of_change, of_resolution},
     incident::links,
     store::{
         Change, Recorded, Resolution, StoredAlert, digest,
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 
 use super::{
     delivery::{self, Delivery},
+    evidence::Evidence,
     failure::Failure,
     head::{self, Head, Written, revision_item, revision_key},
     incidents,
@@ -31,17 +33,22 @@ use super::{
 
 /// Changes worked out together. One alert may get a revision and lose another by each, and must fit in a transaction.
 const ROUND_CHANGES: usize = 25;
+/// Items of alerts in a transaction; the evidence has two besides.
+const WRITES_MAX: usize = TRANSACTION_WRITES_MAX - 2;
+
+/// The table, and the evidence in it.
+type Place<'a> = (&'a Table, &'a Evidence);
 
 /// Stores changes in order; says what each was.
-pub(super) async fn record(table: &Table, changes: &[Change], now: Timestamp) -> Result<Vec<Recorded>, Failure> {
+pub(super) async fn record(place: Place<'_>, changes: &[Change], now: Timestamp) -> Result<Vec<Recorded>, Failure> {
     let mut recorded = Vec::with_capacity(changes.len());
     for round in changes.chunks(ROUND_CHANGES) {
-        recorded.extend(record_round(table, round, now).await?);
+        recorded.extend(record_round(place, round, now).await?);
     }
     Ok(recorded)
 }
 
-async fn record_round(table: &Table, changes: &[Change], now: Timestamp) -> Result<Vec<Recorded>, Failure> {
+async fn record_round(place: Place<'_>, changes: &[Change], now: Timestamp) -> Result<Vec<Recorded>, Failure> {
     let mut recorded: Vec<Option<Recorded>> = vec![None; changes.len()];
     let mut pause = Pause::for_conflicts();
     let mut share = true;
@@ -51,14 +58,14 @@ async fn record_round(table: &Table, changes: &[Change], now: Timestamp) -> Resu
         if ids.is_empty() {
             return Ok(recorded.into_iter().flatten().collect());
         }
-        let mut plans = load(table, &ids).await?;
+        let mut plans = load(place.0, &ids).await?;
         let mut outcomes: BTreeMap<String, Vec<Recorded>> = BTreeMap::new();
         for change in left() {
             let id = &change.alert.id;
             let plan = plans.entry(id.clone()).or_default();
             outcomes.entry(id.clone()).or_default().push(plan.apply(change, now)?);
         }
-        let lost = write(table, plans, share).await?;
+        let lost = write(place, plans, share, now).await?;
         outcomes.retain(|id, _| !lost.contains(id));
         let mut outcomes: BTreeMap<_, _> = outcomes.into_iter().map(|(id, all)| (id, all.into_iter())).collect();
         for (change, recorded) in changes.iter().zip(&mut recorded).filter(|(_, recorded)| recorded.is_none()) {
@@ -73,23 +80,23 @@ async fn record_round(table: &Table, changes: &[Change], now: Timestamp) -> Resu
 
 /// A person resolves an alert.
 pub(super) async fn resolve(
-    table: &Table,
+    place: Place<'_>,
     id: &str,
     by: &Resolution,
     now: Timestamp,
 ) -> Result<Option<StoredAlert>, Failure> {
     let mut pause = Pause::for_conflicts();
     loop {
-        let mut plan = load(table, &[id].into()).await?.remove(id).unwrap_or_default();
+        let mut plan = load(place.0, &[id].into()).await?.remove(id).unwrap_or_default();
         let Some(head) = plan.head.clone() else { return Ok(None) };
-        let latest = table.get(&revision_key(id, head.revision)).await?;
+        let latest = place.0.get(&revision_key(id, head.revision)).await?;
         if let Some(latest) = latest {
             if head.status != Status::Firing {
                 return head.stored(&latest).map(Some);
             }
             let stored = head.stored(&latest)?;
             let resolved = plan.resolve(stored, by, now)?;
-            if write(table, [(id.to_owned(), plan)].into(), true).await?.is_empty() {
+            if write(place, [(id.to_owned(), plan)].into(), true, now).await?.is_empty() {
                 return Ok(Some(resolved));
             }
         }
@@ -108,6 +115,8 @@ struct Plan {
     changed: BTreeSet<String>,
     /// Deliveries that stay as they are, which must still be so.
     relied_on: BTreeSet<String>,
+    /// What of it is evidence.
+    facts: Vec<Fact>,
 }
 
 /// What is known of these alerts.
@@ -141,6 +150,7 @@ impl Plan {
         }
         let before = self.head.take().unwrap_or_else(|| Head::new(&change.alert, now));
         let revision = before.revision.saturating_add(1);
+        self.facts.extend(of_change(known.as_ref(), &next, change, revision));
         let mut head = Head {
             revision,
             changed_at: now,
@@ -196,6 +206,7 @@ impl Plan {
         let revision = stored.revision.saturating_add(1);
         let written = Written { revision, at: now, kind: ChangeKind::Resolved, silence: None, by: Some(by) };
         let item = revision_item(&alert, &written)?;
+        self.facts.push(of_resolution(&alert, revision, by));
         if let Some(mut head) = self.head.take() {
             head.revision = revision;
             head.changed_at = now;
@@ -246,35 +257,51 @@ impl Plan {
 
 /// Writes plans, in as few transactions as they fit in if they may `share` them; returns those that others were in the
 /// way of.
-async fn write(table: &Table, plans: BTreeMap<String, Plan>, share: bool) -> Result<BTreeSet<String>, Failure> {
+async fn write(
+    place: Place<'_>,
+    plans: BTreeMap<String, Plan>,
+    share: bool,
+    now: Timestamp,
+) -> Result<BTreeSet<String>, Failure> {
     let mut lost = BTreeSet::new();
-    let mut group = (BTreeSet::new(), Vec::new(), 0_usize);
-    for (id, plan) in plans {
+    let mut group = Group::default();
+    for (id, mut plan) in plans {
+        let facts = std::mem::take(&mut plan.facts);
         let writes = plan.writes();
         let bytes = writes.iter().map(Write::bytes).fold(0_usize, usize::saturating_add);
-        let fits = group.1.len().saturating_add(writes.len()) <= TRANSACTION_WRITES_MAX
-            && group.2.saturating_add(bytes) <= TRANSACTION_BYTES_MAX;
-        if !group.1.is_empty() && (!share || !fits) {
-            let (ids, together, _) = std::mem::take(&mut group);
-            lost.extend(write_group(table, ids, &together).await?);
+        let fits = group.writes.len().saturating_add(writes.len()) <= WRITES_MAX
+            && group.bytes.saturating_add(bytes) <= TRANSACTION_BYTES_MAX;
+        if !group.writes.is_empty() && (!share || !fits) {
+            lost.extend(write_group(place, std::mem::take(&mut group), now).await?);
         }
-        group.0.insert(id);
-        group.1.extend(writes);
-        group.2 = group.2.saturating_add(bytes);
+        group.ids.insert(id);
+        group.writes.extend(writes);
+        group.facts.extend(facts);
+        group.bytes = group.bytes.saturating_add(bytes);
     }
-    lost.extend(write_group(table, group.0, &group.1).await?);
+    lost.extend(write_group(place, group, now).await?);
     Ok(lost)
 }
 
-async fn write_group(table: &Table, ids: BTreeSet<String>, writes: &[Write]) -> Result<BTreeSet<String>, Failure> {
+/// What is written together.
+#[derive(Default)]
+struct Group {
+    ids: BTreeSet<String>,
+    writes: Vec<Write>,
+    facts: Vec<Fact>,
+    bytes: usize,
+}
+
+async fn write_group(place: Place<'_>, group: Group, now: Timestamp) -> Result<BTreeSet<String>, Failure> {
+    let ((table, evidence), Group { ids, writes, facts, .. }) = (place, group);
     if writes.is_empty() {
         return Ok(BTreeSet::new());
     }
-    if writes.len() > TRANSACTION_WRITES_MAX {
+    if writes.len() > WRITES_MAX {
         let reason = format!("a change of one alert touches {} items, and a transaction may have 100", writes.len());
         return Err(Failure::Refused(format!("{reason}; have fewer sinks")));
     }
-    match table.transact(writes).await {
+    match evidence.transact(table, writes, &facts, now).await {
         Ok(()) => Ok(BTreeSet::new()),
         Err(Failure::Conflict) => Ok(ids),
         Err(failure) => Err(failure),

@@ -2,13 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use bedrock_watch_service::store::Silence;
+use bedrock_watch_service::{
+    evidence::{of_silence, of_silence_end},
+    store::Silence,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    evidence::Evidence,
     failure::Failure,
     item::{EXPIRES, Item, Key},
-    table::{If, Pause, Query, Range, Table},
+    table::{If, Pause, Query, Range, Table, Write},
 };
 
 const PARTITION: &str = "silences";
@@ -33,9 +37,14 @@ fn read(item: &Item) -> Result<Silence, Failure> {
 }
 
 /// Adds or replaces one.
-pub(super) async fn put(table: &Table, silence: &Silence) -> Result<(), Failure> {
+pub(super) async fn put(
+    (table, evidence): (&Table, &Evidence),
+    silence: &Silence,
+    now: Timestamp,
+) -> Result<(), Failure> {
     let version = table.get(&key(&silence.id)).await?.map_or(Ok(0), |item| item.version())?;
-    table.put(item(silence, version)?, If::Always).await
+    let writes = vec![Write::Put(item(silence, version)?, If::Always)];
+    evidence.transact(table, writes, &[of_silence(silence)], now).await
 }
 
 async fn all(table: &Table) -> Result<Vec<Silence>, Failure> {
@@ -58,7 +67,7 @@ pub(super) async fn holding(table: &Table, now: Timestamp) -> Result<BTreeSet<St
 }
 
 /// Ends one; `false` when it does not hold.
-pub(super) async fn end(table: &Table, id: &str, now: Timestamp) -> Result<bool, Failure> {
+pub(super) async fn end((table, evidence): (&Table, &Evidence), id: &str, now: Timestamp) -> Result<bool, Failure> {
     let mut pause = Pause::for_conflicts();
     loop {
         let Some(found) = table.get(&key(id)).await? else { return Ok(false) };
@@ -67,7 +76,8 @@ pub(super) async fn end(table: &Table, id: &str, now: Timestamp) -> Result<bool,
             return Ok(false);
         }
         let version = found.version()?;
-        match table.put(item(&Silence { ends_at: now, ..silence }, version)?, If::Version(version)).await {
+        let ended = Write::Put(item(&Silence { ends_at: now, ..silence }, version)?, If::Version(version));
+        match evidence.transact(table, vec![ended], &[of_silence_end(id)], now).await {
             Ok(()) => return Ok(true),
             Err(Failure::Conflict) => pause.after_conflict().await?,
             Err(failure) => return Err(failure),

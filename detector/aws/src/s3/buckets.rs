@@ -35,7 +35,7 @@ impl Buckets {
 
     /// Calls `call` with a client for the bucket's region: the known one, else `hint`, else the daemon's own. If the
     /// bucket says that it is elsewhere, the call is made there.
-    pub(super) async fn call<T, E, F>(
+    pub(crate) async fn call<T, E, F>(
         &self,
         bucket: &str,
         hint: Option<&str>,
@@ -83,7 +83,7 @@ fn region_of<E>(error: &SdkError<E, HttpResponse>) -> Option<&str> {
 }
 
 /// What a person can do about a bucket or object that does not answer.
-pub(super) fn explained(failure: &Failure, bucket: &str, what: &str) -> String {
+pub(crate) fn explained(failure: &Failure, bucket: &str, what: &str) -> String {
     let hint = match failure.kind {
         Kind::Denied => {
             "; the role needs s3:GetObject on the bucket's objects and s3:ListBucket on the bucket, and kms:Decrypt \

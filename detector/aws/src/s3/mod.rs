@@ -15,6 +15,6 @@ mod notification;
 mod object;
 mod replay;
 
-pub(crate) use buckets::Buckets;
+pub(crate) use buckets::{Buckets, explained};
 pub(crate) use files::Files;
 pub use replay::{Location, Progress, Recorded};

@@ -61,8 +61,8 @@ impl EventBridge {
             .build()
     }
 
-    /// Puts entries, and says how many of them, from the first on, were taken.
-    async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<(), (usize, SinkError)> {
+    /// Puts entries, and says what EventBridge calls the last; or how many of them, from the first on, were taken.
+    async fn put(&self, entries: Vec<PutEventsRequestEntry>) -> Result<Option<String>, (usize, SinkError)> {
         let sent = entries.len();
         let answer = self.client().await.put_events().set_entries(Some(entries)).send().await;
         let answer = answer.map_err(|error| (0, fault(&Failure::of(&error), &self.what(), NEEDS)))?;
@@ -70,7 +70,9 @@ impl EventBridge {
         let refused = answer.entries().iter().position(|entry| !is_taken(entry));
         match refused.and_then(|position| Some((position, answer.entries().get(position)?))) {
             Some((position, entry)) => Err((position, self.refusal(entry))),
-            None if answer.failed_entry_count() == 0 && answer.entries().len() == sent => Ok(()),
+            None if answer.failed_entry_count() == 0 && answer.entries().len() == sent => {
+                Ok(answer.entries().last().and_then(PutEventsResultEntry::event_id).map(str::to_owned))
+            }
             None => {
                 Err((0, SinkError::sink(&format!("{}: the answer does not say what was taken", self.what()), true)))
             }
@@ -156,13 +158,14 @@ impl Sink for EventBridge {
             }
             let sent = entries.len();
             let put = self.put(entries).await;
-            let taken = put.as_ref().map_or_else(|(taken, _)| *taken, |()| sent);
+            let taken = put.as_ref().map_or_else(|(taken, _)| *taken, |_| sent);
             let has_told = taken > 0 || told.requests > 0;
             told.through = rest.iter().take(taken).next_back().and_then(|one| one.revision).or(told.through);
             told.requests = told.requests.saturating_add(1);
-            if let Err((_, error)) = put {
+            match put {
+                Ok(reference) => told.reference = reference,
                 // What was taken before is settled; the rest is tried again.
-                return Err(error.after((has_told && told.through.is_some()).then_some(told)));
+                Err((_, error)) => return Err(error.after((has_told && told.through.is_some()).then_some(told))),
             }
             rest = rest.get(sent..).unwrap_or_default();
         }

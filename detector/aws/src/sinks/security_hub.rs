@@ -135,6 +135,6 @@ impl Sink for SecurityHub {
             self.close(ready, &alert.id, alert.status).await;
             requests = 2;
         }
-        Ok(Told { through: None, memo: Some(updated.to_string()), requests })
+        Ok(Told { through: None, memo: Some(updated.to_string()), requests, reference: Some(alert.id.clone()) })
     }
 }

@@ -32,7 +32,8 @@ impl Sns {
         Self { name: name.to_owned(), way, topic: topic.to_owned(), client: OnceCell::new() }
     }
 
-    async fn publish(&self, claim: &Claim, said: &Said<'_>) -> Result<(), SinkError> {
+    /// Publishes a message; SNS says what it is called.
+    async fn publish(&self, claim: &Claim, said: &Said<'_>) -> Result<Option<String>, SinkError> {
         let make = async || Client::from_conf(Builder::from(&self.way.sdk().await).build());
         let mut request = self.client.get_or_init(make).await.publish().topic_arn(&self.topic);
         request = request.subject(message::subject(said)).message(message::message(said)).message_structure("json");
@@ -49,7 +50,8 @@ impl Sns {
             request = request.message_group_id(&id).message_deduplication_id(format!("{id}.{revision}{repeat}"));
         }
         let what = format!("topic {}", self.topic);
-        request.send().await.map(|_| ()).map_err(|error| fault(&Failure::of(&error), &what, NEEDS))
+        let sent = request.send().await;
+        sent.map(|sent| sent.message_id).map_err(|error| fault(&Failure::of(&error), &what, NEEDS))
     }
 }
 
@@ -82,7 +84,7 @@ impl Sink for Sns {
         }
         for one in said(claim, telling).iter().take(MESSAGES_MAX) {
             let so_far = (told.requests > 0).then(|| told.clone());
-            self.publish(claim, one).await.map_err(|error| error.after(so_far))?;
+            told.reference = self.publish(claim, one).await.map_err(|error| error.after(so_far))?;
             told.through = one.revision;
             told.requests = told.requests.saturating_add(1);
         }

@@ -6,6 +6,7 @@ mod audit;
 mod doctor;
 #[cfg(test)]
 mod documents;
+mod evidence;
 mod incident;
 mod manual;
 mod queries;
@@ -22,6 +23,7 @@ pub(crate) use audit::{AuditArguments, AuditFormat};
 pub(crate) use doctor::DoctorArguments;
 #[cfg(feature = "aws")]
 pub(crate) use doctor::DoctorFormat;
+pub(crate) use evidence::{EvidenceArguments, EvidenceFormat};
 pub(crate) use incident::{IncidentArguments, IncidentCommand, ReportFormat};
 pub(crate) use manual::{CompletionsArguments, ManArguments};
 pub(crate) use queries::{QueriesArguments, QueriesFormat};
@@ -70,6 +72,8 @@ pub(crate) enum Command {
     Queries(Box<QueriesArguments>),
     /// List what belongs together, and print the report for a support case
     Incident(IncidentArguments),
+    /// Verify the log of what the detector did and was told, and print an auditor's report
+    Evidence(EvidenceArguments),
     /// Prove that events really reach this service, link by link
     Doctor(DoctorArguments),
     /// Check a configuration, or describe one

@@ -56,13 +56,14 @@ fn read(
     file: Option<&Path>,
     secrets: impl FnOnce(&SecretNames) -> Result<Secrets, Failure>,
 ) -> Result<Config, Failure> {
-    let Some(file) = file else { return Ok(Config::standard()) };
+    let environment = |variable: &str| std::env::var(variable).ok();
+    let Some(file) = file else { return Ok(Config::standard().heeding(&environment)) };
     let name = file.display().to_string();
     let text = std::fs::read_to_string(file)
         .map_err(|error| Failure::Configuration(vec![format!("{name}: cannot read it: {error}")]))?;
-    let environment = |variable: &str| std::env::var(variable).ok();
     let secrets = secrets(&SecretNames::of(&name, &text, &environment))?;
     Config::load_with(&name, &text, &environment, &secrets)
+        .map(|config| config.heeding(&environment))
         .map_err(|problems| Failure::Configuration(problems.iter().map(ToString::to_string).collect()))
 }
 

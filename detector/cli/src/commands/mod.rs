@@ -7,6 +7,7 @@ mod cloud;
 mod config;
 mod demo;
 mod doctor;
+mod evidence;
 mod health;
 mod incident;
 mod inputs;
@@ -79,6 +80,7 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Silences(arguments) => silences::run(arguments),
         Command::Queries(arguments) => queries::run(&arguments),
         Command::Incident(arguments) => incident::run(&arguments),
+        Command::Evidence(arguments) => evidence::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config(arguments) => config::run(arguments.command),
         Command::Health(arguments) => health::run(&arguments),

@@ -87,8 +87,15 @@ fn routed(alerts: Vec<Alert>, config: &Config) -> Vec<Change> {
             (destination.not_before, destination.group, destination.skip_if_undone) = (None, None, false);
         }
         let kind = if alert.status == Status::Firing { ChangeKind::Fired } else { ChangeKind::Resolved };
-        let change =
-            Change { kind, alert: Arc::new(alert), trace_id: None, destinations, silence: None, only_if_new: false };
+        let change = Change {
+            kind,
+            alert: Arc::new(alert),
+            trace_id: None,
+            destinations,
+            silence: None,
+            suppressed: None,
+            only_if_new: false,
+        };
         (!change.destinations.is_empty()).then_some(change)
     });
     changes.collect()

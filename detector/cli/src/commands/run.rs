@@ -16,12 +16,13 @@ use crate::{args::RunArguments, logging, signals::Signals, terminal};
 pub(super) fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
     let config = config::load(arguments.config.as_deref())?;
     let rules = config::rules(&config, arguments.rules.as_deref())?;
-    logging::start(&config.log);
+    let repeats = logging::start(&config.log);
     for warning in &config.warnings {
         tracing::warn!(place = %warning, "configuration");
     }
     let runtime = runtime()?;
     let ran = runtime.block_on(async {
+        tokio::spawn(repeats.clone().tell_every_minute());
         // Listening first, so that a signal during a slow start is not lost.
         let signals = Signals::listen()?;
         let surroundings = Surroundings {
@@ -40,6 +41,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<Outcome, Failure> {
             () = signals.second.cancelled() => Err(anyhow::anyhow!("ended at once by a second signal")),
         }
     });
+    repeats.tell();
     // A thread that still reads standard input must not keep the process.
     runtime.shutdown_background();
     ran?;

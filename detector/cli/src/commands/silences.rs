@@ -98,12 +98,13 @@ fn wish(wanted: SilencesAddArguments) -> Result<Wish, Failure> {
 
 async fn add(target: &Target, wish: Wish) -> Result<String, Failure> {
     // Checked here as well, so that a senseless wish is a wrong argument wherever it would have gone.
-    let granted = wish.clone().grant(Timestamp::now());
+    let now = Timestamp::now();
+    let granted = wish.clone().grant(now);
     let silence = granted.map_err(|problems| Failure::Arguments(problems.join("; ")))?;
     match target {
         Target::Store(store) => {
             let json = serde_json::to_string(&silence).context("no JSON")?;
-            store.put_silence(silence).await.map_err(|error| anyhow!(error))?;
+            store.put_silence(silence, now).await.map_err(|error| anyhow!(error))?;
             Ok(json)
         }
         Target::Daemon(remote) => {

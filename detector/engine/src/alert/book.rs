@@ -137,6 +137,15 @@ impl AlertBook {
         }
     }
 
+    /// What the alerts of some accounts follow from.
+    pub(crate) fn origins(&self, of: impl Fn(&str) -> bool) -> BTreeSet<Origin> {
+        self.entries
+            .values()
+            .filter(|entry| of(entry.alert.account()))
+            .filter_map(|entry| entry.origin.clone())
+            .collect()
+    }
+
     /// Takes over what another book says of some accounts: whole alerts, except where this book has come to another end
     /// meanwhile. Returns what this book says of them that the other does not.
     pub(crate) fn absorb(&mut self, mut other: Self, of: impl Fn(&str) -> bool) -> Vec<Alert> {

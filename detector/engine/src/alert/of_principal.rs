@@ -105,6 +105,12 @@ impl Source<'_> {
                 facts.insert("refusals".to_owned(), json!(refusals));
                 facts.insert("error_codes".to_owned(), json!(self.error_codes()));
             }
+            Counts::Throttled => {
+                let throttled = self.principal.day(self.verdict.day).map_or(0, |day| day.count(Counts::Throttled));
+                let baseline = PrincipalBaseline::at(self.principal, opening.second, self.settings);
+                facts.insert("throttled".to_owned(), json!(throttled));
+                facts.insert("baseline_60s".to_owned(), json!(baseline));
+            }
             Counts::Enablement => {
                 let enabled = opening.enabled.first().map(|(second, ..)| Second(*second).to_rfc3339());
                 facts.insert("enabled_at".to_owned(), json!(enabled));

@@ -60,8 +60,8 @@ impl Engine {
         let model = account.models.number_of(model_id.as_deref(), limits.models_max);
         let kind = kind_of(call, model, region);
         let second = call.time.0;
-        let no_longer_new =
-            account.models.seen.get_mut(usize::from(model)).and_then(|seen| seen.insert(second, history_s));
+        let (newest, seen) = (account.watermark.0, account.models.seen.get_mut(usize::from(model)));
+        let no_longer_new = seen.and_then(|seen| seen.insert(second, history_s, newest));
         let known = account.principals.len();
         let number = account.principals.find_or_insert(&call.principal);
         self.memory.principal_count =

@@ -53,6 +53,10 @@ impl Engine {
                 *calls = counted.get(region).copied().unwrap_or(*calls);
             }
         }
+        memory.quiet_due.retain(|_, due| {
+            due.retain(|(account, _)| !moving.contains(account));
+            !due.is_empty()
+        });
         for (due, accounts) in other.quiet_due {
             let moved: Vec<_> = accounts.into_iter().filter(|(account, _)| moving.contains(account)).collect();
             if !moved.is_empty() {
@@ -60,11 +64,18 @@ impl Engine {
             }
         }
         memory.correlator.absorb(other.correlator, &owns_of_other);
+        // Of what principals did, only the owner has heard everything.
+        memory.book.forget_principals(|account| moving.contains(account));
         memory.stats.add(&other.stats);
         memory.clock = memory.clock.max(other.clock);
         let unsaid = memory.book.absorb(other.book, &owns_of_other);
+        let origins = memory.book.origins(|account| moving.contains(account));
         self.find_orphans();
-        unsaid.into_iter().map(|alert| AlertChange { kind: kind_of(alert.status), alert }).collect()
+        let mut changes: Vec<AlertChange> =
+            unsaid.into_iter().map(|alert| AlertChange { kind: kind_of(alert.status), alert }).collect();
+        // The book says what `other` has told; the world may know more.
+        self.derive(origins, &mut changes);
+        changes
     }
 }
 

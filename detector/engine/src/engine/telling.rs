@@ -184,6 +184,9 @@ impl Engine {
     pub(super) fn count_blind(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let regions = self.memory.blind.get_mut(&*call.account);
         let Some(count) = regions.and_then(|regions| regions.get_mut(&*call.region)) else { return };
+        if !self.memory.world.is_blind_at(&call.account, &call.region, call.time) {
+            return;
+        }
         *count = count.saturating_add(1);
         if count.is_power_of_two() {
             let origin = Origin::Logging { account: (*call.account).into(), region: (*call.region).into() };
@@ -202,7 +205,8 @@ impl Engine {
         if self.memory.world.blind_intervals(account, region).is_empty() {
             regions.remove(region);
         } else {
-            regions.entry(region.clone()).or_insert(0);
+            // Counted anew, so that the first call of every stretch is noticed.
+            regions.insert(region.clone(), 0);
         }
     }
 

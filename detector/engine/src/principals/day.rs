@@ -242,6 +242,7 @@ pub(crate) fn counted(counts: Counts, outcome: Outcome) -> bool {
         Counts::Calls => true,
         Counts::Invocations => outcome != Outcome::Throttled,
         Counts::Refusals => outcome == Outcome::Refused,
+        Counts::Throttled => outcome == Outcome::Throttled,
         Counts::Enablement => outcome == Outcome::Success,
         Counts::Matches | Counts::Usage => false,
     }

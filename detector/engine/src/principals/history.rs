@@ -14,9 +14,10 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    /// Notes a second. Returns the moments for which this changes what happened before them, if "before" looks back
-    /// `history_s` seconds: all `a` with `after < a <= until` that had nothing in `[a - history_s, a)` until now.
-    pub(crate) fn insert(&mut self, second: u32, history_s: u32) -> Option<NoLongerNew> {
+    /// Notes a second. Returns the moments up to `newest` for which this changes what happened before them, if "before"
+    /// looks back `history_s` seconds: all `a` with `after < a <= until` that had nothing in `[a - history_s, a)` until
+    /// now.
+    pub(crate) fn insert(&mut self, second: u32, history_s: u32, newest: u32) -> Option<NoLongerNew> {
         let place = match self.recent.last() {
             Some(&last) if last < second => self.recent.len(),
             None => 0,
@@ -26,10 +27,12 @@ impl Seen {
             },
         };
         let previous = place.checked_sub(1).and_then(|before| self.recent.get(before).copied()).unwrap_or(self.older);
-        let until = self.recent.get(place).copied().unwrap_or(u32::MAX);
+        let until = self.recent.get(place).copied().unwrap_or(u32::MAX).min(newest);
         self.recent.insert(place, second);
-        let was_recently_seen = previous != 0 && previous >= second.saturating_sub(history_s);
-        (!was_recently_seen).then_some(NoLongerNew { after: second, until })
+        // Up to here the sighting before still counts.
+        let counted = if previous == 0 { 0 } else { previous.saturating_add(history_s) };
+        let after = second.max(counted);
+        (after < until).then_some(NoLongerNew { after, until })
     }
 
     /// Whether something happened in `[from, before)`.
@@ -72,8 +75,8 @@ mod tests {
     fn compaction_forgets_nothing_that_is_asked_for() {
         let (mut exact, mut compacted) = (Seen::default(), Seen::default());
         for second in [100, 400, 900, 905, 1_500] {
-            exact.insert(second, HISTORY_S);
-            compacted.insert(second, HISTORY_S);
+            exact.insert(second, HISTORY_S, 3_000);
+            compacted.insert(second, HISTORY_S, 3_000);
         }
         compacted.compact(905);
         for before in 905..3_000 {
@@ -85,9 +88,29 @@ mod tests {
     #[test]
     fn tells_what_is_no_longer_new() {
         let mut seen = Seen::default();
-        assert_eq!(seen.insert(5_000, HISTORY_S), Some(NoLongerNew { after: 5_000, until: u32::MAX }));
-        assert_eq!(seen.insert(5_000, HISTORY_S), None);
-        assert_eq!(seen.insert(4_000, HISTORY_S), Some(NoLongerNew { after: 4_000, until: 5_000 }));
-        assert_eq!(seen.insert(4_500, HISTORY_S), None, "4000 lies within the history of 4500");
+        let new = |after, until| Some(NoLongerNew { after, until });
+        assert_eq!(seen.insert(5_000, HISTORY_S, 5_000), None, "nothing is known of later moments");
+        assert_eq!(seen.insert(5_000, HISTORY_S, 9_000), None, "it is known");
+        assert_eq!(seen.insert(4_000, HISTORY_S, 9_000), new(4_000, 5_000));
+        assert_eq!(seen.insert(4_500, HISTORY_S, 9_000), None, "4000 lies within the history up to 5000");
+        assert_eq!(seen.insert(5_500, HISTORY_S, 6_200), new(6_000, 6_200), "up to 6000 there was 5000");
+    }
+
+    #[test]
+    fn what_it_tells_is_all_that_changes() {
+        bolero::check!().with_type::<(Vec<u8>, u8)>().for_each(|(seconds, second)| {
+            let (history, newest) = (40, 400);
+            let mut seen = Seen::default();
+            for at in seconds {
+                seen.insert(u32::from(*at) + 1, history, newest);
+            }
+            let before = |seen: &Seen, a: u32| seen.any_within(a.saturating_sub(history), a);
+            let known: Vec<bool> = (0..=newest).map(|a| before(&seen, a)).collect();
+            let told = seen.insert(u32::from(*second) + 1, history, newest);
+            for (a, was) in (0..=newest).zip(known) {
+                let is_told = told.is_some_and(|told| told.after < a && a <= told.until);
+                assert!(before(&seen, a) == was || is_told, "{seconds:?} {second}: {a} changed, told {told:?}");
+            }
+        });
     }
 }

@@ -186,6 +186,10 @@ fn invocation_window(rule: &Rule) -> Option<u32> {
 fn can_matter(principal: &Principal, rule: &Rule, kind: CallKind) -> bool {
     match rule.counts() {
         Counts::Refusals => kind.outcome == Outcome::Refused || !rule.asks_for_refusals_only(),
+        Counts::Throttled => {
+            let throttled = Some(Outcome::Throttled);
+            Some(kind.outcome) == throttled || outcomes_in(principal, principal.newest).contains(&throttled)
+        }
         Counts::Enablement => !principal.enablements.is_empty(),
         Counts::Calls | Counts::Invocations | Counts::Matches | Counts::Usage => true,
     }

@@ -196,6 +196,7 @@ impl PrincipalMoment<'_> {
                 number(sum(self.accepted(seconds), |_| true).saturating_add(sum(self.refused(seconds), |_| true)))
             }
             Metric::Successes => number(sum(self.accepted(seconds), success)),
+            Metric::Throttled => number(sum(self.accepted(seconds), |kind| kind.outcome == Outcome::Throttled)),
             Metric::Models => counted(|count| self.each_model(seconds, |_| count())),
             Metric::NewModels => counted(|count| {
                 self.each_model(seconds, |model| {

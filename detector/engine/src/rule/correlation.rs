@@ -121,7 +121,7 @@ impl Draft {
 /// Reads a correlation document.
 pub(super) fn draft(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>) -> Option<Draft> {
     let before = problems.count();
-    let about = metadata::read(document, id, &file.path, problems);
+    let about = metadata::read(document, id, file, problems);
     let extension = extension::read(document, Speaker::Correlation, problems);
     let node = document.get("correlation")?;
     let Some(entries) = node.entries() else {

@@ -31,6 +31,8 @@ pub enum Counts {
     Invocations,
     /// The inference calls refused for what the caller did or is.
     Refusals,
+    /// The inference calls that were throttled.
+    Throttled,
     /// The calls that enable models and the successful inference calls.
     Enablement,
     /// The matching events themselves.
@@ -41,13 +43,13 @@ pub enum Counts {
 
 impl Counts {
     /// Every choice.
-    pub const ALL: [Self; 6] =
-        [Self::Calls, Self::Invocations, Self::Refusals, Self::Enablement, Self::Matches, Self::Usage];
+    pub const ALL: [Self; 7] =
+        [Self::Calls, Self::Invocations, Self::Refusals, Self::Throttled, Self::Enablement, Self::Matches, Self::Usage];
 
     /// Whether it can only come from inference calls, of which nobody but the owner of the account hears.
     #[must_use]
     pub const fn rests_on_inference(self) -> bool {
-        matches!(self, Self::Calls | Self::Invocations | Self::Refusals)
+        matches!(self, Self::Calls | Self::Invocations | Self::Refusals | Self::Throttled)
     }
 
     /// The name in rules.
@@ -57,6 +59,7 @@ impl Counts {
             Self::Calls => "calls",
             Self::Invocations => "invocations",
             Self::Refusals => "refusals",
+            Self::Throttled => "throttled",
             Self::Enablement => "enablement",
             Self::Matches => "matches",
             Self::Usage => "usage",
@@ -103,6 +106,8 @@ pub struct About {
     pub id: String,
     /// The file it was read from.
     pub file: String,
+    /// The SHA-256 of that file, as `sha256sum` says it in hexadecimal.
+    pub digest: [u8; 32],
     /// Sigma's own `id`, a UUID; only for references between rules.
     pub sigma_id: Option<String>,
     /// Sigma's `name`; only for references between rules.

@@ -51,6 +51,7 @@ impl Rule {
                 ", which counts the day's inference calls that were not throttled"
             }
             (Domain::Principal, Counts::Refusals) => ", which counts the day's refused inference calls",
+            (Domain::Principal, Counts::Throttled) => ", which counts the day's throttled inference calls",
             (Domain::Principal, Counts::Enablement) => {
                 ", which counts the day's enabling calls and successful inference calls"
             }

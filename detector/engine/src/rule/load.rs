@@ -135,7 +135,7 @@ fn read_document(document: &Node, id: &str, file: &RuleFile, compiled: &mut Comp
 
 fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>) -> Option<Rule> {
     let before = problems.count();
-    let about = metadata::read(document, id, &file.path, problems);
+    let about = metadata::read(document, id, file, problems);
     let domain = domain(document, problems);
     version(document, problems);
     let Some(node) = document.get("detection") else {

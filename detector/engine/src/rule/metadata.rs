@@ -2,7 +2,10 @@
 //!
 //! Deliberately silent about Sigma's other keys and about custom ones, which belong to other tools.
 
+use sha2::{Digest as _, Sha256};
+
 use super::{
+    RuleFile,
     definition::{About, Maturity},
     extension::choice,
     problem::{Place, Problems, nearest},
@@ -13,7 +16,7 @@ use super::{
 use crate::alert::Severity;
 
 /// Reads a document's metadata; `None` when something the engine needs is missing, which is then in `problems`.
-pub(super) fn read(document: &Node, id: &str, file: &str, problems: &mut Problems<'_>) -> Option<About> {
+pub(super) fn read(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>) -> Option<About> {
     let before = problems.count();
     for (key, _) in document.entries().unwrap_or(&[]) {
         if key.text != "x-watch" && !nearest(&key.text, ["x-watch"]).is_empty() {
@@ -39,7 +42,8 @@ pub(super) fn read(document: &Node, id: &str, file: &str, problems: &mut Problem
     let tags = texts(document, "tags", problems);
     let about = About {
         id: id.to_owned(),
-        file: file.to_owned(),
+        file: file.path.clone(),
+        digest: Sha256::digest(file.text.as_bytes()).into(),
         sigma_id: text(document, "id", problems),
         name: text(document, "name", problems),
         title: title.unwrap_or_default(),

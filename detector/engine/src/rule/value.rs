@@ -107,6 +107,8 @@ pub enum Metric {
     LongLivedRefusals,
     /// Calls refused with a validation error about `max_tokens`: the probe that proves access without paying.
     LimitProbes,
+    /// Throttled inference calls.
+    Throttled,
     /// Successful inference calls in the seconds before the judged second, which itself does not count.
     SuccessesBefore,
     /// Models enabled (PutFoundationModelEntitlement, CreateFoundationModelAgreement), successfully.

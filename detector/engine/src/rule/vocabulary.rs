@@ -35,6 +35,7 @@ pub const STATE_EVENTS: &[&str] = &[
     "JobDependencyMissing",
     "InvocationLoggingChanged",
     "InvocationLoggingDestinationLost",
+    "InvocationLoggingFoundOff",
     "DetectorBlind",
     "CoverageGap",
     "DependencyLost",
@@ -107,7 +108,7 @@ pub const FIELDS: &[WatchField] = &[
         "event",
         STATE,
         "JobDependencyLost, JobDependencyDeleteRefused, JobDependencyEmptied, JobDependencyMissing, \
-         InvocationLoggingChanged, InvocationLoggingDestinationLost, DetectorBlind, CoverageGap, DependencyLost or \
+         InvocationLoggingChanged, InvocationLoggingDestinationLost, InvocationLoggingFoundOff, DetectorBlind, CoverageGap, DependencyLost or \
          DataExposed",
     ),
     field(
@@ -131,6 +132,7 @@ pub const FIELDS: &[WatchField] = &[
     field("logging.after", STATE, "unknown, off or on: whether anything is delivered after the change"),
     field("logging.reduced", STATE, "true when a data type or destination delivered before is delivered no longer"),
     field("logging.moved", STATE, "true when a destination is another bucket, log group or account than before"),
+    field("logging.used", STATE, "true when models were called since logging was found off"),
     field("logging.destination.kind", STATE, "log_group, bucket or role"),
     field(
         "dependent.kind",
@@ -226,6 +228,7 @@ pub const METRICS: &[WindowMetric] = &[
     ),
     metric("refused_models", Metric::RefusedModels, "distinct models among the refused calls"),
     metric("refused_regions", Metric::RefusedRegions, "distinct regions among the refused calls"),
+    metric("throttled", Metric::Throttled, "inference calls that were throttled"),
     metric("long_lived_refusals", Metric::LongLivedRefusals, "refused calls with a long-term key or a Bedrock API key"),
     metric("limit_probes", Metric::LimitProbes, "calls refused with a validation error about max_tokens"),
     metric(

@@ -192,6 +192,14 @@ pub(crate) struct LoggingChange {
     pub(crate) made: bool,
 }
 
+/// How far AWS's answers and the times of events may stand apart: what inventory saw within so many seconds before a
+/// change may be that very change.
+const SKEW_S: u32 = 30;
+
+/// For how many seconds inventory must see logging off where it was on, before nobody is expected to have been seen
+/// switching it off: the event may still be on its way.
+const CONFIRMED_S: u32 = 900;
+
 /// Inventories in a row that saw the same; of more, only the first and the last ones are kept, so that asking every few
 /// minutes does not push out what was done before. It spans more than the allowed lateness.
 const REPEATS_MAX: usize = 8;
@@ -227,7 +235,8 @@ impl LoggingHistory {
     pub(crate) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
         const NOTHING: &Posture = &Posture::Unknown;
         self.changes.iter().enumerate().map(move |(place, change)| {
-            let before = place.checked_sub(1).and_then(|before| self.changes.get(before));
+            let earlier = self.changes.get(..place).unwrap_or_default();
+            let before = earlier.iter().rev().find(|before| !before.foresaw(change));
             Step {
                 before: before.map_or(NOTHING, |before| &before.after),
                 change,
@@ -268,12 +277,44 @@ impl LoggingHistory {
     }
 }
 
+impl LoggingChange {
+    /// Whether inventory saw what `change` made, at a time that differs by no more than clocks do.
+    fn foresaw(&self, change: &Self) -> bool {
+        let ahead = change.evidence.moment.at.since(self.evidence.moment.at);
+        !self.made && change.made && self.after == change.after && ahead <= SKEW_S
+    }
+}
+
 /// One change in its context.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step<'a> {
     pub(crate) before: &'a Posture,
     pub(crate) change: &'a LoggingChange,
     pub(crate) later: &'a [LoggingChange],
+}
+
+impl Step<'_> {
+    /// Whether nothing is delivered from here on, and something was before, or nothing was known.
+    pub(crate) fn blinds(&self) -> bool {
+        let is_off = |change: &LoggingChange| change.after == Posture::Off;
+        let foreseen = self.later.iter().take_while(|later| is_off(later)).any(|later| self.change.foresaw(later));
+        is_off(self.change) && *self.before != Posture::Off && !foreseen
+    }
+
+    /// Whether inventory found logging off and nobody was seen switching it off.
+    pub(crate) fn is_found_off(&self) -> bool {
+        if self.change.made || !self.blinds() {
+            return false;
+        }
+        let same = self.later.iter().take_while(|later| !later.made && later.after == Posture::Off);
+        let seen_for = same.last().map_or(0, |last| last.evidence.moment.at.since(self.change.evidence.moment.at));
+        *self.before == Posture::Unknown || seen_for >= CONFIRMED_S
+    }
+
+    /// The first of `later` after which something is delivered.
+    pub(crate) fn restoring(&self) -> Option<&LoggingChange> {
+        self.later.iter().find(|change| matches!(change.after, Posture::On(_)))
+    }
 }
 
 #[cfg(test)]

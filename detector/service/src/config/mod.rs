@@ -8,6 +8,7 @@ pub mod aws;
 mod build;
 pub mod delivery;
 mod environment;
+pub mod evidence;
 mod example;
 mod keys;
 mod named;
@@ -17,6 +18,7 @@ mod reference;
 mod schema;
 mod secret;
 mod secrets;
+pub mod telemetry;
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
@@ -70,10 +72,16 @@ pub struct Config {
     pub leases: aws::LeasesConfig,
     /// Where alerts and memory are kept.
     pub store: StoreConfig,
+    /// Where evidence is archived.
+    pub evidence: evidence::EvidenceConfig,
     /// How long shutting down may take, in seconds.
     pub shutdown_grace_s: u64,
     /// What is logged, and how.
     pub log: LogConfig,
+    /// What is sent to machines that watch the service.
+    pub telemetry: telemetry::TelemetryConfig,
+    /// `[telemetry]` as the file has it; see [`Config::heeding`].
+    written_telemetry: telemetry::Written,
     /// What is allowed and probably not meant.
     pub warnings: Vec<Problem>,
     /// Where rules are named; see [`Config::unknown_rules`].
@@ -226,6 +234,8 @@ pub struct LogConfig {
     pub json: bool,
     /// `error`, `warn`, `info`, `debug` or `trace`.
     pub level: String,
+    /// How often the same line is written a minute; 0 is without a limit.
+    pub repeats_per_minute: u32,
 }
 
 impl SourceConfig {
@@ -247,6 +257,7 @@ impl Config {
             ("the DynamoDB store", self.store.dynamodb.is_some()),
             ("[inventory]", self.inventory.enabled || self.inventory.organization),
             ("[canary]", self.canary.enabled),
+            ("[evidence] bucket", matches!(self.evidence.archived, Some(evidence::Archived::Bucket { .. }))),
         ];
         needs.into_iter().filter(|(_, needed)| *needed).map(|(what, _)| what).collect()
     }
@@ -256,6 +267,15 @@ impl Config {
     pub fn standard() -> Self {
         let document = read::read("defaults", "", &|_| Ok(String::new())).0;
         build::build(&document, &mut build::Findings::default())
+    }
+
+    /// The same with what OpenTelemetry's own variables say about telemetry, where the file does not.
+    #[must_use]
+    pub fn heeding(mut self, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let (telemetry, warnings) = telemetry::resolve(&self.written_telemetry, environment);
+        self.telemetry = telemetry;
+        self.warnings.extend(warnings);
+        self
     }
 
     /// Reads a configuration; `environment` answers `${NAME}`.

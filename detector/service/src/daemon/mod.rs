@@ -3,7 +3,9 @@
 //! Down means: sources stop, what they handed over is judged and stored, the memory is kept, and sinks have what is left
 //! of the configured grace. What is not delivered by then waits in the store for the next start.
 
+mod evidence;
 mod loops;
+mod outgoing;
 mod sources;
 
 use std::{io::Write, net::SocketAddr, sync::Arc, time::Duration};
@@ -16,11 +18,15 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use self::loops::{Loop, Shell};
+use self::{
+    evidence::Evidence,
+    loops::{Loop, Shell},
+    outgoing::{Outgoing, measured},
+};
 use crate::{
-    canary::Canaries,
     cloud::{Beside, Cloud, CloudError},
     config::{Config, SourceConfig},
+    evidence::Watched,
     format::{Colour, Format},
     http::{self, Tls},
     incident::{Gatherer, Stages},
@@ -31,6 +37,7 @@ use crate::{
     source::Intake,
     status::Status,
     store::{Store, StoreError, sqlite::SqliteStore},
+    telemetry,
     units::UnitError,
 };
 
@@ -91,6 +98,9 @@ pub enum StartError {
     /// This build lacks AWS.
     #[error("this build has no AWS, which the configuration asks for: {0}; use the standard build, or remove it")]
     NoCloud(String),
+    /// Telemetry cannot be sent.
+    #[error(transparent)]
+    Telemetry(#[from] telemetry::ClientError),
     /// The address is not free.
     #[error("cannot listen on {address}: {source}; choose another `listen` in [http], port 0 for any free one")]
     Listen {
@@ -136,10 +146,10 @@ pub struct Daemon {
     sources: TaskTracker,
     stop_sources: CancellationToken,
     stop_loop: CancellationToken,
-    workers: Workers,
+    outgoing: Outgoing,
     /// Tasks that keep the house; nothing waits for them.
-    chores: TaskTracker,
-    stop_chores: CancellationToken,
+    chores: (TaskTracker, CancellationToken),
+    evidence: Evidence,
 }
 
 impl Daemon {
@@ -153,13 +163,12 @@ impl Daemon {
         rules: impl Into<LiveRules>,
         surroundings: Surroundings,
     ) -> Result<Self, StartError> {
-        let rules = rules.into();
-        let cloud = surroundings.cloud.clone();
+        let (rules, cloud): (LiveRules, _) = (rules.into(), surroundings.cloud.clone());
         let store = open_store(config, cloud.as_deref()).await?;
-        let (status, canaries) = (Status::default(), Canaries::default());
+        let (status, canaries, outlet) = measured(config)?;
         let remembered = loops::remember(config, &store, &rules).await?;
-        let sources = TaskTracker::new();
-        let (stop_sources, stop_loop) = (CancellationToken::new(), CancellationToken::new());
+        let (sources, stop_sources, stop_loop) =
+            (TaskTracker::new(), CancellationToken::new(), CancellationToken::new());
         let (reports_in, reports) = watch::channel(Report::default());
         let (questions_in, questions) = mpsc::channel(QUESTIONS_MAX);
         let (intake, batches) = Intake::queue("http", config.pipeline.queue_batches_max);
@@ -168,8 +177,11 @@ impl Daemon {
 
         // What can fail comes first: nothing must be told by a daemon that does not start.
         let bound = bind(config).await?;
-        let address = bound.as_ref().map(|bound| bound.address);
-        let clock = surroundings.clock;
+        let (address, clock) = (bound.as_ref().map(|bound| bound.address), surroundings.clock);
+        let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
+        // Before the sinks, so that nothing is in the evidence before the beginning.
+        let watched = Watched::new(&store, (&rules, &status), &canaries, &reports);
+        let evidence = Evidence::begin(config, watched, cloud.as_deref(), &chores).await?;
         let incidents = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(rules.clone()));
         let workers = start_sinks(config, &store, (&status, &silences, &incidents), (surroundings, &intake))?;
         let (nudged, nudged_by_http, reported) = (workers.clone(), workers.clone(), workers.clone());
@@ -190,11 +202,10 @@ impl Daemon {
             links: http::Link::of(config),
             sink_reports: http::SinkReports(Arc::new(move || reported.counters())),
         };
+        let outgoing = Outgoing { workers, sending: outlet.start(parts.collector()) };
         // From here on `/readyz` is answered, and not everything that has a say in it is there.
         status.set(STARTING, "not everything is set up yet");
-        let tls = bound.as_ref().and_then(|bound| bound.tls.clone());
-        serve(config, bound, parts, (&sources, &stop_sources));
-        let (chores, stop_chores) = (TaskTracker::new(), CancellationToken::new());
+        let tls = serve(config, bound, parts, (&sources, &stop_sources));
         rules.watch().map(|watch| chores.spawn(watch.keep_fresh(stop_chores.clone())));
         let shell = Shell {
             store: Arc::clone(&store),
@@ -223,8 +234,8 @@ impl Daemon {
         cloud.map_or(Ok(()), |cloud| cloud.start_beside(config, beside))?;
         keep_house(config, &store, (silences, tls), (&chores, &stop_chores));
         status.clear(STARTING);
-        let grace = Duration::from_secs(config.shutdown_grace_s);
-        Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, workers, chores, stop_chores })
+        let (grace, chores) = (Duration::from_secs(config.shutdown_grace_s), (chores, stop_chores));
+        Ok(Self { looping, store, address, grace, sources, stop_sources, stop_loop, outgoing, chores, evidence })
     }
 
     /// Where the HTTP server listens.
@@ -267,13 +278,17 @@ impl Daemon {
             }
         };
         let judged = tokio::time::timeout(self.grace, judged).await;
-        let judged = judged.map_err(|_| RunError::Grace(self.grace.as_secs()))?;
+        let judged = match judged {
+            Ok(judged) => judged.unwrap_or_else(|error| Err(RunError::Loop(error))),
+            Err(_) => Err(RunError::Grace(self.grace.as_secs())),
+        };
         // Everything is stored. What sinks are not told in the rest of the grace, they are told after the next start.
-        let rest = self.grace.saturating_sub(began.elapsed());
-        self.workers.drain(rest).await;
-        self.stop_chores.cancel();
-        self.chores.close();
-        judged?
+        self.outgoing.end(&*self.store, (began, self.grace)).await;
+        self.evidence.end(judged.is_ok()).await;
+        let (chores, stop_chores) = self.chores;
+        stop_chores.cancel();
+        chores.close();
+        judged
     }
 }
 
@@ -368,14 +383,17 @@ async fn bind(config: &Config) -> Result<Option<Bound>, StartError> {
     Ok(Some(Bound { listener, address, tls }))
 }
 
+/// Serves what is bound; returns the certificate it serves with, if any.
 fn serve(
     config: &Config,
     bound: Option<Bound>,
     parts: http::Parts,
     (tracker, stop): (&TaskTracker, &CancellationToken),
-) {
-    let (Some(http), Some(Bound { listener, address, tls })) = (&config.http, bound) else { return };
+) -> Option<Tls> {
+    let Bound { listener, address, tls } = bound?;
+    let http = config.http.as_ref()?;
     let router = http::router(parts, http, &config.api_keys, address, (tracker, stop));
     tracing::info!(tls = tls.is_some(), %address, "listening");
-    tracker.spawn(http::serve(listener, router, http.connections_max, tls, stop.clone()));
+    tracker.spawn(http::serve(listener, router, http.connections_max, tls.clone(), stop.clone()));
+    tls
 }

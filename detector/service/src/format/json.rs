@@ -7,6 +7,8 @@ use bedrock_watch_engine::alert::{Actor, Alert, Query, Remediation};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::telemetry::trace_id;
+
 #[derive(Serialize)]
 struct AlertJson<'a> {
     id: &'a str,
@@ -19,8 +21,7 @@ struct AlertJson<'a> {
     region: Option<&'a str>,
     subject: SubjectJson<'a>,
     principal: Option<&'a str>,
-    // Traces begin with the telemetry of a later version; the field is there so that readers need not change then.
-    trace_id: Option<&'a str>,
+    trace_id: String,
     actor: ActorJson<'a>,
     first_event_time: String,
     last_event_time: String,
@@ -102,7 +103,7 @@ impl<'a> AlertJson<'a> {
             region: alert.region.as_deref(),
             subject: SubjectJson { kind: alert.subject_kind.as_str(), id: &alert.subject_id },
             principal: alert.principal.as_deref(),
-            trace_id: None,
+            trace_id: trace_id(&alert.id),
             actor: ActorJson::of(&alert.actor),
             first_event_time: alert.first_event_time.to_rfc3339(),
             last_event_time: alert.last_event_time.to_rfc3339(),

@@ -20,6 +20,7 @@ use super::{
 use crate::{
     pipeline::Told,
     store::{AlertFilter, DeadLetter, Resolution, StoreError, StoredAlert},
+    telemetry::{Draft, SpanContext, SpanId, TraceId, trace_id},
 };
 
 /// Alerts in one answer, unless fewer are asked for.
@@ -107,10 +108,13 @@ pub(super) async fn resolve(State(app): State<App>, Path(id): Path<String>, requ
         Err(error) => return store_failed(&error),
     };
     let by = Resolution { author: by.author, reason: by.reason };
+    let began = Timestamp::now();
     match app.store.resolve(&id, &by, Timestamp::now()).await {
         Ok(Some(stored)) => {
             if stored.revision != before {
-                tracing::info!(alert = %id, author = %crate::format::visible(&by.author), "alert resolved by hand");
+                let (author, trace_id) = (crate::format::visible(&by.author), trace_id(&id));
+                tracing::info!(alert = %id, trace_id, %author, "alert resolved by hand");
+                trace(&app, &stored, began);
                 tell(&app, &stored);
             }
             details(&app, &stored).await
@@ -118,6 +122,17 @@ pub(super) async fn resolve(State(app): State<App>, Path(id): Path<String>, requ
         Ok(None) => unknown(),
         Err(error) => store_failed(&error),
     }
+}
+
+/// What a person said is part of the alert's trace; who it was is not.
+fn trace(app: &App, stored: &StoredAlert, began: Timestamp) {
+    let id = &stored.alert.id;
+    let span = Draft::new("alert resolved by hand", SpanContext::of_alert(id, true), (began, Timestamp::now()))
+        .within(SpanId::root_of(TraceId::of_alert(id)))
+        .text("bedrock_watch.alert.id", id)
+        .text("bedrock_watch.alert.rule", &stored.alert.rule)
+        .number("bedrock_watch.alert.revision", u64::from(stored.revision));
+    app.status.telemetry().trace(span);
 }
 
 /// Wakes the sinks and those who watch the stream.

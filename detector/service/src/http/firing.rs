@@ -13,17 +13,17 @@ const AGE_MAX: Duration = Duration::from_secs(2);
 const COUNTED_MAX: u64 = 10_000;
 
 /// Counts of firing alerts by severity, every severity present.
-pub(super) type Counts = BTreeMap<Severity, u64>;
+pub(crate) type Counts = BTreeMap<Severity, u64>;
 
 /// Counts, and remembers for a moment, so that many who ask cost as much as one.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Firing {
+pub struct Firing {
     last: Arc<Mutex<Option<(Instant, Counts)>>>,
 }
 
 impl Firing {
     /// The counts.
-    pub(super) async fn counts(&self, store: &dyn Store) -> Result<Counts, StoreError> {
+    pub(crate) async fn counts(&self, store: &dyn Store) -> Result<Counts, StoreError> {
         let mut last = self.last.lock().await;
         if let Some((at, counts)) = &*last
             && at.elapsed() < AGE_MAX

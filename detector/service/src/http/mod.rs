@@ -37,6 +37,7 @@ use tokio::sync::{Semaphore, broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 pub use access::Peer;
+pub use firing::Firing;
 pub use links::Link;
 pub use serve::serve;
 pub use tls::{Tls, TlsError};
@@ -51,6 +52,7 @@ use crate::{
     source::Intake,
     status::Status,
     store::Store,
+    telemetry::Collector,
 };
 
 /// Clients that may watch the stream at once.
@@ -85,6 +87,7 @@ struct App {
     store: Arc<dyn Store>,
     incidents: Gatherer,
     contacts: Arc<Contacts>,
+    collector: Collector,
     told: broadcast::Sender<Arc<Told>>,
     feed: stream::Feed,
     nudge: Nudge,
@@ -97,7 +100,7 @@ struct App {
     sinks: Arc<[String]>,
     links: Arc<[Link]>,
     sink_reports: SinkReports,
-    firing: firing::Firing,
+    firing: Firing,
     api_keys: Arc<[ApiKey]>,
     /// Whether only this machine can connect.
     loopback: bool,
@@ -141,6 +144,23 @@ pub struct Parts {
     pub sink_reports: SinkReports,
 }
 
+impl Parts {
+    /// What metrics are gathered from.
+    #[must_use]
+    pub fn collector(&self) -> Collector {
+        Collector {
+            store: Arc::clone(&self.store),
+            incidents: self.incidents.clone(),
+            rules: self.rules.clone(),
+            reports: self.reports.clone(),
+            status: self.status.clone(),
+            sinks: self.sinks.clone().into(),
+            sink_reports: self.sink_reports.clone(),
+            firing: Firing::default(),
+        }
+    }
+}
+
 /// The server's paths, for a server that listens on `address`. What feeds the stream runs on `tracker` until `stop`,
 /// which also ends the streams.
 pub fn router(
@@ -152,9 +172,12 @@ pub fn router(
 ) -> Router {
     let feed = stream::Feed::new();
     tracker.spawn(feed.clone().pump(parts.told.subscribe(), stop.clone()));
+    let collector = parts.collector();
     let app = App {
         intake: parts.intake,
         store: parts.store,
+        firing: collector.firing.clone(),
+        collector,
         incidents: parts.incidents,
         contacts: Arc::new(parts.contacts),
         told: parts.told,
@@ -169,7 +192,6 @@ pub fn router(
         sinks: Arc::from(parts.sinks),
         links: Arc::from(parts.links),
         sink_reports: parts.sink_reports,
-        firing: firing::Firing::default(),
         api_keys: Arc::from(api_keys),
         loopback: address.ip().is_loopback(),
         body_bytes_max: config.body_bytes_max,

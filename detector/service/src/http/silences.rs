@@ -50,7 +50,7 @@ pub(super) async fn add(State(app): State<App>, request: Request) -> Response {
         Ok(silence) => silence,
         Err(message) => return refuse(StatusCode::BAD_REQUEST, &message),
     };
-    if let Err(error) = app.store.put_silence(silence.clone()).await {
+    if let Err(error) = app.store.put_silence(silence.clone(), now).await {
         return store_failed(&error);
     }
     let (author, reason) = (visible(&silence.author), visible(&silence.reason));

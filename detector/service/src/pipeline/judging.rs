@@ -1,6 +1,6 @@
 //! What the loop does with each event: a batch, the passing of time, a snapshot that is due.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use bedrock_watch_engine::{
     Second,
@@ -10,8 +10,9 @@ use bedrock_watch_engine::{
 use jiff::Timestamp;
 
 use super::{
-    CATCHING_UP, Permit, Pipeline,
+    CATCHING_UP, Permit, Pipeline, between,
     snapshots::Event,
+    traces::{Trace, Tracing},
     writer::{Judged, Order},
 };
 use crate::{
@@ -19,6 +20,7 @@ use crate::{
     format::visible,
     source::{Batch, Kept, Outcome, Records, Repeat},
     store::{Change, JournalEntry},
+    telemetry::{SpanContext, trace_id},
 };
 
 /// Rejected records that are logged one by one; beyond that, only each time their number doubles.
@@ -29,6 +31,10 @@ const JOURNAL_BYTES_MAX: u64 = 64 << 20;
 impl Pipeline {
     /// Judges a batch and hands what it changed to the writer, which answers for it.
     pub(super) fn judge(&mut self, batch: Batch, permit: Permit) {
+        let began = Timestamp::now();
+        let tracing = Tracing::of(self.status.telemetry(), &batch);
+        self.counters.timings.input.record(between(batch.received, began));
+        let now = self.clock.now();
         let mut outcome = Outcome::default();
         let mut judged = Judged::default();
         let mut changes = Vec::new();
@@ -39,29 +45,18 @@ impl Pipeline {
             self.log_rejected(&batch.source, reason);
         }
         for record in batch.records.iter() {
-            if self.canaries.take(record) {
-                outcome.accepted = outcome.accepted.saturating_add(1);
-                self.counters.canaries = self.counters.canaries.saturating_add(1);
-                continue;
-            }
-            let time = event_time(record);
-            if self.clock.see(time, self.future_s).is_err() {
-                outcome.rejected = outcome.rejected.saturating_add(1);
-                self.counters.future = self.counters.future.saturating_add(1);
-                self.log_rejected(&batch.source, "its event time lies in the future");
-                continue;
-            }
-            match self.judge_one(record) {
-                Ok(changed) => {
+            match self.take_record(record, now, tracing.as_ref()) {
+                Ok(taken) => {
                     outcome.accepted = outcome.accepted.saturating_add(1);
+                    let Some(changed) = taken else { continue };
                     changes.extend(changed);
                     if batch.kept == Kept::Journal {
                         journal.push(record);
                     }
                 }
-                Err(error) => {
+                Err(reason) => {
                     outcome.rejected = outcome.rejected.saturating_add(1);
-                    self.log_rejected(&batch.source, &error.to_string());
+                    self.log_rejected(&batch.source, &reason);
                 }
             }
         }
@@ -87,9 +82,45 @@ impl Pipeline {
             self.release(&mut judged);
         }
         judged.reply = batch.reply.map(|reply| (reply, outcome));
+        let done = Timestamp::now();
+        self.counters.timings.judge.record(between(began, done));
+        judged.judged_at = Some(done);
+        judged.trace = tracing.map(|tracing| Box::new(tracing.judged((began, done), outcome, self.rests_on(&judged))));
         permit.send(Order::Commit(judged));
         self.snapshots.note_change();
         self.publish();
+    }
+
+    /// Takes a record: nothing is to be judged of a canary. `now` is when its batch began to be judged.
+    ///
+    /// # Errors
+    /// Why it is rejected.
+    fn take_record(
+        &mut self,
+        record: &[u8],
+        now: Second,
+        tracing: Option<&Tracing>,
+    ) -> Result<Option<Vec<AlertChange>>, String> {
+        if self.canaries.take(record) {
+            self.counters.canaries = self.counters.canaries.saturating_add(1);
+            return Ok(None);
+        }
+        let time = event_time(record);
+        if self.clock.see(time, self.future_s).is_err() {
+            self.counters.future = self.counters.future.saturating_add(1);
+            return Err("its event time lies in the future".to_owned());
+        }
+        if let Some(time) = time.filter(|_| self.catch_up.is_none()) {
+            self.counters.timings.event_lag.record(Duration::from_secs(u64::from(now.since(time))));
+        }
+        let judged_before = self.engine.stats().judged;
+        let changes = self.judge_one(record).map_err(|error: DecodeError| error.to_string())?;
+        if let Some(tracing) = tracing
+            && self.engine.stats().judged > judged_before
+        {
+            self.batches.note(record, tracing.context);
+        }
+        Ok(Some(changes))
     }
 
     /// Judges a record now; or, while catching up, at the time of the records, as it was judged before.
@@ -118,12 +149,19 @@ impl Pipeline {
 
     /// Lets time pass.
     pub(super) fn let_time_pass(&mut self, permit: Permit) {
+        let began = Timestamp::now();
         let changes = self.engine.tick(self.clock.now());
         let mut judged = Judged::default();
         self.take(changes, &mut judged);
+        judged.trace = Trace::of_time(self.status.telemetry(), began, self.rests_on(&judged)).map(Box::new);
         permit.send(Order::Commit(judged));
         self.snapshots.note_change();
         self.publish();
+    }
+
+    /// For each change, the batches that its alert rests on, as far as they are remembered.
+    fn rests_on(&self, judged: &Judged) -> Vec<Vec<SpanContext>> {
+        judged.commit.changes.iter().map(|change| self.batches.of(&change.alert.event_ids)).collect()
     }
 
     /// Takes what the engine says: to be stored, or to be held back while catching up.
@@ -138,8 +176,10 @@ impl Pipeline {
     pub(super) fn route(&mut self, changes: Vec<AlertChange>, judged: &mut Judged) {
         let (silences, now) = (self.silences.current(), Timestamp::now());
         for AlertChange { kind, mut alert } in changes {
+            let trace_id = trace_id(&alert.id);
             tracing::debug!(
                 alert = alert.id,
+                trace_id,
                 rule = alert.rule,
                 severity = alert.severity.as_str(),
                 status = alert.status.as_str(),
@@ -155,6 +195,7 @@ impl Pipeline {
                 continue;
             }
             self.counters.changes = self.counters.changes.saturating_add(1);
+            self.counters.by_rule.note(kind, &alert);
             let routed = self.router.route(&alert, routed_as(kind, &alert), &silences, now);
             self.counters.routing.count(&routed);
             if let Some(silence) = &routed.silence {
@@ -168,9 +209,10 @@ impl Pipeline {
             judged.commit.changes.push(Change {
                 kind,
                 alert: Arc::new(alert),
-                trace_id: None,
+                trace_id: Some(trace_id),
                 destinations: routed.destinations,
                 silence: routed.silence,
+                suppressed: routed.suppressed,
                 only_if_new: !is_own,
             });
         }

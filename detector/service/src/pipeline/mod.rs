@@ -14,6 +14,8 @@ mod report;
 mod shadow;
 mod silenced;
 mod snapshots;
+mod timings;
+mod traces;
 mod writer;
 
 use std::{
@@ -34,6 +36,7 @@ use self::{
     catch_up::CatchUp,
     silenced::Silenced,
     snapshots::Snapshots,
+    traces::BatchesOfEvents,
     writer::{Order, Writer},
 };
 pub use catch_up::{RestoreError, Restored, restore};
@@ -42,6 +45,8 @@ pub use inherit::{Parent, inherit};
 pub use ownership::{HashRange, NoHashKey, Ownership};
 pub use question::Question;
 pub use report::{Report, ServiceCounters};
+pub(crate) use timings::between;
+pub use timings::{ByRule, Timings};
 pub use writer::Told;
 
 use crate::{
@@ -162,6 +167,7 @@ pub struct Pipeline {
     counters: ServiceCounters,
     catch_up: Option<CatchUp>,
     snapshots: Snapshots,
+    batches: BatchesOfEvents,
 }
 
 impl std::fmt::Debug for Pipeline {
@@ -217,6 +223,7 @@ impl Pipeline {
             counters: ServiceCounters { journal_bytes, ..ServiceCounters::default() },
             catch_up: Some(CatchUp::new(parts.repeating, held)),
             snapshots: Snapshots::new(parts.snapshot_every, has_snapshot),
+            batches: BatchesOfEvents::default(),
         };
         // They may have changed since the memory was restored.
         let rules = pipeline.rules.current();

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use bedrock_watch_engine::{Second, Stats};
 
+use super::timings::{ByRule, Timings};
 use crate::routing::RoutingCounters;
 
 /// Counters and the loop's time.
@@ -20,6 +21,15 @@ pub struct Report {
 }
 
 impl Report {
+    /// What remains of it when its loop is no longer there: everything that only grows.
+    #[must_use]
+    pub fn counters_alone(&self) -> Self {
+        let mut counters = self.clone();
+        counters.service.journal_bytes = 0;
+        counters.catching_up = false;
+        counters
+    }
+
     /// Adds what another loop of the same service counted.
     pub fn add(&mut self, other: &Self) {
         self.stats.add(&other.stats);
@@ -54,6 +64,10 @@ pub struct ServiceCounters {
     pub routing: RoutingCounters,
     /// Alerts that rules in shadow mode would have raised, by rule.
     pub shadow: BTreeMap<String, u64>,
+    /// How long things took.
+    pub timings: Timings,
+    /// What rules did.
+    pub by_rule: ByRule,
 }
 
 impl ServiceCounters {
@@ -70,7 +84,11 @@ impl ServiceCounters {
             canaries,
             routing,
             shadow,
+            timings,
+            by_rule,
         } = self;
+        timings.add(&other.timings);
+        by_rule.add(&other.by_rule);
         let pairs = [
             (batches, other.batches),
             (bytes, other.bytes),

@@ -14,7 +14,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Holds, PipelineError};
+use super::{Holds, PipelineError, between, traces::Trace};
 use crate::{
     source::Outcome,
     status::Status,
@@ -49,6 +49,31 @@ pub(super) struct Judged {
     pub(super) commit: Commit,
     /// Whoever waits for the batch to be accepted.
     pub(super) reply: Option<(oneshot::Sender<Outcome>, Outcome)>,
+    /// When it was judged, if it is a batch.
+    pub(super) judged_at: Option<Timestamp>,
+    /// What is to be traced of it.
+    pub(super) trace: Option<Box<Trace>>,
+}
+
+/// Batches that are stored together.
+#[derive(Debug, Default)]
+struct Group {
+    commit: Commit,
+    replies: Vec<(oneshot::Sender<Outcome>, Outcome)>,
+    judged_at: Vec<Timestamp>,
+    /// Each with the place of its first change.
+    traces: Vec<(usize, Box<Trace>)>,
+}
+
+impl Group {
+    fn add(&mut self, judged: Judged) {
+        self.judged_at.extend(judged.judged_at);
+        self.traces.extend(judged.trace.map(|trace| (self.commit.changes.len(), trace)));
+        self.commit.journal.extend(judged.commit.journal);
+        self.commit.positions.extend(judged.commit.positions);
+        self.commit.changes.extend(judged.commit.changes);
+        self.replies.extend(judged.reply);
+    }
 }
 
 /// What the writer is asked to do, in order.
@@ -101,7 +126,8 @@ impl Writer {
                         saved = ended.unwrap_or(Ok(()));
                     }
                     saving.spawn(async move {
-                        let saved = store.save_snapshot(snapshot).await;
+                        let meters = &status.telemetry().meters;
+                        let saved = meters.store(&meters.store_snapshot, store.save_snapshot(snapshot)).await;
                         match &saved {
                             Ok(()) => status.clear(SNAPSHOT),
                             Err(error) => {
@@ -138,9 +164,9 @@ impl Writer {
 
     /// Commits a batch with everything that waits behind it; returns the order that is none of these.
     async fn group(&mut self, first: Judged) -> Result<Option<Order>, PipelineError> {
-        let mut commit = first.commit;
-        let mut replies = Vec::from_iter(first.reply);
-        let mut bytes = journal_bytes(&commit);
+        let mut bytes = journal_bytes(&first.commit);
+        let mut group = Group::default();
+        group.add(first);
         let mut other = None;
         while bytes < COMMIT_BYTES_MAX
             && let Ok(order) = self.orders.try_recv()
@@ -150,22 +176,25 @@ impl Writer {
                 break;
             };
             bytes = bytes.saturating_add(journal_bytes(&judged.commit));
-            commit.journal.extend(judged.commit.journal);
-            commit.positions.extend(judged.commit.positions);
-            commit.changes.extend(judged.commit.changes);
-            replies.extend(judged.reply);
+            group.add(judged);
         }
-        self.commit(commit, replies).await?;
+        self.commit(group).await?;
         Ok(other)
     }
 
-    async fn commit(
-        &mut self,
-        commit: Commit,
-        replies: Vec<(oneshot::Sender<Outcome>, Outcome)>,
-    ) -> Result<(), PipelineError> {
+    async fn commit(&mut self, group: Group) -> Result<(), PipelineError> {
+        let Group { commit, replies, judged_at, traces } = group;
         let is_empty = commit.journal.is_empty() && commit.positions.is_empty() && commit.changes.is_empty();
         let recorded = if is_empty { Vec::new() } else { self.persist(&commit).await? };
+        let stored = Timestamp::now();
+        let telemetry = self.status.telemetry();
+        for judged in judged_at {
+            telemetry.meters.stage_store.record(between(judged, stored));
+        }
+        for (first, trace) in traces {
+            let changes = commit.changes.iter().zip(&recorded).skip(first).take(trace.changes());
+            trace.stored(telemetry, changes, stored);
+        }
         for (reply, outcome) in replies {
             // Whoever asked may have gone away meanwhile; the records are stored all the same.
             reply.send(outcome).unwrap_or_default();
@@ -185,7 +214,8 @@ impl Writer {
         let mut pause = BACKOFF_MIN;
         loop {
             self.check_held()?;
-            match self.store.commit(commit.clone(), Timestamp::now()).await {
+            let meters = &self.status.telemetry().meters;
+            match meters.store(&meters.store_commit, self.store.commit(commit.clone(), Timestamp::now())).await {
                 Ok(committed) => {
                     self.journal_through = committed.journal_through;
                     self.status.clear(STORE);

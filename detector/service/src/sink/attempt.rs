@@ -6,18 +6,21 @@ use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     Confirmations, Fault, Notebook, Scope, Sink, SinkError, Telling, Told,
     counters::Counters,
     health::{Health, Seen},
     pace::Backoff,
+    traces::{self, Tell, kind},
     worker::{Now, SETTLE_MARGIN, later},
 };
 use crate::{
     incident::Gatherer,
     routing::ActiveSilences,
-    store::{Claim, Settlement, Store},
+    store::{Claim, Sent, Settlement, Store},
+    telemetry::Telemetry,
 };
 
 /// After a failure of the sink as a whole, the delivery that met it waits so much longer than the sink itself, so that
@@ -37,6 +40,7 @@ pub(super) struct Attempt {
     pub(super) silences: ActiveSilences,
     pub(super) health: Arc<Health>,
     pub(super) counters: Arc<Counters>,
+    pub(super) telemetry: Telemetry,
     pub(super) backoff: Backoff,
     pub(super) limit: Duration,
     pub(super) now: Now,
@@ -70,11 +74,12 @@ impl Attempt {
                 && self.is_unwanted(claim)
             {
                 // The next reminder is due as if this one had been told.
-                self.settle(claim, &Settlement::Delivered { through: claim.delivered, memo: None }).await;
+                self.settle(claim, &Settlement::Delivered { through: claim.delivered, memo: None, sent: None }).await;
                 continue;
             }
-            let telling = self.with_incident(telling).await;
-            requests = requests.saturating_add(self.tell(&telling).await);
+            let telling = traces::begun(&self.telemetry, self.with_incident(telling).await);
+            let within = traces::log_span(self.sink.name(), &telling);
+            requests = requests.saturating_add(self.tell(&telling).instrument(within).await);
         }
         Done { reserved, requests }
     }
@@ -144,12 +149,14 @@ impl Attempt {
     }
 
     async fn tell(&self, telling: &Telling) -> u32 {
+        let told = Tell::begin(&self.telemetry, &*self.sink, telling);
         let outcome = tokio::select! {
             outcome = tokio::time::timeout(self.limit, self.sink.tell(telling)) => match outcome {
                 Ok(outcome) => outcome,
                 Err(_) => Err(SinkError::sink("it took too long", true)),
             },
             () = self.cut.cancelled() => {
+                told.failed("cut_off", "cut off by a shutdown");
                 for claim in &telling.claims {
                     let error = "cut off by a shutdown".to_owned();
                     self.settle(claim, &Settlement::Retry { at: (self.now)(), error, unsettled: true }).await;
@@ -158,12 +165,16 @@ impl Attempt {
             }
         };
         match outcome {
-            Ok(told) => {
+            Ok(progress) => {
+                told.worked();
                 self.health.worked();
-                self.delivered(telling, &told).await;
-                told.requests
+                self.delivered(telling, &progress).await;
+                progress.requests
             }
-            Err(error) => self.failed(telling, &error).await,
+            Err(error) => {
+                told.failed(if told.took(self.limit) { "timeout" } else { kind(&error) }, &error.message);
+                self.failed(telling, &error).await
+            }
         }
     }
 
@@ -171,7 +182,9 @@ impl Attempt {
         self.counters.told(telling.claims.len(), told.requests);
         for claim in &telling.claims {
             let through = told.through.unwrap_or(claim.alert.revision);
-            self.settle(claim, &Settlement::Delivered { through, memo: told.memo.clone() }).await;
+            let is_sent = told.requests > 0 || told.reference.is_some();
+            let sent = is_sent.then(|| Sent { reference: told.reference.clone() });
+            self.settle(claim, &Settlement::Delivered { through, memo: told.memo.clone(), sent }).await;
         }
         let waited = telling.claims.first().and_then(|claim| claim.pending.first()).map(|first| first.at);
         let waited = waited.map(|at| self.began.duration_since(at).as_millis());
@@ -230,7 +243,8 @@ impl Attempt {
 
     async fn settle(&self, claim: &Claim, settlement: &Settlement) {
         for attempt in 1..=SETTLE_TRIES_MAX {
-            match self.store.settle(claim, settlement, (self.now)()).await {
+            let meters = &self.telemetry.meters;
+            match meters.store(&meters.store_settle, self.store.settle(claim, settlement, (self.now)())).await {
                 Ok(true) => return,
                 Ok(false) => {
                     let (sink, alert) = (self.sink.name(), &claim.alert.alert.id);

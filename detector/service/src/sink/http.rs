@@ -72,6 +72,8 @@ impl Client {
     pub(super) fn new(sink: &str, timeout: Duration) -> Result<Self, StartError> {
         let inner = reqwest::Client::builder()
             .user_agent(concat!("bedrock-watch/", env!("CARGO_PKG_VERSION")))
+            // The client could do HTTP/2, for OTLP; sinks send little, and one form of connection is one to know.
+            .http1_only()
             .redirect(Policy::none())
             .timeout(timeout)
             .connect_timeout(CONNECT.min(timeout))

@@ -24,6 +24,7 @@ mod probe;
 mod slack;
 mod start;
 mod telling;
+mod traces;
 mod webhook;
 mod worker;
 

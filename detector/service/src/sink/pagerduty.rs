@@ -131,9 +131,10 @@ impl PagerDuty {
             Err(error) if error.fault == Fault::Permanent => held.state = before,
             Err(_) => {}
         }
-        let memo = serde_json::to_string(&Memo { note: held.incident().to_owned() }).ok();
+        let reference = held.incident().to_owned();
+        let memo = serde_json::to_string(&Memo { note: reference.clone() }).ok();
         notebook.release(held).await;
-        outcome.map(|()| Told { requests, memo, ..Told::default() })
+        outcome.map(|()| Told { requests, memo, reference: Some(reference), ..Told::default() })
     }
 
     fn shared_event(&self, event: &Event, claim: &Claim, telling: &Telling) -> Value {
@@ -191,6 +192,7 @@ impl Sink for PagerDuty {
             self.send(&event).await?;
             requests = requests.saturating_add(1);
         }
-        Ok(Told { requests, ..Told::default() })
+        let reference = (requests > 0).then(|| pagerduty::dedup_key(&claim.alert.alert));
+        Ok(Told { requests, reference, ..Told::default() })
     }
 }

@@ -12,6 +12,7 @@ use super::Notebook;
 use crate::{
     incident::Incident,
     store::{Claim, Revision},
+    telemetry::SpanContext,
 };
 
 /// The longest text of an error that is kept, in characters.
@@ -64,13 +65,15 @@ pub struct Telling {
     pub incident: Option<Arc<Incident>>,
     /// What the sink remembers of incidents.
     pub notebook: Option<Notebook>,
+    /// The span of this attempt, in the trace of the first alert; `None` where nobody makes one.
+    pub span: Option<SpanContext>,
 }
 
 impl Telling {
     /// Without an incident.
     #[must_use]
     pub const fn plain(claims: Vec<Claim>, now: Timestamp) -> Self {
-        Self { claims, now, incident: None, notebook: None }
+        Self { claims, now, incident: None, notebook: None, span: None }
     }
 
     /// The id of the incident.
@@ -96,8 +99,10 @@ pub struct Told {
     pub through: Option<u32>,
     /// What to remember of it; `None` keeps what is remembered.
     pub memo: Option<String>,
-    /// How many requests it took; they count against the rate.
+    /// How many requests it took; they count against the rate. Without any, nothing had to be said.
     pub requests: u32,
+    /// What the provider calls the message, if it calls it anything; for the evidence.
+    pub reference: Option<String>,
 }
 
 /// How much of a sink an error concerns.

@@ -70,6 +70,9 @@ impl Webhook {
             put("webhook-signature", &key.sign(id, timestamp, &body));
         }
         put("bedrock-watch-change", word(kind));
+        if let Some(span) = telling.span {
+            put("traceparent", &span.traceparent());
+        }
         let content_type = if self.format == Format::Human { "text/plain; charset=utf-8" } else { "application/json" };
         put(CONTENT_TYPE.as_str(), content_type);
         self.client.post(&self.to, headers, body.into_bytes()).await?.accepted().map(|_| ())
@@ -82,7 +85,7 @@ impl Webhook {
             // A reminder has no revision of its own; its number tells it from the revision and from other reminders.
             let id = format!("{id}.{}.{}", claim.alert.revision, claim.fence);
             self.post(telling, &id, ChangeKind::Updated, &claim.alert.alert).await?;
-            return Ok(Told { requests: 1, ..told });
+            return Ok(Told { requests: 1, reference: Some(id), ..told });
         }
         for revision in claim.pending.iter().take(REQUESTS_PER_TELLING_MAX as usize) {
             // The same for every attempt, so that the receiver can tell a repeat.
@@ -91,6 +94,7 @@ impl Webhook {
             self.post(telling, &id, revision.kind, &revision.alert).await.map_err(|error| error.after(so_far))?;
             told.through = Some(revision.revision);
             told.requests = told.requests.saturating_add(1);
+            told.reference = Some(id);
         }
         Ok(told)
     }

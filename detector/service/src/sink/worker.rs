@@ -248,7 +248,9 @@ impl Worker {
         // A batch is told one after the other, so its last one waits for all before it.
         let longest = self.telling_limit().saturating_mul(u32::try_from(self.parts.sink.batch()).unwrap_or(u32::MAX));
         let until = later(now, longest.saturating_add(SETTLE_MARGIN));
-        self.parts.store.claim(self.parts.sink.name(), &self.parts.owner, now, until, limit).await
+        let meters = &self.parts.status.telemetry().meters;
+        let claim = self.parts.store.claim(self.parts.sink.name(), &self.parts.owner, now, until, limit);
+        meters.store(&meters.store_claim, claim).await
     }
 
     fn telling_limit(&self) -> Duration {
@@ -275,6 +277,7 @@ impl Worker {
             incidents: self.parts.incidents.clone().filter(|_| self.parts.sink.tells_incidents()),
             silences: self.parts.silences.clone(),
             health: Arc::clone(&self.health),
+            telemetry: self.parts.status.telemetry().clone(),
             counters: Arc::clone(&self.counters),
             backoff: Backoff::new(&self.parts.pace),
             limit: self.telling_limit(),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::input::{Item, Records as _, records_of};
@@ -150,6 +151,8 @@ pub struct Batch {
     pub repeat: Repeat,
     /// Where the outcome is told.
     pub reply: Option<oneshot::Sender<Outcome>>,
+    /// When it came in.
+    pub received: Timestamp,
 }
 
 #[cfg(test)]

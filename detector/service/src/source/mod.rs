@@ -12,6 +12,7 @@ mod stdin;
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio::sync::{mpsc, oneshot};
 
 pub use batch::{Batch, Kept, Outcome, Records, Repeat, TooLarge};
@@ -98,7 +99,7 @@ impl Intake {
     }
 
     fn batch(&self, records: Records, kept: Kept, repeat: Repeat) -> Batch {
-        Batch { source: Arc::clone(&self.source), records, kept, repeat, reply: None }
+        Batch { source: Arc::clone(&self.source), records, kept, repeat, reply: None, received: Timestamp::now() }
     }
 }
 

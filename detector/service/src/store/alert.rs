@@ -22,6 +22,8 @@ pub struct Change {
     pub destinations: Vec<Destination>,
     /// The silence that kept sinks from hearing of it, if one did.
     pub silence: Option<String>,
+    /// Why the configuration tells nobody of it, if it does.
+    pub suppressed: Option<String>,
     /// Whoever says so does not own the alert's account: it counts only where the owner has said nothing yet.
     pub only_if_new: bool,
 }

@@ -61,6 +61,8 @@ pub enum Settlement {
         through: u32,
         /// What the sink wants to remember of it; `None` keeps what it remembered.
         memo: Option<String>,
+        /// What went out; `None` where nothing had to be said.
+        sent: Option<Sent>,
     },
     /// It failed, and may work later.
     Retry {
@@ -78,6 +80,13 @@ pub enum Settlement {
     },
     /// The worker gives it back untried.
     Released,
+}
+
+/// Something that a sink was really told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// What the provider calls it, if it calls it anything.
+    pub reference: Option<String>,
 }
 
 /// A delivery that was given up.

@@ -137,6 +137,7 @@ mod tests {
             trace_id: None,
             destinations: Vec::new(),
             silence: silenced.then(|| "s".to_owned()),
+            suppressed: None,
             only_if_new: false,
         }
     }

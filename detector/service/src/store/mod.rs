@@ -20,10 +20,13 @@ use std::{collections::BTreeMap, fmt::Debug};
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-use crate::incident::Link;
+use crate::{
+    evidence::{Chain, Fact},
+    incident::Link,
+};
 
 pub use alert::{AlertFilter, Change, Page, Recorded, Resolution, Revision, StoredAlert};
-pub use delivery::{Claim, DeadLetter, Destination, Settlement, Waiting};
+pub use delivery::{Claim, DeadLetter, Destination, Sent, Settlement, Waiting};
 pub use digest::{DIGEST_BYTES, digest};
 pub use error::StoreError;
 pub use note::{Note, Reach};
@@ -136,7 +139,7 @@ pub trait Store: Debug + Send + Sync + 'static {
     async fn put_note(&self, note: &Note) -> Result<bool, StoreError>;
 
     /// Adds a silence, or replaces the one with its id.
-    async fn put_silence(&self, silence: Silence) -> Result<(), StoreError>;
+    async fn put_silence(&self, silence: Silence, now: Timestamp) -> Result<(), StoreError>;
 
     /// Every silence that ends after `now`, and, with `ended`, also those that ended within the last 30 days; by start.
     async fn silences(&self, now: Timestamp, ended: bool) -> Result<Vec<Silence>, StoreError>;
@@ -146,6 +149,20 @@ pub trait Store: Debug + Send + Sync + 'static {
 
     /// Forgets alerts last changed before `before` that are resolved or withdrawn, or that nothing ever resolves
     /// (`life::never_resolves`), with their history, deliveries, ties, and the notes of incidents that begin with them;
-    /// returns how many.
+    /// returns how many. Evidence is not touched.
     async fn forget(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// Adds what happened outside of the store to the evidence, in this order. What the store itself does, it adds by
+    /// itself, in the transaction that does it (`evidence::of_change` and its like say what).
+    async fn attest(&self, facts: Vec<Fact>, now: Timestamp) -> Result<(), StoreError>;
+
+    /// The chains of evidence that have a line, this process's own among them.
+    async fn chains(&self) -> Result<Vec<Chain>, StoreError>;
+
+    /// Lines of a chain after the one numbered `after`, at most `limit`, in order; without line feeds. Those that were
+    /// archived need not be there.
+    async fn evidence(&self, worker: &str, after: u64, limit: usize) -> Result<Vec<String>, StoreError>;
+
+    /// The chain is archived up to this line, and the store may forget what was archived. The last line of all stays.
+    async fn archived(&self, worker: &str, through: u64) -> Result<(), StoreError>;
 }

@@ -28,6 +28,7 @@ use crate::{
     routing::{ActiveSilences, Router},
     source::{Batch, Intake},
     status::Status,
+    telemetry::Meters,
 };
 
 /// The pause before a unit that failed is tried again.
@@ -94,6 +95,8 @@ pub struct Units {
     /// A batch that is being handed to all units.
     sharing: JoinSet<()>,
     failed: Option<UnitError>,
+    /// What was counted by units that are no longer there.
+    former: Report,
 }
 
 /// A unit that runs, or is about to.
@@ -133,6 +136,7 @@ impl Units {
             asking: JoinSet::new(),
             sharing: JoinSet::new(),
             failed: None,
+            former: Report::default(),
         }
     }
 
@@ -149,7 +153,10 @@ impl Units {
             let can_share = self.sharing.is_empty() && self.running.values().any(Running::turns);
             tokio::select! {
                 turn = self.turns.recv(), if has_turns => match turn {
-                    Some(Turn::Gained(unit)) if !stopping => self.start(Arc::new(unit), Duration::ZERO),
+                    Some(Turn::Gained(unit)) if !stopping => {
+                        self.meters().leases_gained.add(1);
+                        self.start(Arc::new(unit), Duration::ZERO);
+                    }
                     Some(Turn::Gained(unit)) => self.give_back(unit),
                     Some(Turn::Lost { shard, epoch }) => self.lose(&shard, epoch),
                     None => {
@@ -215,6 +222,8 @@ impl Units {
         {
             tracing::info!(shard, epoch = running.unit.epoch, "unit lost");
             running.task.abort();
+            self.remember(&running);
+            self.meters().leases_lost.add(1);
             self.means.common.status.within(shard).clear_place();
         }
     }
@@ -227,6 +236,7 @@ impl Units {
         let shard = self.running.iter().find(|(_, running)| running.task.id() == id).map(|(shard, _)| shard.clone());
         // One that was lost is no longer there.
         let Some(running) = shard.and_then(|shard| self.running.remove(&shard)) else { return };
+        self.remember(&running);
         let status = self.means.common.status.within(&running.unit.shard);
         status.clear_place();
         let (shard, epoch) = (&*running.unit.shard, running.unit.epoch);
@@ -286,10 +296,20 @@ impl Units {
         });
     }
 
+    /// Keeps what a unit counted that is no longer there: counters never go back.
+    fn remember(&mut self, running: &Running) {
+        self.former.add(&running.reports.borrow().counters_alone());
+    }
+
+    fn meters(&self) -> &Meters {
+        &self.means.common.status.telemetry().meters
+    }
+
     fn report(&self) {
-        let mut sum = Report::default();
+        let mut sum = self.former.clone();
         self.running.values().for_each(|running| sum.add(&running.reports.borrow()));
         self.reports.send_replace(sum);
+        self.meters().leases_held.set(self.running.len().try_into().unwrap_or(u64::MAX));
     }
 }
 

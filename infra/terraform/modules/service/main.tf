@@ -28,6 +28,7 @@ locals {
     table           = aws_dynamodb_table.store.name
     lease_table     = aws_dynamodb_table.leases.name
     snapshot_bucket = aws_s3_bucket.this["memory"].id
+    evidence_bucket = aws_s3_bucket.this["evidence"].bucket
     coverage        = var.organization_coverage
     listen          = length(var.clients) == 0 ? "127.0.0.1" : "0.0.0.0"
   }), var.config])

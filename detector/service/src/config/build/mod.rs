@@ -2,9 +2,11 @@
 
 mod aws;
 mod delivery;
+mod evidence;
 mod incidents;
 mod routing;
 mod rules;
+mod telemetry;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
@@ -59,6 +61,7 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
     let sinks = delivery::sinks(document, found);
     let dynamodb = aws::dynamodb(document, found);
     let uses_aws = dynamodb.is_some() || sources.iter().any(SourceConfig::is_aws);
+    let written_telemetry = telemetry::telemetry(document, found);
     let leases = aws::leases(document, &sources, dynamodb.is_some(), found);
     let routing = routing::routing(document, &sinks, found);
     Config {
@@ -85,11 +88,16 @@ pub(super) fn build(document: &Document, found: &mut Findings) -> Config {
             snapshot_interval_s: store.number("snapshot_interval_s"),
             retention_days: store.number_u32("retention_days"),
         },
+        evidence: evidence::evidence(document, found),
         shutdown_grace_s: document.table("shutdown").number("grace_s"),
         log: LogConfig {
             json: log.text("format").as_deref() == Some("json"),
             level: log.text("level").unwrap_or_default(),
+            repeats_per_minute: log.number_u32("repeats_per_minute"),
         },
+        // The environment has its say later.
+        telemetry: super::telemetry::resolve(&written_telemetry, &|_| None).0,
+        written_telemetry,
         warnings: std::mem::take(&mut found.warnings),
         mentions: std::mem::take(&mut found.mentions),
         tuned: std::mem::take(&mut found.tuned),

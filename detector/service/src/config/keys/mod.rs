@@ -2,15 +2,19 @@
 
 mod aws;
 mod delivery;
+mod evidence;
 mod incidents;
 mod rules;
+mod telemetry;
 
 use bedrock_watch_engine::Settings;
 
 use aws::{AWS, CANARY, INVENTORY, KINESIS, LEASES, S3, SQS};
 use delivery::{ACCOUNT, ACCOUNT_GROUP, LINKS, ROUTE, SINKS, SUPPRESS};
+use evidence::EVIDENCE;
 use incidents::{CONTACTS, INCIDENTS};
 use rules::{RULE, RULES};
+use telemetry::TELEMETRY;
 
 /// What a value is.
 #[derive(Debug)]
@@ -194,8 +198,18 @@ pub(super) const SECTIONS: &[Section] = &[
     Section { name: "canary", doc: "An event of the daemon's own that must come back.", form: Form::Table(CANARY) },
     Section { name: "leases", doc: "Sharing a stream's shards between workers.", form: Form::Table(LEASES) },
     Section { name: "store", doc: "Where alerts and memory are kept.", form: Form::Table(STORE) },
+    Section {
+        name: "evidence",
+        doc: "The log of what the detector did and was told, chained by hashes: where it is archived.",
+        form: Form::Table(EVIDENCE),
+    },
     Section { name: "shutdown", doc: "What happens on SIGTERM and Ctrl-C.", form: Form::Table(SHUTDOWN) },
     Section { name: "log", doc: "The log, on standard error.", form: Form::Table(LOG) },
+    Section {
+        name: "telemetry",
+        doc: "Traces and metrics over OTLP. Nothing is sent without an endpoint.",
+        form: Form::Table(TELEMETRY),
+    },
 ];
 
 const ENGINE: &[Key] = &[
@@ -376,4 +390,11 @@ const LOG: &[Key] = &[
         sample: "",
         required: false,
     },
+    number(
+        "repeats_per_minute",
+        60,
+        0,
+        1_000_000,
+        "How often the same line is written a minute, whatever its values; what is left out is counted. 0: no limit.",
+    ),
 ];

@@ -53,6 +53,14 @@ struct Memo {
     thread: Option<InThread>,
 }
 
+impl Memo {
+    /// That it was told of with so many requests.
+    fn told(&self, requests: u32) -> Told {
+        let reference = (requests > 0).then(|| format!("{}/{}", self.channel, self.ts));
+        Told { through: None, memo: serde_json::to_string(self).ok(), requests, reference }
+    }
+}
+
 /// A place in an incident's thread.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct InThread {
@@ -175,7 +183,7 @@ impl Bot {
             Outcome::Done(Reply { ts: Some(ts), channel, .. }) => {
                 let channel = channel.unwrap_or_else(|| self.channel.clone());
                 let memo = Memo { channel, ts, digest: claims.len() > 1, heard: least_severe(claims), thread };
-                Ok(Told { through: None, memo: serde_json::to_string(&memo).ok(), requests })
+                Ok(memo.told(requests))
             }
             Outcome::Done(_) => Err(SinkError::sink("Slack did not say which message it created", true)),
             Outcome::Refused(error) if thread.is_some() && is_gone(&error) => Err(SinkError::alert(THREAD_GONE, false)),
@@ -216,7 +224,7 @@ impl Bot {
             }
         }
         let memo = Memo { heard: Some(claim.heard()), ..memo.clone() };
-        Ok(Told { through: None, memo: serde_json::to_string(&memo).ok(), requests })
+        Ok(memo.told(requests))
     }
 }
 

@@ -7,12 +7,13 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, named_params, params};
 
 use super::{
-    Failure, deliveries, incidents,
+    Failure, deliveries, evidence, incidents,
     values::{
         FIRING, RESOLVED, UPDATED, WITHDRAWN, kind, kind_number, nanos, severity, severity_number, status,
         status_number, time,
     },
 };
+use crate::evidence::{of_change, of_resolution};
 use crate::store::{
     AlertFilter, Change, Page, Recorded, Resolution, Revision, StoredAlert,
     digest::digest,
@@ -39,7 +40,7 @@ pub(super) fn record(connection: &Connection, change: &Change, now: Timestamp) -
     let Some(next) = next(known.as_ref(), change) else {
         return Ok(Recorded::Known);
     };
-    let revision = known.map_or(0, |known| known.revision).saturating_add(1);
+    let revision = known.as_ref().map_or(0, |known| known.revision).saturating_add(1);
     let mut alert = Arc::clone(&change.alert);
     if alert.status != next.status {
         Arc::make_mut(&mut alert).status = next.status;
@@ -55,6 +56,7 @@ pub(super) fn record(connection: &Connection, change: &Change, now: Timestamp) -
         Told::Listeners => deliveries::want_again(connection, (&alert.id, revision, alert.severity), now)?,
         Told::Nobody => {}
     }
+    evidence::add(connection, &of_change(known.as_ref(), &next, change, revision), now)?;
     Ok(Recorded::Revision(revision))
 }
 
@@ -186,6 +188,7 @@ pub(super) fn resolve(
         .execute(params![id, revision, nanos(now), by.author, by.reason, RESOLVED_STATUS])?;
     write_revision(connection, (id, revision, ChangeKind::Resolved), (&alert, None, Some(by)), now)?;
     deliveries::want_again(connection, (id, revision, alert.severity), now)?;
+    evidence::add(connection, &[of_resolution(&alert, revision, by)], now)?;
     one(connection, id)
 }
 

@@ -9,9 +9,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, named_params, params};
 
 use super::{
-    Failure, alerts,
+    Failure, alerts, evidence,
     values::{FIRING, count, nanos, severity, severity_number, signed, time, time_or_none},
 };
+use crate::evidence::{of_redrive, of_settlement};
 use crate::store::{Claim, DeadLetter, Destination, Settlement, Waiting};
 
 const RESTING: i64 = 0;
@@ -177,7 +178,7 @@ pub(super) fn settle(
         return Ok(false);
     }
     match settlement {
-        Settlement::Delivered { through, memo } => connection
+        Settlement::Delivered { through, memo, .. } => connection
             .prepare_cached(
                 "UPDATE delivery SET delivered = max(delivered, min(?3, wanted)), told_at = ?4, attempts = 0, \
                  unsettled = 0, reminder = 0, error = NULL, memo = coalesce(?5, memo), since = due, \
@@ -200,6 +201,7 @@ pub(super) fn settle(
             .execute(params![sink, alert, error, nanos(now), DEAD])?,
         Settlement::Released => 0,
     };
+    evidence::add(connection, of_settlement(claim, settlement).as_slice(), now)?;
     Ok(true)
 }
 
@@ -286,5 +288,7 @@ pub(super) fn redrive(connection: &Connection, sink: Option<&str>, now: Timestam
              WHERE state = ?1 AND (?4 IS NULL OR sink = ?4)",
         )?
         .execute(params![DEAD, WAITING, nanos(now), sink])?;
-    Ok(u64::try_from(driven).unwrap_or(u64::MAX))
+    let driven = u64::try_from(driven).unwrap_or(u64::MAX);
+    evidence::add(connection, of_redrive(sink, driven).as_slice(), now)?;
+    Ok(driven)
 }

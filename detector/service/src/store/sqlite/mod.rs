@@ -6,6 +6,7 @@
 
 mod alerts;
 mod deliveries;
+mod evidence;
 mod incidents;
 mod journal;
 mod lane;
@@ -25,6 +26,7 @@ use super::{
     Settlement, Silence, Snapshot, Store, StoreError, StoredAlert, Waiting,
 };
 use crate::{
+    evidence::{Chain, Fact, of_silence, of_silence_end},
     incident::Link,
     state_file::{PRIVATE, StateError, StateFile, beside},
 };
@@ -310,8 +312,12 @@ impl Store for SqliteStore {
         self.writer.run("write to", move |connection| incidents::put_note(connection, &note)).await
     }
 
-    async fn put_silence(&self, silence: Silence) -> Result<(), StoreError> {
-        self.writer.run("write to", move |connection| silences::put(connection, &silence)).await
+    async fn put_silence(&self, silence: Silence, now: Timestamp) -> Result<(), StoreError> {
+        let work = move |connection: &Connection| {
+            silences::put(connection, &silence)?;
+            evidence::add(connection, &[of_silence(&silence)], now)
+        };
+        self.writer.run("write to", work).await
     }
 
     async fn silences(&self, now: Timestamp, ended: bool) -> Result<Vec<Silence>, StoreError> {
@@ -320,7 +326,13 @@ impl Store for SqliteStore {
 
     async fn end_silence(&self, id: &str, now: Timestamp) -> Result<bool, StoreError> {
         let id = id.to_owned();
-        self.writer.run("write to", move |connection| silences::end(connection, &id, now)).await
+        let work = move |connection: &Connection| {
+            let ended = silences::end(connection, &id, now)?;
+            let facts = ended.then(|| of_silence_end(&id));
+            evidence::add(connection, facts.as_slice(), now)?;
+            Ok(ended)
+        };
+        self.writer.run("write to", work).await
     }
 
     async fn forget(&self, before: Timestamp) -> Result<u64, StoreError> {
@@ -332,5 +344,25 @@ impl Store for SqliteStore {
                 return Ok(forgotten);
             }
         }
+    }
+
+    async fn attest(&self, facts: Vec<Fact>, now: Timestamp) -> Result<(), StoreError> {
+        self.writer.run("write to", move |connection| evidence::add(connection, &facts, now)).await
+    }
+
+    async fn chains(&self) -> Result<Vec<Chain>, StoreError> {
+        Ok(self.reader.run("read", evidence::chain).await?.into_iter().collect())
+    }
+
+    async fn evidence(&self, worker: &str, after: u64, limit: usize) -> Result<Vec<String>, StoreError> {
+        let worker = worker.to_owned();
+        self.reader.run("read", move |connection| evidence::read(connection, &worker, after, limit)).await
+    }
+
+    async fn archived(&self, worker: &str, through: u64) -> Result<(), StoreError> {
+        let worker = worker.to_owned();
+        self.writer.run("write to", move |connection| evidence::archived(connection, &worker, through)).await?;
+        while self.writer.run("write to", evidence::forget).await? {}
+        Ok(())
     }
 }

@@ -126,6 +126,21 @@ CREATE TABLE note (
     PRIMARY KEY (incident, sink)
 ) STRICT, WITHOUT ROWID;
 ",
+    "
+CREATE TABLE evidence (
+    seq INTEGER PRIMARY KEY NOT NULL,
+    line TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE chain (
+    worker TEXT PRIMARY KEY NOT NULL,
+    seq INTEGER NOT NULL,
+    hash TEXT NOT NULL,
+    at INTEGER NOT NULL,
+    archived INTEGER NOT NULL,
+    archived_hash TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+",
 ];
 
 /// Settings of a connection, whatever it is used for.

@@ -93,7 +93,7 @@ run "good" {
 
   assert {
     condition = [for statement in jsondecode(aws_iam_role_policy.task.policy).Statement : statement.Sid] == [
-      "ReadStreams", "StreamKey", "Store", "Leases", "ListSnapshots", "Snapshots", "Inventory", "Canary",
+      "ReadStreams", "StreamKey", "Store", "Leases", "ListSnapshots", "Snapshots", "Evidence", "Inventory", "Canary",
     ]
     error_message = "The task role has not exactly the statements that this configuration needs."
   }
@@ -118,6 +118,11 @@ run "good" {
   assert {
     condition     = aws_s3_bucket.this["evidence"].object_lock_enabled && aws_s3_bucket_object_lock_configuration.evidence.rule[0].default_retention[0].days == 400
     error_message = "Evidence can be deleted within 400 days."
+  }
+
+  assert {
+    condition     = strcontains(output.config, "[evidence]\nbucket = \"${aws_s3_bucket.this["evidence"].bucket}\"")
+    error_message = "Evidence is not archived to its bucket."
   }
 
   assert {

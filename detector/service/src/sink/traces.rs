@@ -1,0 +1,99 @@
+//! What attempts to tell a sink say of themselves in traces, in metrics and around lines of the log.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use super::{Fault, Sink, SinkError, Telling};
+use crate::telemetry::{Draft, SpanContext, SpanId, Telemetry, TraceId, trace_id};
+
+/// Gives an attempt its span, in the trace of its first alert.
+pub(super) fn begun(telemetry: &Telemetry, telling: Telling) -> Telling {
+    let first = telling.claims.first();
+    let span = first.map(|claim| SpanContext::of_alert(&claim.alert.alert.id, telemetry.spans.is_on()));
+    Telling { span, ..telling }
+}
+
+/// What stands around every line that is logged during an attempt.
+pub(super) fn log_span(sink: &str, telling: &Telling) -> tracing::Span {
+    let alert = telling.claims.first().map(|claim| claim.alert.alert.id.as_str()).unwrap_or_default();
+    tracing::info_span!("tell", sink, alert, trace_id = trace_id(alert))
+}
+
+/// Why an attempt failed: one of few words.
+pub(super) const fn kind(error: &SinkError) -> &'static str {
+    match error.fault {
+        Fault::Permanent => "permanent",
+        Fault::Temporary { retry_after: Some(_), .. } => "throttled",
+        Fault::Temporary { .. } => "temporary",
+    }
+}
+
+/// An attempt that is being made.
+#[derive(Debug)]
+pub(super) struct Tell<'a> {
+    telemetry: &'a Telemetry,
+    sink: &'a dyn Sink,
+    telling: &'a Telling,
+    began: Timestamp,
+    since: Instant,
+}
+
+impl<'a> Tell<'a> {
+    /// It begins now.
+    pub(super) fn begin(telemetry: &'a Telemetry, sink: &'a dyn Sink, telling: &'a Telling) -> Self {
+        Self { telemetry, sink, telling, began: Timestamp::now(), since: Instant::now() }
+    }
+
+    /// Whether it took at least so long.
+    pub(super) fn took(&self, limit: Duration) -> bool {
+        self.since.elapsed() >= limit
+    }
+
+    /// The sink has acknowledged it.
+    pub(super) fn worked(&self) {
+        self.end(|span| span);
+    }
+
+    /// It was in vain.
+    pub(super) fn failed(&self, kind: &str, message: &str) {
+        self.end(|span| span.failed(kind, message));
+    }
+
+    /// What is a message queue, by the conventions for messaging.
+    fn of_messaging(&self, span: Draft) -> Draft {
+        let system = match self.sink.kind() {
+            "sns" => "aws_sns",
+            "eventbridge" => "aws_eventbridge",
+            _ => return span,
+        };
+        span.text("messaging.system", system).text("messaging.operation.type", "send")
+    }
+
+    /// Each alert of a group has the attempt in its trace.
+    fn end(&self, finish: impl Fn(Draft) -> Draft) {
+        self.telemetry.meters.stage_tell.record(self.since.elapsed());
+        if !self.telemetry.spans.is_on() {
+            return;
+        }
+        let times = (self.began, Timestamp::now());
+        for claim in &self.telling.claims {
+            let alert = &claim.alert.alert;
+            let trace = TraceId::of_alert(&alert.id);
+            let own = self.telling.span.filter(|span| span.trace == trace);
+            let context = own.unwrap_or_else(|| SpanContext::of_alert(&alert.id, true));
+            let span = Draft::new(&format!("tell {}", self.sink.kind()), context, times)
+                .within(SpanId::root_of(trace))
+                .client()
+                .text("bedrock_watch.sink", self.sink.name())
+                .text("bedrock_watch.sink.kind", self.sink.kind())
+                .number("bedrock_watch.sink.alerts", self.telling.claims.len() as u64)
+                .text("bedrock_watch.alert.id", &alert.id)
+                .text("bedrock_watch.alert.rule", &alert.rule)
+                .number("bedrock_watch.alert.revision", u64::from(claim.alert.revision))
+                .number("bedrock_watch.attempt", u64::from(claim.attempts).saturating_add(1));
+            self.telemetry.trace(finish(self.of_messaging(span)));
+        }
+    }
+}
