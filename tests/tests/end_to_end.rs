@@ -254,6 +254,15 @@ async fn check(emulator: &Emulator, faults: Option<&Faults>) {
         .map(|request| (request.body["dedup_key"].clone().to_string(), request.body["payload"]["class"].clone()))
         .collect();
     assert_eq!(keys.len(), FIRST.len() + 1, "{keys:#?}");
+    // People ask the same table on the command line.
+    for (command, count) in [("list --format json", keys.len()), ("redrive --list --format json", 0)] {
+        let mut ask = Command::new(binary());
+        ask.current_dir(folder.path()).args(["alerts", "--config", "config.toml"]).args(command.split(' '));
+        let answer = ask.envs(environment.iter().map(|(name, value)| (name, value))).output().unwrap();
+        assert!(answer.status.success(), "{command}: {}", String::from_utf8_lossy(&answer.stderr));
+        let answer = String::from_utf8(answer.stdout).unwrap();
+        assert_eq!(answer.matches("\"rule\":").count(), count, "{command}: {answer}");
+    }
     check_evidence(emulator, &aws).await;
 }
 

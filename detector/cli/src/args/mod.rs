@@ -4,8 +4,11 @@
 
 mod audit;
 mod doctor;
+#[cfg(test)]
+mod documents;
 mod evidence;
 mod incident;
+mod manual;
 mod queries;
 mod stored;
 
@@ -22,6 +25,7 @@ pub(crate) use doctor::DoctorArguments;
 pub(crate) use doctor::DoctorFormat;
 pub(crate) use evidence::{EvidenceArguments, EvidenceFormat};
 pub(crate) use incident::{IncidentArguments, IncidentCommand, ReportFormat};
+pub(crate) use manual::{CompletionsArguments, ManArguments};
 pub(crate) use queries::{QueriesArguments, QueriesFormat};
 pub(crate) use stored::{
     AlertsArguments, AlertsCommand, AlertsListArguments, Place, SilencesAddArguments, SilencesArguments,
@@ -76,6 +80,10 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// Ask the running daemon whether it is alive
     Health(HealthArguments),
+    /// Print or install manual pages
+    Man(ManArguments),
+    /// Print the completion script of a shell
+    Completions(CompletionsArguments),
     /// Print the version
     Version,
 }
@@ -132,8 +140,8 @@ Examples:
   bedrock-watch run --config /etc/bedrock-watch.toml
   curl --data-binary @trail.json.gz http://127.0.0.1:8787/v1/events")]
 pub(crate) struct RunArguments {
-    /// The configuration, TOML
-    #[arg(long, value_name = "FILE")]
+    /// The configuration, TOML; BEDROCK_WATCH_CONFIG names it as well
+    #[arg(long, value_name = "FILE", env = "BEDROCK_WATCH_CONFIG", hide_env = true)]
     pub(crate) config: Option<PathBuf>,
     /// A folder of rules that are added, or replace built-in rules of the same id
     #[arg(long, value_name = "DIR")]
@@ -313,6 +321,9 @@ pub(crate) enum ConfigCommand {
     /// Print a configuration with every key and its default
     #[command(after_help = "Example:\n  bedrock-watch config example > bedrock-watch.toml")]
     Example,
+    /// Print the reference of all keys, as Markdown
+    #[command(after_help = "Example:\n  bedrock-watch config reference > docs/configuration.md")]
+    Reference,
 }
 
 #[derive(Debug, Args)]
@@ -325,10 +336,10 @@ Examples:
   bedrock-watch health --config /etc/bedrock-watch.toml
   bedrock-watch health --address 127.0.0.1:9000")]
 pub(crate) struct HealthArguments {
-    /// The daemon's configuration, to learn its address
-    #[arg(long, value_name = "FILE", conflicts_with = "address")]
+    /// The daemon's configuration, to learn its address; BEDROCK_WATCH_CONFIG names it as well
+    #[arg(long, value_name = "FILE", env = "BEDROCK_WATCH_CONFIG", hide_env = true)]
     pub(crate) config: Option<PathBuf>,
-    /// The daemon's address [default: 127.0.0.1:8787]
+    /// The daemon's address, whatever the configuration says [default: 127.0.0.1:8787]
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) address: Option<std::net::SocketAddr>,
 }

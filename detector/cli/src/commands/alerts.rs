@@ -33,10 +33,11 @@ const DEAD_LETTERS_MAX: usize = 10_000;
 
 /// Runs the command.
 pub(super) fn run(arguments: AlertsArguments) -> Result<Outcome, Failure> {
-    let (target, format) = (Target::of(&arguments.place)?, format(&arguments.place));
+    let format = format(&arguments.place);
     let joining = config::load_without_secrets(arguments.place.config.as_deref())?.incidents;
     let runtime = runtime()?;
     runtime.block_on(async {
+        let target = Target::of(&arguments.place).await?;
         match arguments.command {
             AlertsCommand::List(wanted) => list((&target, &joining), &wanted, format).await,
             AlertsCommand::Show { id } => show(&details((&target, &joining), &id).await?, format),

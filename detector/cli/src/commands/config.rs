@@ -1,4 +1,4 @@
-//! `config check|schema|example`, and how every command reads a configuration.
+//! `config check|schema|example|reference`, and how every command reads a configuration.
 
 use std::{path::Path, sync::Arc};
 
@@ -22,6 +22,10 @@ pub(super) fn run(command: ConfigCommand) -> Result<Outcome, Failure> {
         }
         ConfigCommand::Example => {
             print(&config::example())?;
+            Ok(Outcome::Fine)
+        }
+        ConfigCommand::Reference => {
+            print(&config::reference())?;
             Ok(Outcome::Fine)
         }
     }

@@ -71,7 +71,7 @@ async fn places(arguments: &EvidenceArguments) -> Result<Places, Failure> {
     let none = || anyhow!("this build has no AWS, where the evidence lies; use the standard build");
     let store = match &config.store.dynamodb {
         Some(table) => cloud.as_deref().ok_or_else(none)?.store(table).await.map_err(anyhow::Error::from)?,
-        None => open_configured(&config)?,
+        None => open_configured(&config).await?,
     };
     let archive: Option<Arc<dyn Archive>> = match &config.evidence.archived {
         Some(Archived::Bucket { bucket, prefix }) => Some(cloud.as_deref().ok_or_else(none)?.evidence(bucket, prefix)),

@@ -34,9 +34,9 @@ enum Source {
 
 /// Runs the command.
 pub(super) fn run(arguments: &IncidentArguments) -> Result<Outcome, Failure> {
-    let source = source(arguments)?;
     let format = arguments.format.unwrap_or_else(default_format);
     runtime()?.block_on(async {
+        let source = source(arguments).await?;
         match &arguments.command {
             IncidentCommand::List { status, severity, limit } => {
                 let limit = usize::try_from(*limit).unwrap_or(usize::MAX);
@@ -48,13 +48,13 @@ pub(super) fn run(arguments: &IncidentArguments) -> Result<Outcome, Failure> {
     })
 }
 
-fn source(arguments: &IncidentArguments) -> Result<Source, Failure> {
+async fn source(arguments: &IncidentArguments) -> Result<Source, Failure> {
     if let Some(url) = &arguments.url {
         return Ok(Source::Daemon(Remote::new(url)?));
     }
     let config = config::load_without_secrets(arguments.config.as_deref())?;
     let rules = config::rules(&config, None)?;
-    let store = open_configured(&config)?;
+    let store = open_configured(&config).await?;
     let gatherer = Gatherer::new(Arc::clone(&store), config.incidents.clone(), Stages::of(rules));
     Ok(Source::Store(Box::new(config), store, gatherer))
 }

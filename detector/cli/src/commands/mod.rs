@@ -11,6 +11,7 @@ mod evidence;
 mod health;
 mod incident;
 mod inputs;
+mod manual;
 mod notify;
 mod place;
 mod queries;
@@ -83,6 +84,8 @@ pub(crate) fn run(command: Command) -> Result<Outcome, Failure> {
         Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Config(arguments) => config::run(arguments.command),
         Command::Health(arguments) => health::run(&arguments),
+        Command::Man(arguments) => manual::man(&arguments),
+        Command::Completions(arguments) => manual::completions(&arguments),
         Command::Version => {
             print(&format!("bedrock-watch {}\n", env!("CARGO_PKG_VERSION")))?;
             Ok(Outcome::Fine)

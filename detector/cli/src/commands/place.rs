@@ -11,7 +11,7 @@ use bedrock_watch_service::{
 };
 use reqwest::{Client, Method, Url};
 
-use super::{Failure, config};
+use super::{Failure, cloud, config};
 use crate::args::{ListFormat, Place};
 
 /// The environment variable with the API key.
@@ -38,21 +38,26 @@ pub(super) struct Remote {
 
 impl Target {
     /// The target of these arguments.
-    pub(super) fn of(place: &Place) -> Result<Self, Failure> {
+    pub(super) async fn of(place: &Place) -> Result<Self, Failure> {
         match &place.url {
             Some(url) => Ok(Self::Daemon(Remote::new(url)?)),
-            None => Ok(Self::Store(open(place.config.as_deref())?)),
+            None => Ok(Self::Store(open(place.config.as_deref()).await?)),
         }
     }
 }
 
 /// Opens the store of a configuration beside the daemon that may run.
-fn open(file: Option<&Path>) -> Result<Arc<dyn Store>, Failure> {
-    open_configured(&config::load_without_secrets(file)?)
+async fn open(file: Option<&Path>) -> Result<Arc<dyn Store>, Failure> {
+    open_configured(&config::load_without_secrets(file)?).await
 }
 
 /// The same where the configuration was read already.
-pub(super) fn open_configured(config: &Config) -> Result<Arc<dyn Store>, Failure> {
+pub(super) async fn open_configured(config: &Config) -> Result<Arc<dyn Store>, Failure> {
+    if let Some(dynamodb) = &config.store.dynamodb {
+        let cloud = cloud::connect(config).await?;
+        let cloud = cloud.context("this build has no AWS, so it cannot open a store in DynamoDB; give --url")?;
+        return Ok(cloud.store(dynamodb).await.map_err(anyhow::Error::from)?);
+    }
     let store = SqliteStore::open_beside(&config.store.path);
     Ok(Arc::new(store.context("is this where the daemon runs? give its --config, or its --url")?))
 }

@@ -85,8 +85,10 @@ fn find(arguments: &QueriesArguments, id: &str) -> Result<Alert, Failure> {
         return Ok(in_file(file, id)?);
     }
     let place = Place { config: arguments.config.clone(), url: arguments.url.clone(), format: None };
-    let target = Target::of(&place)?;
-    let details = runtime()?.block_on(alerts::details((&target, &Joining::default()), id))?;
+    let details = runtime()?.block_on(async {
+        let target = Target::of(&place).await?;
+        Ok::<_, Failure>(alerts::details((&target, &Joining::default()), id).await?)
+    })?;
     #[derive(Deserialize)]
     struct Details {
         alert: Box<RawValue>,

@@ -23,9 +23,10 @@ const MATCHERS: [&str; 7] = ["alert", "rule", "account", "region", "principal", 
 
 /// Runs the command.
 pub(super) fn run(arguments: SilencesArguments) -> Result<Outcome, Failure> {
-    let (target, format) = (Target::of(&arguments.place)?, format(&arguments.place));
+    let format = format(&arguments.place);
     let runtime = runtime()?;
     runtime.block_on(async {
+        let target = Target::of(&arguments.place).await?;
         match arguments.command {
             SilencesCommand::List { ended } => {
                 let list = list(&target, ended).await?;

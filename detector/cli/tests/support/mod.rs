@@ -31,7 +31,7 @@ pub(crate) const RULE: &str = "customization-job-security-group-deleted";
 /// The program, in `folder`.
 pub(crate) fn program(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bedrock-watch"));
-    command.current_dir(folder).env_remove("RUST_LOG").stdin(Stdio::null());
+    command.current_dir(folder).env_remove("RUST_LOG").env_remove("BEDROCK_WATCH_CONFIG").stdin(Stdio::null());
     command
 }
 

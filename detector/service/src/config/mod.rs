@@ -1,6 +1,6 @@
 //! The configuration file: TOML, read into types, every problem reported at once with its place.
 //!
-//! `keys` is the one list of sections and keys; reading, checking, the JSON Schema and the example are all derived
+//! `keys` is the one list of sections and keys; reading, checking, schema, example and reference are all derived
 //! from it, so they cannot disagree. Deliberately no layering of files and no flags that override keys: one file says
 //! everything, and `${NAME}` brings in what differs between deployments.
 
@@ -14,6 +14,7 @@ mod keys;
 mod named;
 mod problem;
 mod read;
+mod reference;
 mod schema;
 mod secret;
 mod secrets;
@@ -31,6 +32,7 @@ pub use delivery::{
 };
 pub use example::example;
 pub use problem::Problem;
+pub use reference::reference;
 pub use schema::schema;
 pub use secret::Secret;
 pub use secrets::{SecretNames, Secrets};

@@ -229,6 +229,26 @@ fn the_example_says_what_holds_without_a_file() {
     assert_eq!(standard.sources, [SourceConfig::Http]);
 }
 
+#[test]
+fn the_reference_is_that_of_the_documentation() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md");
+    assert!(
+        std::fs::read_to_string(file).unwrap_or_default() == reference(),
+        "docs/configuration.md differs from the list of keys; write it with\n\
+         cargo run -p bedrock-watch --no-default-features -- config reference > docs/configuration.md"
+    );
+}
+
+#[test]
+fn the_reference_names_every_key() {
+    let text = reference();
+    for line in full_example().lines().filter(|line| !line.starts_with('#')) {
+        if let Some((key, _)) = line.split_once(" = ").filter(|(key, _)| *key != "kind") {
+            assert!(text.contains(&format!("| `{key}` |")), "`{key}` is missing");
+        }
+    }
+}
+
 /// The example with every possibility switched on.
 fn full_example() -> String {
     let key = |line: &str| line.split_once(" = ").is_some_and(|(name, _)| !name.contains([' ', '.']));

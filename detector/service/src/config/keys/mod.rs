@@ -95,7 +95,8 @@ pub(super) struct Section {
 }
 
 const STANDARD: Settings = Settings::standard();
-const U32_MAX: u64 = u32::MAX as u64;
+/// What is a limit in name only.
+pub(super) const U32_MAX: u64 = u32::MAX as u64;
 
 const fn number(name: &'static str, default: u64, min: u64, max: u64, doc: &'static str) -> Key {
     Key { name, kind: Kind::Number { default, min, max }, doc, sample: "", required: false }
