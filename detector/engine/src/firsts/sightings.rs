@@ -12,6 +12,9 @@ use super::Bits;
 /// No sighting on the day.
 const NEVER: u32 = u32::MAX;
 
+/// A full list forgets one of so many of its keys at once, and one more.
+const FORGOTTEN_PART: usize = 16;
+
 /// The most days that can be looked back.
 pub(crate) const DAYS_MAX: u32 = 30;
 
@@ -100,8 +103,8 @@ impl SightingsList {
         self.entries.get(place).map(|(_, sightings)| sightings)
     }
 
-    /// Notes that `key` was seen. Beyond `max` keys, what was not seen for longest is forgotten; returns whether
-    /// something was that could still be asked for.
+    /// Notes that `key` was seen. Beyond `max` keys, those not seen for longest are forgotten; returns whether
+    /// one was that could still be asked for.
     pub(crate) fn note(&mut self, key: Key, second: u32, max: usize) -> bool {
         match self.entries.binary_search_by_key(&key, |(known, _)| *known) {
             Ok(found) => {
@@ -119,14 +122,23 @@ impl SightingsList {
     }
 
     fn make_room(&mut self, newest: Key, today: u32, max: usize) -> bool {
+        // What nobody can ask for any more goes only when its place is needed, so that most new keys cost no search.
+        if self.entries.len() <= max {
+            return false;
+        }
         let oldest_day = today.saturating_sub(DAYS_MAX).saturating_sub(1);
         self.entries.retain(|(_, sightings)| sightings.day >= oldest_day);
         if self.entries.len() <= max {
             return false;
         }
-        let others = self.entries.iter().enumerate().filter(|(_, (key, _))| *key != newest);
-        if let Some((place, _)) = others.min_by_key(|(_, (key, sightings))| (sightings.day, *key)) {
-            self.entries.remove(place);
+        let others = self.entries.iter().filter(|(key, _)| *key != newest);
+        let mut ages: Vec<(u32, Key)> = others.map(|(key, sightings)| (sightings.day, *key)).collect();
+        // Several at a time, so that a full list is not searched for every new key.
+        let last = (max / FORGOTTEN_PART).min(ages.len().saturating_sub(1));
+        if last < ages.len() {
+            let (_, youngest, _) = ages.select_nth_unstable(last);
+            let youngest = *youngest;
+            self.entries.retain(|(key, sightings)| *key == newest || (sightings.day, *key) > youngest);
         }
         true
     }
