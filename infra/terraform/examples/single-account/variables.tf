@@ -15,7 +15,7 @@ variable "image" {
 }
 
 variable "file_image" {
-  description = "An image with sh, such as public.ecr.aws/docker/library/busybox@sha256:..., which writes the configuration's file."
+  description = "An image with sh, such as busybox@sha256:..., which writes the configuration's file."
   type        = string
 }
 

@@ -21,7 +21,7 @@ override_data {
 
 variables {
   image      = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/bedrock-watch@sha256:0000000000000000000000000000000000000000000000000000000000000000"
-  file_image = "public.ecr.aws/docker/library/busybox@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  file_image = "busybox@sha256:0000000000000000000000000000000000000000000000000000000000000000"
   vpc_id     = "vpc-0a"
   subnet_ids = ["subnet-0a", "subnet-0b"]
   ingest = {
