@@ -1,27 +1,27 @@
 // The pinned Chromium of the npm package `@sparticuz/chromium` with pinned fonts, so that the tests see the same on
 // every machine. `PACKAGES` names the folder where package.json is installed. Nothing of the machine's own browser is
-// used; it must have the libraries every Chromium needs (libnss3 and libnspr4), and the error says so.
+// used, and none of the libraries that a browser installs beside itself (NSS, NSPR, Expat): the package brings them.
 
 import { mkdtemp, rename, rm, stat, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const PACKAGES = process.env.PACKAGES;
 if (!PACKAGES) throw new Error("PACKAGES must name the folder where tests/console/package.json is installed");
 const installed = createRequire(join(PACKAGES, "package.json"));
-const unpacked = join(PACKAGES, "browser");
+const unpacked = join(PACKAGES, "chromium");
+const libraries = join(unpacked, "al2023/lib");
 
 /** Starts it. None of the switches that packagers of browsers like is used: the page's policy must count. */
 export async function launch() {
   await unpack();
   const { chromium } = installed("playwright-core");
-  const env = { ...process.env, FONTCONFIG_FILE: await fonts() };
+  const env = { ...process.env, FONTCONFIG_FILE: await fonts(), LD_LIBRARY_PATH: libraries };
   try {
     return await chromium.launch({ executablePath: join(unpacked, "chromium"), chromiumSandbox: false, env });
   } catch (error) {
-    const needs = "it needs libnss3, libnspr4 and libexpat1 (apt-get install libnss3 libexpat1)";
-    throw new Error(`the browser does not start; ${needs}: ${error.message}`);
+    throw new Error(`the browser of @sparticuz/chromium does not start; is this Linux on x86-64? ${error.message}`);
   }
 }
 
@@ -32,8 +32,10 @@ async function unpack() {
   const { TMPDIR } = process.env;
   // Where the package unpacks to.
   process.env.TMPDIR = folder;
-  const { default: packed } = await import(pathToFileURL(installed.resolve("@sparticuz/chromium")));
+  const entry = installed.resolve("@sparticuz/chromium");
+  const { default: packed, inflate } = await import(pathToFileURL(entry));
   await packed.executablePath();
+  await inflate(join(dirname(entry), "../bin/al2023.tar.br"));
   if (TMPDIR === undefined) delete process.env.TMPDIR;
   else process.env.TMPDIR = TMPDIR;
   await rename(folder, unpacked).catch(() => rm(folder, { recursive: true }));
