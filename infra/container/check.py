@@ -168,7 +168,7 @@ def load(port, pid, rate, seconds):
 
 def drain(port, accepted):
     """Posts events that are an alert each until the service is gone, and writes down which of them it accepted."""
-    client, template, known = Client(port), sample("DeleteGuardrail"), []
+    client, template, known = Client(port), sample("DeleteCustomModel"), []
     until = time.monotonic() + PATIENCE
     while time.monotonic() < until:
         records = [record(template, "platform-admin", "111122223333") for _ in range(5)]
