@@ -39,7 +39,7 @@ pub(crate) struct EvidenceArguments {
     /// An archive in S3: s3://BUCKET/PREFIX
     #[arg(value_name = "s3://BUCKET/PREFIX", conflicts_with_all = ["config", "path"])]
     pub(crate) bucket: Option<String>,
-    /// The daemon's configuration, to learn where its store and its archive are [without it: the store ./bedrock-watch.db]
+    /// The daemon's configuration, to learn where its store and its archive are [without it: ./bedrock-watch.db]
     #[arg(long, value_name = "FILE", conflicts_with = "path")]
     pub(crate) config: Option<PathBuf>,
     /// A folder with an archive

@@ -30,7 +30,7 @@ Examples:
   bedrock-watch incident show i-7d1c2f --format markdown > case.md
   bedrock-watch incident list --url https://bedrock-watch.example.com")]
 pub(crate) struct IncidentArguments {
-    /// The daemon's configuration, to learn where its store is [without it: the store ./bedrock-watch.db]
+    /// The daemon's configuration, to learn where its store is [without it: ./bedrock-watch.db]
     #[arg(long, value_name = "FILE", conflicts_with = "url", global = true)]
     pub(crate) config: Option<PathBuf>,
     /// Ask a daemon over HTTP instead; BEDROCK_WATCH_API_KEY is sent as the key if it is set

@@ -61,7 +61,7 @@ pub(crate) struct QueriesArguments {
     /// A file of alerts, one JSON object a line; `-` is standard input
     #[arg(long, value_name = "FILE", conflicts_with_all = ["principal", "config", "url"])]
     pub(crate) alerts: Option<PathBuf>,
-    /// The daemon's configuration, to learn where its store is [without it: the store ./bedrock-watch.db]
+    /// The daemon's configuration, to learn where its store is [without it: ./bedrock-watch.db]
     #[arg(long, value_name = "FILE", conflicts_with_all = ["principal", "url"])]
     pub(crate) config: Option<PathBuf>,
     /// Ask a daemon over HTTP instead; BEDROCK_WATCH_API_KEY is sent as the key if it is set

@@ -11,7 +11,7 @@ use super::{ListFormat, severity};
 /// Where the alerts are.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Place {
-    /// The daemon's configuration, to learn where its store is [without it: the store ./bedrock-watch.db]
+    /// The daemon's configuration, to learn where its store is [without it: ./bedrock-watch.db]
     #[arg(long, value_name = "FILE", conflicts_with = "url", global = true)]
     pub(crate) config: Option<PathBuf>,
     /// Ask a daemon over HTTP instead; BEDROCK_WATCH_API_KEY is sent as the key if it is set
