@@ -14,7 +14,7 @@
 //!
 //! - An alert's trace and the first span in it follow from the alert's id, and the tracer takes no ids.
 //! - Metrics are read from one table, for Prometheus as well. The exporter of metrics takes only what instruments of the
-//!   SDK have added up, so every duration would have to be recorded a second time.
+//!   SDK have added up, so every duration would have to be recorded a second time, at several times the cost.
 //! - The exporter of spans does not tell what a receiver refused, and puts headers of the environment before those of the
 //!   configuration.
 //!

@@ -17,7 +17,7 @@ use opentelemetry_sdk::Resource;
 use regex::Regex;
 
 use super::{
-    Draft, Gathered, Kind, METRICS, Meters, Value,
+    Draft, Gathered, Kind, METRICS, Meters, Metric, Value,
     ids::{new_span, trace_of},
     otlp,
     prometheus::{self, series},
@@ -107,7 +107,9 @@ fn text_is_as_prometheus_wants_it() {
 fn metrics_over_otlp_are_those_of_the_table() {
     let request = otlp::metrics(&Resource::builder_empty().build(), &gathered(), Timestamp::from_second(-1).unwrap());
     let sent = &request.resource_metrics[0].scope_metrics[0].metrics;
-    for (metric, sent) in METRICS.iter().filter(|metric| !(metric.read)(&gathered()).is_empty()).zip(sent) {
+    let read: Vec<&Metric> = METRICS.iter().filter(|metric| !(metric.read)(&gathered()).is_empty()).collect();
+    assert_eq!(read.len(), sent.len());
+    for (metric, sent) in read.into_iter().zip(sent) {
         assert_eq!((metric.name, metric.unit, metric.about), (&*sent.name, &*sent.unit, &*sent.description));
         match (metric.kind, sent.data.as_ref().unwrap()) {
             (Kind::Counter, Data::Sum(sum)) => {
