@@ -36,7 +36,7 @@ use crate::{
     snapshot,
     stats::Stats,
     time::Second,
-    world::{INTERESTS, Origin, Touched, World},
+    world::{BlindCount, INTERESTS, Origin, Touched, World},
 };
 
 pub use crate::snapshot::SnapshotError;
@@ -96,7 +96,7 @@ pub(crate) struct Memory {
     /// When principals' alerts may have to be resolved.
     pub(crate) quiet_due: BTreeMap<Second, BTreeSet<(Box<str>, u32)>>,
     /// Accounts and regions in which nothing is logged, with the inference calls counted there since.
-    pub(crate) blind: BTreeMap<Box<str>, BTreeMap<Box<str>, u64>>,
+    pub(crate) blind: BTreeMap<Box<str>, BTreeMap<Box<str>, BlindCount>>,
     /// The latest time the engine was told.
     pub(crate) clock: Second,
     /// How many principals all accounts have together.
