@@ -112,7 +112,8 @@ async fn an_object_of_the_archive_is_never_replaced() {
     assert!(error.contains("s3://nowhere/") && error.contains("is the bucket's name right?"), "{error}");
 }
 
-/// What is done and not answered is written once all the same, and the chain goes on behind it.
+/// What is done and not answered is written once all the same, and the chain goes on behind it; also where what waits is
+/// said again as a whole, with more behind it.
 #[tokio::test]
 async fn answers_that_are_lost_neither_lose_nor_double_an_entry() {
     let seed = rand::random();
@@ -124,10 +125,19 @@ async fn answers_that_are_lost_neither_lose_nor_double_an_entry() {
     let (id, secret) = emulators::ACCESS_KEY;
     let aws = Aws::connect_as(&through, &std::collections::BTreeMap::new(), (id, secret)).await.unwrap();
     let store = open(&aws).await;
-    faults.spoil(25, &[Fault::Lost, Fault::Cut, Fault::Failed]);
-    for number in 0..40 {
-        while store.attest(vec![gap(number)], Timestamp::now()).await.is_err() {}
+    // Most calls are not answered, so that those fail that ask what became of others.
+    faults.spoil(50, &[Fault::Lost, Fault::Cut, Fault::Failed]);
+    let (mut number, mut waiting) = (0, Vec::new());
+    while number < 24 {
+        for _ in 0..1 + number % 5 * 3 {
+            waiting.push(gap(number));
+            number += 1;
+        }
+        if store.attest(waiting.clone(), Timestamp::now()).await.is_ok() {
+            waiting.clear();
+        }
     }
     faults.spoil(0, &[]);
-    assert_eq!(found(None, Some(&store)).await, parts(40));
+    store.attest(waiting, Timestamp::now()).await.unwrap();
+    assert_eq!(found(None, Some(&store)).await, parts(number));
 }

@@ -2,7 +2,8 @@
 //!
 //! An item holds the lines of one transaction, under the number of the first of them, and is put only where there is
 //! none: a second writer of the same number would fail. No item has a time to end. A process knows where its own chain
-//! stands; when it no longer does (an answer was lost), it reads the last item.
+//! stands; when it does not (an answer was lost), it looks before it writes again, so that what is said again because
+//! nobody answered is not written again. What comes with other writes needs no such care: their conditions fail.
 
 use std::sync::Arc;
 
@@ -31,8 +32,36 @@ const ITEMS_MAX: usize = 1_000;
 #[derive(Debug, Clone)]
 pub(super) struct Evidence {
     worker: Arc<str>,
-    /// Where the own chain stands, while that is known; whoever writes holds it.
-    head: Arc<Mutex<Option<Head>>>,
+    /// Held by whoever writes.
+    writer: Arc<Mutex<Writer>>,
+}
+
+/// What a process knows of its own chain.
+#[derive(Debug)]
+struct Writer {
+    end: End,
+    /// What the last call of [`Evidence::attest`] has written although it failed: the caller will say it again.
+    untold: Vec<Fact>,
+}
+
+/// Where a chain ends.
+#[derive(Debug)]
+enum End {
+    Known(Head),
+    /// Behind this, if it was done.
+    Unclear(Attempt),
+}
+
+/// A transaction whose outcome is not known.
+#[derive(Debug)]
+struct Attempt {
+    /// The number of its first line.
+    first: u64,
+    lines: String,
+    /// Where the chain stands if it was done.
+    after: Head,
+    /// Its facts, where it consists of nothing else.
+    facts: Vec<Fact>,
 }
 
 fn partition(worker: &str) -> String {
@@ -55,57 +84,98 @@ impl Evidence {
     /// A new chain, whose name begins with the host's.
     pub(super) fn begin() -> Self {
         let host = std::env::var("HOSTNAME").unwrap_or_else(|_| "worker".to_owned());
-        Self { worker: new_name(&host).into(), head: Arc::new(Mutex::new(Some(Head::default()))) }
+        let writer = Writer { end: End::Known(Head::default()), untold: Vec::new() };
+        Self { worker: new_name(&host).into(), writer: Arc::new(Mutex::new(writer)) }
     }
 
     /// Does all of `writes`, with lines for `facts`, or nothing; [`Failure::Conflict`] when a condition does not hold.
     pub(super) async fn transact(
         &self,
         table: &Table,
-        mut writes: Vec<Write>,
+        writes: Vec<Write>,
         facts: &[Fact],
         now: Timestamp,
     ) -> Result<(), Failure> {
         if facts.is_empty() {
             return table.transact(&writes).await;
         }
-        let mut held = self.head.lock().await;
-        let before = match held.take() {
-            Some(head) => head,
-            None => last(table, &self.worker).await?.map_or_else(Head::default, |last| last.head),
-        };
-        let (first, mut after) = (before.seq.saturating_add(1), before.clone());
-        let lines = next_lines(&mut after, &self.worker, now, facts).map_err(|error| damaged(&self.worker, &error))?;
-        let text = lines.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n");
-        let item = Item::at(&key(&self.worker, first)).text("lines", &text).number("last", after.seq);
-        writes.push(Write::Put(item, If::Absent));
-        if before.seq == 0 {
-            writes.push(Write::Put(Item::at(&Key::new(CHAINS, &*self.worker)).number("archived", 0), If::Absent));
-        }
-        let failure = match table.transact(&writes).await {
-            Ok(()) => {
-                *held = Some(after);
-                return Ok(());
-            }
-            Err(failure) => failure,
-        };
-        // It may have been done, and only its answer was lost. Where that cannot be found out, the next one looks.
-        if matches!(failure, Failure::Conflict | Failure::Unclear(_))
-            && let Ok(Some(found)) = table.get(&key(&self.worker, first)).await
-            && found.get_text("lines").is_ok_and(|found| found == text)
-        {
-            *held = Some(after);
-            return Ok(());
-        }
-        Err(failure)
+        let mut writer = self.writer.lock().await;
+        self.write(&mut writer, table, writes, facts, now).await
     }
 
     /// Writes what happened, with nothing else.
     pub(super) async fn attest(&self, table: &Table, facts: &[Fact], now: Timestamp) -> Result<(), Failure> {
-        for facts in facts.chunks(FACTS_MAX) {
-            self.transact(table, Vec::new(), facts, now).await?;
+        let mut writer = self.writer.lock().await;
+        self.find_end(&mut writer, table).await?;
+        if !facts.starts_with(&writer.untold) {
+            writer.untold.clear();
         }
+        let rest = facts.get(writer.untold.len()..).unwrap_or_default();
+        for facts in rest.chunks(FACTS_MAX) {
+            self.write(&mut writer, table, Vec::new(), facts, now).await?;
+        }
+        writer.untold.clear();
         Ok(())
+    }
+
+    async fn write(
+        &self,
+        writer: &mut Writer,
+        table: &Table,
+        mut writes: Vec<Write>,
+        facts: &[Fact],
+        now: Timestamp,
+    ) -> Result<(), Failure> {
+        let before = self.find_end(writer, table).await?;
+        let (first, mut after) = (before.seq.saturating_add(1), before);
+        let is_first = after.seq == 0;
+        let lines = next_lines(&mut after, &self.worker, now, facts).map_err(|error| damaged(&self.worker, &error))?;
+        let lines = lines.iter().map(|(_, line)| line.as_str()).collect::<Vec<_>>().join("\n");
+        let alone = if writes.is_empty() { facts.to_vec() } else { Vec::new() };
+        let item = Item::at(&key(&self.worker, first)).text("lines", &lines).number("last", after.seq);
+        writes.push(Write::Put(item, If::Absent));
+        if is_first {
+            writes.push(Write::Put(Item::at(&Key::new(CHAINS, &*self.worker)).number("archived", 0), If::Absent));
+        }
+        let Err(failure) = table.transact(&writes).await else {
+            writer.untold.extend(alone);
+            writer.end = End::Known(after);
+            return Ok(());
+        };
+        // It may have been done, and only its answer was lost. Where that cannot be found out, the next one looks.
+        writer.end = End::Unclear(Attempt { first, lines, after, facts: alone });
+        match failure {
+            Failure::Conflict | Failure::Unclear(_) if self.find_out(writer, table).await.is_ok_and(|done| done) => {
+                Ok(())
+            }
+            failure => Err(failure),
+        }
+    }
+
+    /// Where the chain ends; it is looked for where that is not known.
+    async fn find_end(&self, writer: &mut Writer, table: &Table) -> Result<Head, Failure> {
+        self.find_out(writer, table).await?;
+        match &writer.end {
+            End::Known(head) => Ok(head.clone()),
+            End::Unclear(_) => {
+                Err(Failure::Unclear(format!("the end of the evidence of {} is not known", self.worker)))
+            }
+        }
+    }
+
+    /// Whether there was an unclear attempt that was done.
+    async fn find_out(&self, writer: &mut Writer, table: &Table) -> Result<bool, Failure> {
+        let End::Unclear(attempt) = &mut writer.end else { return Ok(false) };
+        let found = table.get(&key(&self.worker, attempt.first)).await?;
+        let is_done = found.is_some_and(|found| found.get_text("lines").is_ok_and(|lines| lines == attempt.lines));
+        let head = if is_done {
+            writer.untold.append(&mut attempt.facts);
+            attempt.after.clone()
+        } else {
+            last(table, &self.worker).await?.map_or_else(Head::default, |last| last.head)
+        };
+        writer.end = End::Known(head);
+        Ok(is_done)
     }
 
     /// Every chain there is.

@@ -20,7 +20,11 @@ use super::{
 use crate::{
     pipeline::Told,
     store::{AlertFilter, DeadLetter, Resolution, StoreError, StoredAlert},
-    telemetry::{Draft, SpanContext, SpanId, TraceId, trace_id},
+    telemetry::{
+        Draft,
+        ids::{new_span, root_of, trace_of},
+        trace_id,
+    },
 };
 
 /// Alerts in one answer, unless fewer are asked for.
@@ -127,8 +131,9 @@ pub(super) async fn resolve(State(app): State<App>, Path(id): Path<String>, requ
 /// What a person said is part of the alert's trace; who it was is not.
 fn trace(app: &App, stored: &StoredAlert, began: Timestamp) {
     let id = &stored.alert.id;
-    let span = Draft::new("alert resolved by hand", SpanContext::of_alert(id, true), (began, Timestamp::now()))
-        .within(SpanId::root_of(TraceId::of_alert(id)))
+    let trace = trace_of(id);
+    let span = Draft::new("alert resolved by hand", new_span(trace, true), (began, Timestamp::now()))
+        .within(root_of(trace))
         .text("bedrock_watch.alert.id", id)
         .text("bedrock_watch.alert.rule", &stored.alert.rule)
         .number("bedrock_watch.alert.revision", u64::from(stored.revision));

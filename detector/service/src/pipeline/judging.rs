@@ -8,6 +8,7 @@ use bedrock_watch_engine::{
     decode::DecodeError,
 };
 use jiff::Timestamp;
+use opentelemetry::trace::SpanContext;
 
 use super::{
     CATCHING_UP, Permit, Pipeline, between,
@@ -20,7 +21,7 @@ use crate::{
     format::visible,
     source::{Batch, Kept, Outcome, Records, Repeat},
     store::{Change, JournalEntry},
-    telemetry::{SpanContext, trace_id},
+    telemetry::trace_id,
 };
 
 /// Rejected records that are logged one by one; beyond that, only each time their number doubles.
@@ -118,7 +119,7 @@ impl Pipeline {
         if let Some(tracing) = tracing
             && self.engine.stats().judged > judged_before
         {
-            self.batches.note(record, tracing.context);
+            self.batches.note(record, &tracing.context);
         }
         Ok(Some(changes))
     }

@@ -12,14 +12,18 @@ use std::{
 use bedrock_watch_engine::alert::ChangeKind;
 use jiff::Timestamp;
 use memchr::memmem;
+use opentelemetry::trace::SpanContext;
 
 use crate::{
     source::{Kept, Outcome},
     store::{Change, Recorded},
-    telemetry::{Draft, SpanContext, SpanId, Telemetry, TraceId},
+    telemetry::{
+        Draft, Telemetry,
+        ids::{new_span, new_trace, root_of, span, trace_of},
+    },
 };
 
-/// Events of which it is remembered in which batch they came: those of the last minutes, in about three megabytes.
+/// Events of which it is remembered in which batch they came: those of the last minutes, in about four megabytes.
 const EVENTS_MAX: usize = 16_384;
 /// The longest event id that is remembered, in bytes; CloudTrail's have 36.
 const EVENT_ID_BYTES_MAX: usize = 64;
@@ -33,7 +37,7 @@ pub(super) struct BatchesOfEvents {
 
 impl BatchesOfEvents {
     /// A record was judged that came in a batch.
-    pub(super) fn note(&mut self, record: &[u8], batch: SpanContext) {
+    pub(super) fn note(&mut self, record: &[u8], batch: &SpanContext) {
         let Some(id) = event_id(record) else { return };
         if self.batches.contains_key(id) {
             // A copy: what counts is the first.
@@ -46,7 +50,7 @@ impl BatchesOfEvents {
         }
         let id: Arc<str> = Arc::from(id);
         self.oldest_first.push_back(Arc::clone(&id));
-        self.batches.insert(id, batch);
+        self.batches.insert(id, batch.clone());
     }
 
     /// The batches of these events, each once, in the order of the events.
@@ -54,7 +58,7 @@ impl BatchesOfEvents {
         let mut found = Vec::new();
         for batch in events.iter().filter_map(|event| self.batches.get(event.as_str())) {
             if !found.contains(batch) {
-                found.push(*batch);
+                found.push(batch.clone());
             }
         }
         found
@@ -110,9 +114,8 @@ impl Tracing {
         if !telemetry.spans.is_on() {
             return None;
         }
-        let (trace, span) = (TraceId::random(), SpanId::random());
         Some(Self {
-            context: SpanContext { trace, span, sampled: telemetry.spans.samples() },
+            context: new_span(new_trace(), telemetry.spans.samples()),
             source: Arc::clone(&batch.source),
             position: match &batch.kept {
                 Kept::At(position) => Some(position.clone()),
@@ -131,9 +134,10 @@ impl Tracing {
         outcome: Outcome,
         rests_on: Vec<Vec<SpanContext>>,
     ) -> Trace {
-        let Self { mut context, source, position, records, bytes, received } = self;
+        let Self { context, source, position, records, bytes, received } = self;
         // What an alert leads to is there.
-        context.sampled |= !rests_on.is_empty();
+        let sampled = context.is_sampled() || !rests_on.is_empty();
+        let context = span(context.trace_id(), context.span_id(), sampled);
         let batch = Some(BatchTrace { context, source, position, records, bytes, outcome });
         Trace { batch, received, began, judged, rests_on }
     }
@@ -159,9 +163,9 @@ impl Trace {
         changes: impl Iterator<Item = (&'a Change, &'a Recorded)>,
         stored: Timestamp,
     ) {
-        if let Some(batch) = self.batch.as_ref().filter(|batch| batch.context.sampled) {
+        if let Some(batch) = self.batch.as_ref().filter(|batch| batch.context.is_sampled()) {
             telemetry.trace(batch.span((self.received, stored)));
-            self.stages(telemetry, batch.context, stored);
+            self.stages(telemetry, &batch.context, stored);
         }
         for ((change, recorded), rests_on) in changes.zip(&self.rests_on) {
             if let Recorded::Revision(revision) = recorded {
@@ -179,15 +183,14 @@ impl Trace {
         stored: Timestamp,
     ) {
         let alert = &change.alert;
-        let trace = TraceId::of_alert(&alert.id);
-        let root = SpanId::root_of(trace);
+        let trace = trace_of(&alert.id);
+        let root = root_of(trace);
         let is_first = revision == 1;
-        let span = if is_first { root } else { SpanId::random() };
-        let context = SpanContext { trace, span, sampled: true };
-        let own = self.batch.as_ref().map(|batch| batch.context);
-        let others = rests_on.iter().filter(|other| own.is_none_or(|own| own.span != other.span));
-        let links = own.into_iter().map(|own| (own, "came with")).chain(others.map(|other| (*other, "rests on")));
-        let draft = Draft::new(name(change.kind), context, (self.received, stored))
+        let context = if is_first { span(trace, root, true) } else { new_span(trace, true) };
+        let own = self.batch.as_ref().map(|batch| &batch.context);
+        let others = rests_on.iter().filter(|other| own.is_none_or(|own| own.span_id() != other.span_id()));
+        let links = own.into_iter().map(|own| (own, "came with")).chain(others.map(|other| (other, "rests on")));
+        let draft = Draft::new(name(change.kind), context.clone(), (self.received, stored))
             .text("bedrock_watch.alert.id", &alert.id)
             .text("bedrock_watch.alert.rule", &alert.rule)
             .text("bedrock_watch.alert.severity", alert.severity.as_str())
@@ -197,16 +200,16 @@ impl Trace {
             .text("cloud.provider", "aws")
             .text("cloud.account.id", &alert.account)
             .maybe_text("cloud.region", alert.region.as_deref())
-            .linked(links);
+            .linked(links.map(|(to, why)| (to.clone(), why)));
         telemetry.trace(if is_first { draft } else { draft.within(root) });
-        self.stages(telemetry, context, stored);
+        self.stages(telemetry, &context, stored);
     }
 
     /// The stages as parts of a span.
-    fn stages(&self, telemetry: &Telemetry, parent: SpanContext, stored: Timestamp) {
-        let stage = |name: &str, from, to| {
-            let at = SpanContext { span: SpanId::random(), ..parent };
-            Draft::new(name, at, (from, to)).within(parent.span)
+    fn stages(&self, telemetry: &Telemetry, parent: &SpanContext, stored: Timestamp) {
+        let stage = |name: &'static str, from, to| {
+            let at = new_span(parent.trace_id(), parent.is_sampled());
+            Draft::new(name, at, (from, to)).within(parent.span_id())
         };
         if let Some(batch) = &self.batch {
             let receive = stage("receive", self.received, self.began).consumer();
@@ -219,7 +222,7 @@ impl Trace {
 
 impl BatchTrace {
     fn span(&self, times: (Timestamp, Timestamp)) -> Draft {
-        let span = Draft::new("process batch", self.context, times).consumer();
+        let span = Draft::new("process batch", self.context.clone(), times).consumer();
         self.described(span, "process")
             .number("bedrock_watch.batch.accepted", self.outcome.accepted)
             .number("bedrock_watch.batch.rejected", self.outcome.rejected)
@@ -258,8 +261,9 @@ const fn name(kind: ChangeKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use opentelemetry::Value;
+
     use super::*;
-    use crate::telemetry::otlp::messages::Any;
 
     #[test]
     fn finds_event_ids() {
@@ -277,7 +281,7 @@ mod tests {
     fn says_where_batches_come_from() {
         let check = |source: &str, expected: &[(&str, &str)]| {
             let batch = BatchTrace {
-                context: SpanContext::of_alert("a", true),
+                context: new_span(new_trace(), true),
                 source: Arc::from(source),
                 position: None,
                 records: 3,
@@ -285,11 +289,10 @@ mod tests {
                 outcome: Outcome::default(),
             };
             let span = batch.span((Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH)).done();
-            let texts =
-                span.attributes.iter().filter_map(|attribute| match attribute.value.as_ref()?.value.as_ref()? {
-                    Any::Text(text) => Some((attribute.key.as_str(), text.as_str())),
-                    Any::Number(_) => None,
-                });
+            let texts = span.attributes.iter().filter_map(|attribute| match &attribute.value {
+                Value::String(text) => Some((attribute.key.as_str(), text.as_str())),
+                _ => None,
+            });
             let messaging: Vec<_> = texts.filter(|(key, _)| key.starts_with("messaging.")).collect();
             assert_eq!(messaging, expected, "{source}");
         };
@@ -305,15 +308,15 @@ mod tests {
     #[test]
     fn remembers_the_first_batch_of_the_last_events() {
         let mut batches = BatchesOfEvents::default();
-        let context = |number: usize| SpanContext::of_alert(&number.to_string(), false);
+        let context = |number: usize| new_span(trace_of(&number.to_string()), false);
         let record = |number: usize| format!(r#"{{"eventID":"{number}"}}"#).into_bytes();
         for number in 0..EVENTS_MAX + 2 {
-            batches.note(&record(number), context(number));
+            batches.note(&record(number), &context(number));
         }
         let last = context(7);
-        batches.note(&record(EVENTS_MAX + 2), last);
-        batches.note(&record(EVENTS_MAX + 2), context(8));
-        batches.note(&record(EVENTS_MAX + 3), last);
+        batches.note(&record(EVENTS_MAX + 2), &last);
+        batches.note(&record(EVENTS_MAX + 2), &context(8));
+        batches.note(&record(EVENTS_MAX + 3), &last);
         assert!(batches.batches.len() == EVENTS_MAX && batches.oldest_first.len() == EVENTS_MAX);
         let ids = |numbers: &[usize]| numbers.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(batches.of(&ids(&[0, 1])), []);

@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
 use jiff::Timestamp;
+use opentelemetry::trace::SpanContext;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -12,7 +13,6 @@ use super::Notebook;
 use crate::{
     incident::Incident,
     store::{Claim, Revision},
-    telemetry::SpanContext,
 };
 
 /// The longest text of an error that is kept, in characters.

@@ -6,12 +6,16 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::{Fault, Sink, SinkError, Telling};
-use crate::telemetry::{Draft, SpanContext, SpanId, Telemetry, TraceId, trace_id};
+use crate::telemetry::{
+    Draft, Telemetry,
+    ids::{new_span, root_of, trace_of},
+    trace_id,
+};
 
 /// Gives an attempt its span, in the trace of its first alert.
 pub(super) fn begun(telemetry: &Telemetry, telling: Telling) -> Telling {
     let first = telling.claims.first();
-    let span = first.map(|claim| SpanContext::of_alert(&claim.alert.alert.id, telemetry.spans.is_on()));
+    let span = first.map(|claim| new_span(trace_of(&claim.alert.alert.id), telemetry.spans.is_on()));
     Telling { span, ..telling }
 }
 
@@ -80,11 +84,11 @@ impl<'a> Tell<'a> {
         let times = (self.began, Timestamp::now());
         for claim in &self.telling.claims {
             let alert = &claim.alert.alert;
-            let trace = TraceId::of_alert(&alert.id);
-            let own = self.telling.span.filter(|span| span.trace == trace);
-            let context = own.unwrap_or_else(|| SpanContext::of_alert(&alert.id, true));
-            let span = Draft::new(&format!("tell {}", self.sink.kind()), context, times)
-                .within(SpanId::root_of(trace))
+            let trace = trace_of(&alert.id);
+            let own = self.telling.span.as_ref().filter(|span| span.trace_id() == trace);
+            let context = own.cloned().unwrap_or_else(|| new_span(trace, true));
+            let span = Draft::new(format!("tell {}", self.sink.kind()), context, times)
+                .within(root_of(trace))
                 .client()
                 .text("bedrock_watch.sink", self.sink.name())
                 .text("bedrock_watch.sink.kind", self.sink.kind())

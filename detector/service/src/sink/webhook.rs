@@ -12,7 +12,7 @@ use super::{
     payload::webhook::{SigningKey, body},
     worker::REQUESTS_PER_TELLING_MAX,
 };
-use crate::{config::Secret, format::Format, store::Claim};
+use crate::{config::Secret, format::Format, store::Claim, telemetry::ids::traceparent};
 
 /// Posts alerts.
 #[derive(Debug)]
@@ -70,8 +70,8 @@ impl Webhook {
             put("webhook-signature", &key.sign(id, timestamp, &body));
         }
         put("bedrock-watch-change", word(kind));
-        if let Some(span) = telling.span {
-            put("traceparent", &span.traceparent());
+        if let Some(span) = &telling.span {
+            put("traceparent", &traceparent(span));
         }
         let content_type = if self.format == Format::Human { "text/plain; charset=utf-8" } else { "application/json" };
         put(CONTENT_TYPE.as_str(), content_type);

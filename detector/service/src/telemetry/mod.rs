@@ -7,12 +7,22 @@
 //! ```
 //!
 //! None of it can disturb detection: recording is a few numbers or a try to put a span into a queue, and what finds no
-//! room is counted and gone. Deliberately no OpenTelemetry SDK: an alert's trace follows from its id, spans are written
-//! after the fact, and metrics live in one table; what would be left of the SDK is the encoding. Deliberately no logs
-//! over OTLP: standard error is the log.
+//! room is counted and gone.
+//!
+//! Spans, identities, resources and OTLP's messages are those of OpenTelemetry's own crates. Deliberately without their
+//! tracer, meters and exporters:
+//!
+//! - An alert's trace and the first span in it follow from the alert's id, and the tracer takes no ids.
+//! - Metrics are read from one table, for Prometheus as well. The exporter of metrics takes only what instruments of the
+//!   SDK have added up, so every duration would have to be recorded a second time, at several times the cost.
+//! - The exporter of spans does not tell what a receiver refused, and puts headers of the environment before those of the
+//!   configuration.
+//!
+//! Deliberately no logs over OTLP: standard error is the log.
 
 mod collector;
 pub mod histogram;
+pub mod ids;
 mod meters;
 mod metric;
 pub mod otlp;
@@ -23,12 +33,12 @@ mod spans;
 mod table;
 #[cfg(test)]
 mod tests;
-mod trace;
 
 use std::sync::Arc;
 
 pub use collector::Collector;
 pub use histogram::Histogram;
+pub use ids::trace_id;
 pub use meters::{LOG_SUPPRESSED, Meters, Number, Sent};
 pub use metric::{Gathered, Kind, Label, Metric, Point, Value};
 pub use otlp::ClientError;
@@ -36,7 +46,6 @@ pub use outlet::{Outlet, Sending};
 pub use reference::reference;
 pub use spans::{Draft, Spans};
 pub use table::METRICS;
-pub use trace::{SpanContext, SpanId, TraceId, trace_id};
 
 /// Where parts of the service put what they measure. Clones are the same.
 #[derive(Debug, Clone, Default)]

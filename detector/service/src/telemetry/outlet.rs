@@ -6,6 +6,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use opentelemetry::KeyValue;
+use opentelemetry_sdk::{Resource, trace::SpanData};
 use tokio::{
     sync::mpsc,
     time::{Instant, MissedTickBehavior, timeout, timeout_at},
@@ -14,10 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     Collector, Sent, Telemetry,
-    otlp::{
-        self, Client, ClientError, SendError, Signal,
-        messages::{KeyValue, Resource, Span},
-    },
+    otlp::{self, Client, ClientError, Request, SendError},
     spans::Spans,
 };
 use crate::config::telemetry::TelemetryConfig;
@@ -34,7 +33,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// What will send, once it is started.
 #[derive(Debug)]
 pub struct Outlet {
-    traces: Option<(Client, mpsc::Receiver<Span>)>,
+    traces: Option<(Client, mpsc::Receiver<SpanData>)>,
     metrics: Option<(Client, Duration)>,
     resource: Resource,
     telemetry: Telemetry,
@@ -78,11 +77,11 @@ impl Outlet {
         let sending = Sending { tasks: TaskTracker::new(), stop: CancellationToken::new() };
         let Self { traces, metrics, resource, telemetry } = self;
         if let Some((client, spans)) = traces {
-            let link = Link { client, signal: Signal::Traces, stop: sending.stop.clone(), failures: 0 };
+            let link = Link { client, stop: sending.stop.clone(), failures: 0 };
             sending.tasks.spawn(send_spans(link, spans, resource.clone(), telemetry.clone()));
         }
         if let Some((client, every)) = metrics {
-            let link = Link { client, signal: Signal::Metrics, stop: sending.stop.clone(), failures: 0 };
+            let link = Link { client, stop: sending.stop.clone(), failures: 0 };
             sending.tasks.spawn(send_metrics(link, every, resource, collector, telemetry));
         }
         sending.tasks.close();
@@ -100,58 +99,58 @@ impl Sending {
     }
 }
 
-/// Who it is from, by OpenTelemetry's conventions.
+/// Who it is from, by OpenTelemetry's conventions; what is configured goes before what is known.
 fn resource(config: &TelemetryConfig) -> Resource {
     let instance = format!("{:032x}", fastrand::u128(..));
     let standard = [
-        ("service.name", "bedrock-watch"),
-        ("service.version", env!("CARGO_PKG_VERSION")),
-        ("service.instance.id", instance.as_str()),
-        ("telemetry.sdk.name", "bedrock-watch"),
-        ("telemetry.sdk.language", "rust"),
-        ("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
+        KeyValue::new("service.name", "bedrock-watch"),
+        KeyValue::new("service.version", env!("CARGO_PKG_VERSION")),
+        KeyValue::new("service.instance.id", instance),
+        KeyValue::new("telemetry.sdk.name", "bedrock-watch"),
+        KeyValue::new("telemetry.sdk.language", "rust"),
+        KeyValue::new("telemetry.sdk.version", env!("CARGO_PKG_VERSION")),
     ];
-    let standard = standard.into_iter().filter(|(name, _)| !config.resource.contains_key(*name));
-    let given = config.resource.iter().map(|(name, value)| KeyValue::text(name, value));
-    Resource { attributes: standard.map(|(name, value)| KeyValue::text(name, value)).chain(given).collect() }
+    let given = config.resource.iter().map(|(name, value)| KeyValue::new(name.clone(), value.clone()));
+    Resource::builder_empty().with_attributes(standard).with_attributes(given).build()
 }
 
 /// The way to a receiver, and how it has been of late.
 struct Link {
     client: Client,
-    signal: Signal,
     stop: CancellationToken,
     failures: u32,
 }
 
 impl Link {
     /// Sends a request, again if that may help; says how many of its items were refused, or that none was taken.
-    async fn send<T: prost::Message + Clone + 'static>(&mut self, request: T) -> Result<u64, SendError> {
-        for pause in 1..=TRIES_MAX {
-            match self.client.send(self.signal, request.clone()).await {
-                Ok(rejected) => {
-                    if self.failures > 0 {
-                        tracing::info!(signal = ?self.signal, failures = self.failures, "OTLP is taken again");
-                    }
-                    self.failures = 0;
-                    return Ok(rejected);
-                }
+    async fn send<T: Request>(&mut self, request: &T) -> Result<u64, SendError> {
+        let mut tries = 1;
+        let outcome = loop {
+            match self.client.send(request).await {
                 // When it ends there is no time to wait.
-                Err(error) if !error.temporary || pause == TRIES_MAX || self.stop.is_cancelled() => {
-                    self.failures = self.failures.saturating_add(1);
-                    if self.failures.is_power_of_two() {
-                        let (signal, failures) = (self.signal, self.failures);
-                        let host = self.client.host();
-                        tracing::warn!(?signal, host, failures, %error, "OTLP is not taken; detection goes on");
-                    }
-                    return Err(error);
+                Err(error) if error.temporary && tries < TRIES_MAX && !self.stop.is_cancelled() => {
+                    self.stop.run_until_cancelled(tokio::time::sleep(AGAIN.saturating_mul(tries))).await;
+                    tries = tries.saturating_add(1);
                 }
-                Err(_) => {
-                    self.stop.run_until_cancelled(tokio::time::sleep(AGAIN.saturating_mul(pause))).await;
-                }
+                outcome => break outcome,
             }
+        };
+        self.note(T::SIGNAL, outcome.as_ref().err());
+        outcome
+    }
+
+    /// Says in the log when it begins to fail, now and then while it does, and when it works again.
+    fn note(&mut self, signal: &str, error: Option<&SendError>) {
+        if let Some(error) = error {
+            self.failures = self.failures.saturating_add(1);
+            if self.failures.is_power_of_two() {
+                let (host, failures) = (self.client.host(), self.failures);
+                tracing::warn!(signal, host, failures, %error, "OTLP is not taken; detection goes on");
+            }
+        } else if self.failures > 0 {
+            tracing::info!(signal, failures = self.failures, "OTLP is taken again");
+            self.failures = 0;
         }
-        Err(SendError { message: String::new(), temporary: true })
     }
 }
 
@@ -162,7 +161,7 @@ fn count(sent: &Sent, items: usize, outcome: &Result<u64, SendError>) {
     sent.exported.add(items.saturating_sub(rejected));
 }
 
-async fn send_spans(mut link: Link, mut spans: mpsc::Receiver<Span>, resource: Resource, telemetry: Telemetry) {
+async fn send_spans(mut link: Link, mut spans: mpsc::Receiver<SpanData>, resource: Resource, telemetry: Telemetry) {
     let stop = link.stop.clone();
     let mut request = Vec::new();
     loop {
@@ -176,7 +175,7 @@ async fn send_spans(mut link: Link, mut spans: mpsc::Receiver<Span>, resource: R
             return;
         }
         let items = request.len();
-        let outcome = link.send(otlp::traces(&resource, std::mem::take(&mut request))).await;
+        let outcome = link.send(&otlp::traces(&resource, std::mem::take(&mut request))).await;
         count(&telemetry.meters.spans, items, &outcome);
         if stopped && outcome.is_err() {
             return;
@@ -185,7 +184,7 @@ async fn send_spans(mut link: Link, mut spans: mpsc::Receiver<Span>, resource: R
 }
 
 /// Waits for spans: until there are enough for a request, or the first has waited for some time.
-async fn gather(spans: &mut mpsc::Receiver<Span>, request: &mut Vec<Span>) {
+async fn gather(spans: &mut mpsc::Receiver<SpanData>, request: &mut Vec<SpanData>) {
     if request.is_empty() && spans.recv_many(request, SPANS_MAX).await == 0 {
         // Nobody traces any more; the end is told otherwise.
         std::future::pending::<()>().await;
@@ -208,7 +207,7 @@ async fn send_metrics(mut link: Link, every: Duration, resource: Resource, colle
     ticks.tick().await;
     loop {
         let stopped = stop.run_until_cancelled(ticks.tick()).await.is_none();
-        let outcome = link.send(otlp::metrics(&resource, &collector.gather().await, start)).await;
+        let outcome = link.send(&otlp::metrics(&resource, &collector.gather().await, start)).await;
         // Points are refused one by one, and here sets are counted.
         let outcome = outcome.map(|rejected| u64::from(rejected > 0));
         count(&telemetry.meters.metrics, 1, &outcome);

@@ -1,24 +1,21 @@
 //! Spans on their way out: a queue with a limit, into which nobody ever waits to put one.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc, time::SystemTime};
 
 use jiff::Timestamp;
+use opentelemetry::{
+    KeyValue,
+    trace::{Link, SpanContext, SpanId, SpanKind, Status},
+};
+use opentelemetry_sdk::trace::{SpanData, SpanEvents, SpanLinks};
 use tokio::sync::mpsc;
 
-use super::{
-    Meters, SpanContext, SpanId,
-    otlp::{
-        messages::{KeyValue, Link, Span, SpanKind, SpanStatus},
-        nanoseconds,
-    },
-};
+use super::{Meters, otlp};
 
 /// Spans that may wait to be sent: about a thousand alerts.
 pub(super) const WAITING_MAX: usize = 8_192;
 /// Links of one span.
 const LINKS_MAX: usize = 32;
-/// The code of a span that failed.
-const FAILED: i32 = 2;
 /// Of as many batches the configuration says how many are traced.
 const MILLION: u32 = 1_000_000;
 
@@ -27,7 +24,7 @@ const MILLION: u32 = 1_000_000;
 pub struct Spans(Option<Arc<Queue>>);
 
 struct Queue {
-    waiting: mpsc::Sender<Span>,
+    waiting: mpsc::Sender<SpanData>,
     sampled_per_million: u32,
 }
 
@@ -39,7 +36,7 @@ impl fmt::Debug for Spans {
 
 impl Spans {
     /// A queue, and its other end.
-    pub(super) fn queue(sampled_per_million: u32) -> (Self, mpsc::Receiver<Span>) {
+    pub(super) fn queue(sampled_per_million: u32) -> (Self, mpsc::Receiver<SpanData>) {
         let (waiting, spans) = mpsc::channel(WAITING_MAX);
         (Self(Some(Arc::new(Queue { waiting, sampled_per_million }))), spans)
     }
@@ -57,7 +54,7 @@ impl Spans {
     }
 
     /// Puts a span into the queue, or counts that there was no room.
-    pub(super) fn put(&self, meters: &Meters, span: Span) {
+    pub(super) fn put(&self, meters: &Meters, span: SpanData) {
         let Some(queue) = &self.0 else { return };
         if queue.waiting.try_send(span).is_err() {
             meters.spans.dropped.add(1);
@@ -65,59 +62,64 @@ impl Spans {
     }
 }
 
-/// A span that is being made.
+/// A span that is being made, of something that is over.
 #[derive(Debug, Clone)]
-pub struct Draft(Span);
+pub struct Draft(SpanData);
 
 impl Draft {
     /// A span of this name that took from one moment to another.
     #[must_use]
-    pub fn new(name: &str, at: SpanContext, (from, to): (Timestamp, Timestamp)) -> Self {
-        let start = nanoseconds(from);
-        Self(Span {
-            trace_id: at.trace.bytes(),
-            span_id: at.span.bytes(),
-            name: name.to_owned(),
-            kind: SpanKind::Internal.into(),
-            start_time_unix_nano: start,
+    pub fn new(name: impl Into<Cow<'static, str>>, at: SpanContext, (from, to): (Timestamp, Timestamp)) -> Self {
+        let start_time = SystemTime::from(from);
+        Self(SpanData {
+            span_context: at,
+            parent_span_id: SpanId::INVALID,
+            parent_span_is_remote: false,
+            span_kind: SpanKind::Internal,
+            name: name.into(),
+            start_time,
             // Clocks are set back now and then; a span never ends before it began.
-            end_time_unix_nano: nanoseconds(to).max(start),
-            flags: at.flags(),
-            ..Span::default()
+            end_time: SystemTime::from(to).max(start_time),
+            attributes: Vec::new(),
+            dropped_attributes_count: 0,
+            events: SpanEvents::default(),
+            links: SpanLinks::default(),
+            status: Status::Unset,
+            instrumentation_scope: otlp::scope(),
         })
     }
 
     /// It is part of another span of its trace.
     #[must_use]
     pub fn within(mut self, parent: SpanId) -> Self {
-        self.0.parent_span_id = parent.bytes();
+        self.0.parent_span_id = parent;
         self
     }
 
     /// It works on messages of others.
     #[must_use]
     pub fn consumer(mut self) -> Self {
-        self.0.kind = SpanKind::Consumer.into();
+        self.0.span_kind = SpanKind::Consumer;
         self
     }
 
     /// It makes a request.
     #[must_use]
     pub fn client(mut self) -> Self {
-        self.0.kind = SpanKind::Client.into();
+        self.0.span_kind = SpanKind::Client;
         self
     }
 
     /// A text that is known of it.
     #[must_use]
-    pub fn text(mut self, key: &str, value: &str) -> Self {
-        self.0.attributes.push(KeyValue::text(key, value));
+    pub fn text(mut self, key: &'static str, value: &str) -> Self {
+        self.0.attributes.push(KeyValue::new(key, value.to_owned()));
         self
     }
 
     /// The same if there is one.
     #[must_use]
-    pub fn maybe_text(self, key: &str, value: Option<&str>) -> Self {
+    pub fn maybe_text(self, key: &'static str, value: Option<&str>) -> Self {
         match value {
             Some(value) => self.text(key, value),
             None => self,
@@ -126,22 +128,21 @@ impl Draft {
 
     /// A number that is known of it.
     #[must_use]
-    pub fn number(mut self, key: &str, value: u64) -> Self {
-        self.0.attributes.push(KeyValue::number(key, value));
+    pub fn number(mut self, key: &'static str, value: u64) -> Self {
+        self.0.attributes.push(KeyValue::new(key, i64::try_from(value).unwrap_or(i64::MAX)));
         self
     }
 
     /// It has to do with spans of other traces; those beyond the limit are counted.
     #[must_use]
     pub fn linked(mut self, links: impl IntoIterator<Item = (SpanContext, &'static str)>) -> Self {
+        let own = &mut self.0.links;
         for (to, why) in links {
-            if self.0.links.len() >= LINKS_MAX {
-                self.0.dropped_links_count = self.0.dropped_links_count.saturating_add(1);
-                continue;
+            if own.links.len() < LINKS_MAX {
+                own.links.push(Link::new(to, vec![KeyValue::new("bedrock_watch.link", why)], 0));
+            } else {
+                own.dropped_count = own.dropped_count.saturating_add(1);
             }
-            let attributes = vec![KeyValue::text("bedrock_watch.link", why)];
-            let (trace_id, span_id) = (to.trace.bytes(), to.span.bytes());
-            self.0.links.push(Link { trace_id, span_id, attributes, flags: to.flags() });
         }
         self
     }
@@ -149,22 +150,24 @@ impl Draft {
     /// It failed: one of few kinds, and what was said.
     #[must_use]
     pub fn failed(mut self, kind: &str, message: &str) -> Self {
-        self.0.attributes.push(KeyValue::text("error.type", kind));
-        self.0.status = Some(SpanStatus { message: message.to_owned(), code: FAILED });
-        self
+        self.0.status = Status::error(message.to_owned());
+        self.text("error.type", kind)
     }
 
-    pub(crate) fn done(self) -> Span {
+    pub(crate) fn done(self) -> SpanData {
         self.0
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        super::ids::{new_span, trace_of},
+        *,
+    };
 
     fn draft() -> Draft {
-        Draft::new("x", SpanContext::of_alert("a", true), (Timestamp::MAX, Timestamp::UNIX_EPOCH))
+        Draft::new("x", new_span(trace_of("a"), true), (Timestamp::MAX, Timestamp::UNIX_EPOCH))
     }
 
     #[test]
@@ -184,9 +187,9 @@ mod tests {
 
     #[test]
     fn spans_have_an_end_and_a_limit_of_links() {
-        let other = SpanContext::of_alert("b", false);
-        let span = draft().linked((0..LINKS_MAX + 2).map(|_| (other, "batch"))).done();
-        assert!(span.end_time_unix_nano >= span.start_time_unix_nano);
-        assert_eq!((span.links.len(), span.dropped_links_count), (LINKS_MAX, 2));
+        let other = new_span(trace_of("b"), false);
+        let span = draft().linked((0..LINKS_MAX + 2).map(|_| (other.clone(), "batch"))).done();
+        assert!(span.end_time >= span.start_time);
+        assert_eq!((span.links.len(), span.links.dropped_count), (LINKS_MAX, 2));
     }
 }

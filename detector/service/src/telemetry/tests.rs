@@ -9,10 +9,17 @@ use std::{
 };
 
 use jiff::Timestamp;
+use opentelemetry_proto::tonic::{
+    metrics::v1::{AggregationTemporality, metric::Data},
+    trace::v1::span::SpanKind,
+};
+use opentelemetry_sdk::Resource;
 use regex::Regex;
 
 use super::{
-    Gathered, Kind, METRICS, Meters, Value,
+    Draft, Gathered, Kind, METRICS, Meters, Metric, Value,
+    ids::{new_span, trace_of},
+    otlp,
     prometheus::{self, series},
     reference,
 };
@@ -94,6 +101,61 @@ fn text_is_as_prometheus_wants_it() {
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
+}
+
+#[test]
+fn metrics_over_otlp_are_those_of_the_table() {
+    let request = otlp::metrics(&Resource::builder_empty().build(), &gathered(), Timestamp::from_second(-1).unwrap());
+    let sent = &request.resource_metrics[0].scope_metrics[0].metrics;
+    let read: Vec<&Metric> = METRICS.iter().filter(|metric| !(metric.read)(&gathered()).is_empty()).collect();
+    assert_eq!(read.len(), sent.len());
+    for (metric, sent) in read.into_iter().zip(sent) {
+        assert_eq!((metric.name, metric.unit, metric.about), (&*sent.name, &*sent.unit, &*sent.description));
+        match (metric.kind, sent.data.as_ref().unwrap()) {
+            (Kind::Counter, Data::Sum(sum)) => {
+                assert!(sum.is_monotonic && sum.aggregation_temporality() == AggregationTemporality::Cumulative);
+            }
+            (Kind::Gauge, Data::Gauge(gauge)) => assert!(!gauge.data_points.is_empty()),
+            (Kind::Histogram, Data::Histogram(histogram)) => {
+                assert_eq!(histogram.aggregation_temporality(), AggregationTemporality::Cumulative);
+                let point = &histogram.data_points[0];
+                assert_eq!(point.bucket_counts.len(), point.explicit_bounds.len() + 1);
+                assert_eq!(point.bucket_counts.iter().sum::<u64>(), point.count);
+            }
+            (kind, data) => panic!("{}: {kind:?} is {data:?}", metric.name),
+        }
+    }
+    let lag = sent.iter().find(|metric| metric.name == "bedrock_watch.event.lag").unwrap();
+    let Some(Data::Histogram(lag)) = &lag.data else { panic!("{lag:?}") };
+    assert_eq!((lag.data_points[0].count, lag.data_points[0].sum), (1, Some(7.0)));
+}
+
+#[test]
+fn spans_over_otlp_are_those_that_were_made() {
+    let (root, part) = (new_span(trace_of("a"), true), new_span(trace_of("a"), true));
+    let times = (Timestamp::UNIX_EPOCH, Timestamp::from_second(2).unwrap());
+    let drafts = [
+        Draft::new("whole", root.clone(), times).linked([(new_span(trace_of("b"), false), "rests on")]),
+        Draft::new("part", part.clone(), times)
+            .within(root.span_id())
+            .client()
+            .number("n", 3)
+            .failed("timeout", "late"),
+    ];
+    let spans = drafts.into_iter().map(Draft::done).collect();
+    let resource = Resource::builder_empty().with_service_name("x").build();
+    let request = otlp::traces(&resource, spans);
+    let [sent] = &request.resource_spans[..] else { panic!("{request:?}") };
+    assert_eq!(sent.resource.as_ref().unwrap().attributes[0].key, "service.name");
+    let [whole, rest] = &sent.scope_spans[0].spans[..] else { panic!("{sent:?}") };
+    assert_eq!((&*whole.trace_id, &*whole.span_id), (&root.trace_id().to_bytes()[..], &root.span_id().to_bytes()[..]));
+    assert_eq!((&*whole.parent_span_id, whole.end_time_unix_nano), (&[][..], 2_000_000_000));
+    let link = &whole.links[0];
+    assert_eq!((&*link.trace_id, link.flags & 1), (&trace_of("b").to_bytes()[..], 0));
+    assert_eq!((&rest.parent_span_id, &rest.trace_id, rest.flags & 1), (&whole.span_id, &whole.trace_id, 1));
+    assert_eq!((rest.kind(), rest.status.as_ref().unwrap().message.as_str()), (SpanKind::Client, "late"));
+    let keys: Vec<&str> = rest.attributes.iter().map(|attribute| attribute.key.as_str()).collect();
+    assert_eq!(keys, ["n", "error.type"]);
 }
 
 #[test]

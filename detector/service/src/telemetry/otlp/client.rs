@@ -7,7 +7,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use axum::http::{Request, Response, uri::PathAndQuery};
+use axum::http::{self, Response, uri::PathAndQuery};
 use prost::Message;
 use reqwest::{
     StatusCode, Url,
@@ -17,7 +17,7 @@ use reqwest::{
 use tonic::{client::Grpc, metadata::MetadataMap};
 use tonic_prost::ProstCodec;
 
-use super::{messages::Answer, signal::Signal};
+use super::Request;
 use crate::config::telemetry::{Protocol, SignalConfig};
 
 /// More of an answer than this is not read.
@@ -94,16 +94,15 @@ impl Client {
     }
 
     /// Sends a request; the answer says how many of its items were refused.
-    pub(crate) async fn send<T: Message + 'static>(&self, signal: Signal, request: T) -> Result<u64, SendError> {
+    pub(crate) async fn send<T: Request>(&self, request: &T) -> Result<u64, SendError> {
         let answer = match self.protocol {
             Protocol::HttpProtobuf => self.post(request.encode_to_vec()).await?,
-            Protocol::Grpc => self.call(signal, request).await?,
+            Protocol::Grpc => self.call(request.clone()).await?,
         };
-        let rejected = answer.partial_success.map(|partial| partial.rejected).unwrap_or_default();
-        Ok(u64::try_from(rejected).unwrap_or_default())
+        Ok(u64::try_from(T::rejected(answer)).unwrap_or_default())
     }
 
-    async fn post(&self, body: Vec<u8>) -> Result<Answer, SendError> {
+    async fn post<A: Message + Default>(&self, body: Vec<u8>) -> Result<A, SendError> {
         let request = self.http.post(self.url.clone()).headers(self.headers.clone());
         let sent = request.header(CONTENT_TYPE, "application/x-protobuf").body(body).send().await;
         let mut response = sent.map_err(unsent)?;
@@ -126,17 +125,16 @@ impl Client {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Answer::decode(body.as_slice()).unwrap_or_default())
+        Ok(A::decode(body.as_slice()).unwrap_or_default())
     }
 
-    async fn call<T: Message + 'static>(&self, signal: Signal, message: T) -> Result<Answer, SendError> {
+    async fn call<T: Request>(&self, message: T) -> Result<T::Answer, SendError> {
         let mut grpc = Grpc::new(Channel { http: self.http.clone(), url: self.url.clone() });
         grpc = grpc.max_decoding_message_size(ANSWER_BYTES_MAX);
         let mut request = tonic::Request::new(message);
         *request.metadata_mut() = MetadataMap::from_headers(self.headers.clone());
-        let codec: ProstCodec<T, Answer> = ProstCodec::default();
-        let path = PathAndQuery::from_static(signal.grpc_path());
-        let answer = grpc.unary(request, path, codec).await;
+        let codec: ProstCodec<T, T::Answer> = ProstCodec::default();
+        let answer = grpc.unary(request, PathAndQuery::from_static(T::GRPC_PATH), codec).await;
         answer.map(tonic::Response::into_inner).map_err(|status| {
             use tonic::Code;
             let temporary = matches!(
@@ -174,7 +172,7 @@ struct Channel {
     url: Url,
 }
 
-impl tower::Service<Request<tonic::body::Body>> for Channel {
+impl tower::Service<http::Request<tonic::body::Body>> for Channel {
     type Response = Response<reqwest::Body>;
     type Error = tonic::Status;
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
@@ -183,7 +181,7 @@ impl tower::Service<Request<tonic::body::Body>> for Channel {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<tonic::body::Body>) -> Self::Future {
+    fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
         let (http, mut url) = (self.http.clone(), self.url.clone());
         Box::pin(async move {
             let (parts, body) = request.into_parts();
@@ -194,5 +192,57 @@ impl tower::Service<Request<tonic::body::Body>> for Channel {
             let response = sent.map_err(|error| tonic::Status::unavailable(unsent(error).message))?;
             Ok(response.into())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, future::IntoFuture, time::Duration};
+
+    use axum::{Router, body::Bytes, routing::post};
+    use opentelemetry_proto::tonic::{
+        collector::trace::v1::{ExportTracePartialSuccess, ExportTraceServiceRequest, ExportTraceServiceResponse},
+        trace::v1::ResourceSpans,
+    };
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::Secret;
+
+    /// Sends one request over HTTP to a receiver that answers so.
+    async fn sent(status: StatusCode, rejected_spans: i64) -> Result<u64, SendError> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let config = SignalConfig {
+            url: format!("http://{}/v1/traces", listener.local_addr().unwrap()).parse().unwrap(),
+            protocol: Protocol::HttpProtobuf,
+            headers: BTreeMap::from([("x-key".to_owned(), Secret::new("of the receiver".to_owned()))]),
+            timeout: Duration::from_secs(10),
+        };
+        let request = ExportTraceServiceRequest { resource_spans: vec![ResourceSpans::default()] };
+        let expected = request.clone();
+        let receive = move |headers: HeaderMap, body: Bytes| async move {
+            let header = |name: &str| headers[name].to_str().unwrap();
+            assert_eq!((header("x-key"), header("content-type")), ("of the receiver", "application/x-protobuf"));
+            assert_eq!(ExportTraceServiceRequest::decode(body).unwrap(), expected);
+            let partial = ExportTracePartialSuccess { rejected_spans, ..Default::default() };
+            (status, ExportTraceServiceResponse { partial_success: Some(partial) }.encode_to_vec())
+        };
+        let server = axum::serve(listener, Router::new().route("/v1/traces", post(receive)));
+        let client = Client::new(&config).unwrap();
+        assert!(!format!("{client:?}").contains("of the receiver"));
+        tokio::select! {
+            outcome = client.send(&request) => outcome,
+            ended = server.into_future() => panic!("{ended:?}"),
+        }
+    }
+
+    #[tokio::test]
+    async fn what_a_receiver_refuses_is_known() {
+        assert_eq!(sent(StatusCode::OK, 0).await.unwrap(), 0);
+        assert_eq!(sent(StatusCode::OK, 2).await.unwrap(), 2);
+        for (status, temporary) in [(StatusCode::SERVICE_UNAVAILABLE, true), (StatusCode::UNAUTHORIZED, false)] {
+            let error = sent(status, 0).await.unwrap_err();
+            assert_eq!((error.temporary, error.message), (temporary, format!("it answered {}", status.as_u16())));
+        }
     }
 }

@@ -2,10 +2,9 @@
 
 mod client;
 mod encode;
-pub mod messages;
-mod signal;
+mod request;
 
 pub use client::ClientError;
 pub(crate) use client::{Client, SendError};
-pub(crate) use encode::{metrics, nanoseconds, traces};
-pub(crate) use signal::Signal;
+pub(crate) use encode::{metrics, scope, traces};
+pub(crate) use request::Request;
