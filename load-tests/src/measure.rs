@@ -61,8 +61,20 @@ const TICKS_PER_SECOND: u64 = 100;
 /// # Errors
 /// When the process is gone, or the system is not Linux.
 pub fn memory_mb(process: u32) -> anyhow::Result<f64> {
+    status_mb(process, "VmRSS:")
+}
+
+/// The part of that memory which is no file: without the pages of the program itself.
+///
+/// # Errors
+/// When the process is gone, or the system is not Linux.
+pub fn own_memory_mb(process: u32) -> anyhow::Result<f64> {
+    status_mb(process, "RssAnon:")
+}
+
+fn status_mb(process: u32, field: &str) -> anyhow::Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).context("reading memory")?;
-    let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let resident = status.lines().find_map(|line| line.strip_prefix(field));
     let kilobytes = resident.and_then(|resident| resident.split_whitespace().next()?.parse::<u64>().ok());
     Ok(real(kilobytes.ok_or_else(|| anyhow!("process {process} says nothing of its memory"))?) / 1_024.0)
 }

@@ -184,9 +184,14 @@ impl Generator {
         at
     }
 
+    /// Jobs of an account are started by one caller, so that what is remembered of callers is little beside the jobs.
+    fn job_owner(&self, number: u64) -> population::Caller {
+        self.population.caller(usize::try_from(number % population::ACCOUNTS).unwrap_or_default())
+    }
+
     /// Appends the start of a customization job with a security group of its own, both of that number.
     pub fn append_job(&mut self, out: &mut Vec<u8>, number: u64, at: Second) -> Second {
-        let caller = self.population.caller(usize::try_from(number).unwrap_or_default() % self.population.len());
+        let caller = self.job_owner(number);
         let event = jobs::start(&mut self.random, number, &caller.account);
         writer::write(
             &mut self.random,
@@ -198,7 +203,7 @@ impl Generator {
 
     /// Appends the deletion of the security group of that number.
     pub fn append_group_deletion(&mut self, out: &mut Vec<u8>, number: u64, at: Second) -> Second {
-        let caller = self.population.caller(usize::try_from(number).unwrap_or_default() % self.population.len());
+        let caller = self.job_owner(number);
         let event = jobs::delete_group(&mut self.random, number);
         writer::write(
             &mut self.random,

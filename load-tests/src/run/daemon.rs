@@ -117,6 +117,7 @@ pub(super) fn idle(load: &IdleLoad) -> anyhow::Result<Figures> {
     thread::sleep(Duration::from_secs_f64(load.seconds));
     let mut figures = Figures::default();
     figures.set("memory_mb", measure::memory_mb(serving.id())?);
+    figures.set("heap_and_stacks_mb", measure::own_memory_mb(serving.id())?);
     figures.set("cpu_ms_per_s", measure::cpu_of(serving.id())?.as_secs_f64() * 1e3 / load.seconds.max(1e-3));
     serving.end()?;
     Ok(figures)
