@@ -141,8 +141,9 @@ pub(crate) fn run(wanted: &Wanted) -> anyhow::Result<bool> {
         Some(file) => Corpus::read(file)?,
         None => Corpus::generated(scenario.seed, wanted.stream.stream(), scenario.principals, records)?,
     };
-    let pack = rules::compile(&rules::pack()?)?;
-    let mut contenders = contenders(&pack, wanted.engine_only)?;
+    let files = rules::pack()?;
+    let pack = rules::compile(&files)?;
+    let mut contenders = contenders(&pack, files.len(), wanted.engine_only)?;
     for _ in 0..wanted.rounds.unwrap_or(scenario.rounds).max(1) {
         for contender in &mut contenders {
             contender.play(&corpus)?;
@@ -175,9 +176,8 @@ pub(crate) fn run(wanted: &Wanted) -> anyhow::Result<bool> {
     Ok(budget.is_kept() && agree)
 }
 
-fn contenders(pack: &Arc<RuleSet>, engine_only: bool) -> anyhow::Result<Vec<Contender>> {
+fn contenders(pack: &Arc<RuleSet>, count: usize, engine_only: bool) -> anyhow::Result<Vec<Contender>> {
     let (all, flagship) = (Arc::clone(pack), rules::compile(&rules::flagship()?)?);
-    let count = pack.rules().len().saturating_add(pack.correlations().len());
     let mut contenders =
         vec![Contender::new(&format!("bedrock-watch, all {count} rules"), Kind::Ours, move |corpus| {
             judge(&all, corpus)
@@ -261,7 +261,7 @@ fn plot(folder: &Path, rows: &[Row], seed: u64) -> anyhow::Result<()> {
             Kind::Peer => "c",
         },
     };
-    let title = "records a second on one core: bedrock-watch, what is least possible, what one might use instead";
+    let title = "records a second on one core, logarithmic: bedrock-watch, floors, what one might use instead";
     std::fs::create_dir_all(folder)?;
     std::fs::write(folder.join("throughput.svg"), plot::bars(title, &rows.iter().map(bar).collect::<Vec<_>>()))?;
     let sizes = sizes::run(seed)?;

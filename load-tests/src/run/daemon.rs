@@ -5,7 +5,7 @@ use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::Arc,
     thread,
     time::Duration,
@@ -63,10 +63,23 @@ impl Serving {
 
     /// Ends it in order.
     pub(super) fn end(mut self) -> anyhow::Result<()> {
-        drop(self.child.stdin.take());
-        let status = self.child.wait()?;
+        let status = self.stop()?;
         ensure!(status.success(), "the daemon ended with {status}");
         Ok(())
+    }
+}
+
+impl Serving {
+    fn stop(&mut self) -> std::io::Result<ExitStatus> {
+        drop(self.child.stdin.take());
+        self.child.wait()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // Its folder must not go before it has ended; how it ended is told by `end`.
+        drop(self.stop());
     }
 }
 
