@@ -83,6 +83,9 @@ pub enum Callers {
     NewSessions,
 }
 
+/// Accounts in which jobs run.
+const JOB_ACCOUNTS: u64 = 36;
+
 /// The number of the hot caller: a session of a role.
 const HOT: usize = 1;
 
@@ -184,9 +187,12 @@ impl Generator {
         at
     }
 
-    /// Jobs of an account are started by one caller, so that what is remembered of callers is little beside the jobs.
+    /// Jobs of an account are started by one session of a role, so that what is remembered of callers, and alerts about
+    /// users with long-term keys, are little beside the jobs.
     fn job_owner(&self, number: u64) -> population::Caller {
-        self.population.caller(usize::try_from(number % population::ACCOUNTS).unwrap_or_default())
+        // Nine of ten callers are such sessions.
+        let session = usize::try_from(number % JOB_ACCOUNTS).unwrap_or_default();
+        self.population.caller(session + session / 9 + 1)
     }
 
     /// Appends the start of a customization job with a security group of its own, both of that number.
@@ -236,6 +242,24 @@ impl Generator {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn jobs_are_live_in_groups_of_their_own_and_raise_nothing_until_one_is_deleted() {
+        let rules = crate::rules::compile(&crate::rules::pack().unwrap()).unwrap();
+        let mut engine = bedrock_watch_engine::Engine::new(rules, bedrock_watch_engine::Settings::standard());
+        let mut generator = Generator::new(7, Stream::Mix, Population::new(20_000));
+        let mut chunk = Chunk::default();
+        (0..500).for_each(|number| chunk.push(|out| generator.append_job(out, number, START)));
+        chunk.push(|out| generator.append_group_deletion(out, 500, START.plus(60)));
+        for (record, _) in chunk.iter() {
+            assert_eq!(engine.judge_recorded(record).unwrap(), []);
+        }
+        let mut deletion = Vec::new();
+        generator.append_group_deletion(&mut deletion, 7, START.plus(60));
+        let changes = engine.judge_recorded(&deletion).unwrap();
+        assert_eq!(changes.len(), 1);
+        assert_eq!(changes[0].alert.rule, "customization-job-security-group-deleted");
+    }
 
     #[test]
     fn is_the_same_for_the_same_seed_and_every_record_is_an_event() {

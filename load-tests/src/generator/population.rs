@@ -5,7 +5,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 use super::words::{hex, key_id};
 
 /// Caller n belongs to account n modulo this.
-pub(super) const ACCOUNTS: u64 = 40;
+const ACCOUNTS: u64 = 40;
 const ROLES: [&str; 8] = [
     "EksNodeRole",
     "lambda-ingest-prod",
