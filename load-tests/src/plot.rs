@@ -71,6 +71,16 @@ pub fn bars(title: &str, bars: &[Bar]) -> String {
 }
 
 const PANEL: f64 = 380.0;
+/// Lines across a panel above its foot.
+const STEPS: f64 = 4.0;
+
+/// The distance of lines that reach `most`, a number people like.
+fn step(most: f64) -> f64 {
+    let exact = most.max(1e-9) / STEPS;
+    let decade = 10_f64.powf(exact.log10().floor());
+    let round = [1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.5, 10.0].into_iter().find(|round| round * decade >= exact);
+    round.unwrap_or(10.0) * decade
+}
 
 /// Lines over a logarithmic axis, in panels beside each other that share nothing.
 #[must_use]
@@ -83,11 +93,12 @@ pub fn panels(title: &str, panels: &[(String, Vec<Series>)]) -> String {
         let left = PANEL.mul_add(number as f64, 60.0);
         let points = || series.iter().flat_map(|series| &series.points);
         let across = Axis::over(points().map(|(x, _)| *x), left, left + PANEL - 90.0);
-        let most = points().map(|(_, y)| *y).fold(0.0, f64::max).max(1e-9) * 1.15;
+        let step = step(points().map(|(_, y)| *y).fold(0.0, f64::max) * 1.1);
+        let most = step * STEPS;
         let up = |y: f64| 245.0 - y / most * 180.0;
         text(&mut svg, (left, 48.0), "start", name);
-        for share in [0.0, 0.25, 0.5, 0.75, 1.0] {
-            let y = up(share * most);
+        for number in [0.0, 1.0, 2.0, 3.0, STEPS] {
+            let y = up(number * step);
             push(
                 &mut svg,
                 format_args!(
@@ -95,7 +106,7 @@ pub fn panels(title: &str, panels: &[(String, Vec<Series>)]) -> String {
                     left + PANEL - 90.0
                 ),
             );
-            text(&mut svg, (left - 8.0, y + 4.0), "end", &short(share * most));
+            text(&mut svg, (left - 8.0, y + 4.0), "end", &short(number * step));
         }
         for (x, _) in series.first().iter().flat_map(|series| &series.points) {
             text(&mut svg, (across.place(*x), 265.0), "middle", &short(*x));
@@ -186,7 +197,8 @@ fn short(value: f64) -> String {
         _ if value >= 1e3 => (value / 1e3, " k"),
         _ => (value, ""),
     };
-    let digits = if number >= 10.0 || (number - number.round()).abs() < 1e-9 { 0 } else { 2 };
+    let digits =
+        if number >= 100.0 || (number - number.round()).abs() < 1e-9 { 0 } else { 1 + usize::from(number < 10.0) };
     format!("{number:.digits$}{unit}")
 }
 
@@ -202,6 +214,15 @@ mod tests {
         let places = places.collect::<Vec<_>>();
         assert!(places.len() == 2 && places[0] < places[1], "{places:?}");
         assert!(svg.contains("one &amp; only") && svg.contains("a &lt; b") && svg.contains("2.50 M"), "{svg}");
+    }
+
+    #[test]
+    fn four_steps_of_a_round_number_reach_the_greatest() {
+        for (most, expected) in
+            [(9_939.0, 2_500.0), (4_000.0, 1_000.0), (4_001.0, 1_500.0), (0.9, 0.25), (39_000.0, 10_000.0)]
+        {
+            assert!((step(most) - expected).abs() < 1e-9, "{most}: {}", step(most));
+        }
     }
 
     #[test]
