@@ -28,8 +28,8 @@ pub struct Interest {
 /// A question and its answer.
 #[derive(Debug)]
 struct Asked {
-    source: Box<str>,
-    name: Box<str>,
+    source: String,
+    name: String,
     admitted: bool,
 }
 
@@ -113,7 +113,14 @@ impl Interest {
         if name.len().max(source.len()) <= NAME_BYTES_MAX
             && let Some(place) = self.asked.get_mut(hash % ASKED_MAX)
         {
-            *place = Some(Asked { source: source.into(), name: name.into(), admitted });
+            // With room for any other, which then takes its place without asking for memory.
+            let room = || String::with_capacity(NAME_BYTES_MAX);
+            let asked = place.get_or_insert_with(|| Asked { source: room(), name: room(), admitted });
+            asked.source.clear();
+            asked.source.push_str(source);
+            asked.name.clear();
+            asked.name.push_str(name);
+            asked.admitted = admitted;
         }
         admitted
     }
