@@ -180,7 +180,7 @@ impl Engine {
     fn matching(&mut self, call: &ApiCall<'_>, candidates: &[RuleIndex]) -> Vec<(RuleIndex, Severity)> {
         let settings = &self.settings;
         let empty = Principal::default();
-        let wants_history = |index: &RuleIndex| self.rules.wants_history(*index);
+        let wants_history = |index: &RuleIndex| self.rules.get(*index).wants_history();
         let mut models: &[crate::principals::Seen] = &[];
         let mut principal = &empty;
         if candidates.iter().any(wants_history)

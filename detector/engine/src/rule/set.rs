@@ -37,8 +37,6 @@ pub struct RuleSet {
     bound: Bound,
     /// The rules in the order of their ids.
     by_id: Vec<RuleIndex>,
-    /// Of each rule, whether it asks for what a principal did before.
-    wants_history: Vec<bool>,
 }
 
 impl Default for RuleSet {
@@ -88,20 +86,7 @@ impl RuleSet {
         let mut by_id: Vec<RuleIndex> = indexed(&rules).map(|(index, _)| index).collect();
         by_id.sort_by_key(|index| rules.get(index.0 as usize).map(|rule| rule.about.id.clone()));
         let prices = Prices::default();
-        let wants_history = rules.iter().map(Rule::wants_history).collect();
-        Self {
-            rules,
-            correlations,
-            dispatch,
-            first_times,
-            principal,
-            usage,
-            prices,
-            state,
-            bound,
-            by_id,
-            wants_history,
-        }
+        Self { rules, correlations, dispatch, first_times, principal, usage, prices, state, bound, by_id }
     }
 
     /// What it was made of.
@@ -155,11 +140,6 @@ impl RuleSet {
     /// The rules that may match a CloudTrail record of this source and name, besides those over first times.
     pub fn call_rules<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {
         self.dispatch.candidates(source, name)
-    }
-
-    /// Whether the rule asks for what a principal did before.
-    pub(crate) fn wants_history(&self, index: RuleIndex) -> bool {
-        self.wants_history.get(index.0 as usize).copied().unwrap_or(false)
     }
 
     /// The rules that judge what model invocation logs say about principals.
