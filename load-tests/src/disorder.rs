@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use bedrock_watch_engine::{Engine, Second, Settings, rule::RuleSet};
 use bedrock_watch_load_tests::{
+    delay::Delay,
     generator::{Chunk, Generator, Population, START, Stream},
     measure::real,
     peer,
@@ -17,37 +18,10 @@ const THRESHOLD: usize = 100;
 const WINDOW_S: u32 = 60;
 /// Calls of each caller around its run: one in six seconds.
 const BACKGROUND_CALLS: u32 = 200;
-/// Delays stay below the allowed lateness of 900 s.
-const DELAY_MAX_S: f64 = 890.0;
-
-/// How long records are under way.
-#[derive(Debug, Clone, Copy)]
-enum Delay {
-    None,
-    /// Exponential with a mean of 60 s.
-    Exponential,
-    /// The same, with one record in twenty anywhere up to the allowed lateness.
-    LongTail,
-}
-
-impl Delay {
-    fn draw(self, random: &mut impl Rng) -> f64 {
-        let mut exponential = || -60.0 * (1.0 - random.random_range(0.0..1.0_f64)).ln();
-        let delay = match self {
-            Self::None => 0.0,
-            Self::Exponential => exponential(),
-            Self::LongTail => {
-                let usual = exponential();
-                if random.random_bool(0.05) { random.random_range(0.0..DELAY_MAX_S) } else { usual }
-            }
-        };
-        delay.min(DELAY_MAX_S)
-    }
-}
 
 /// Measures every kind of delay and prints a table.
 #[expect(clippy::print_stdout, reason = "the table is what the binary is for")]
-pub(crate) fn run(rules: &Arc<RuleSet>, principals: Option<u32>, enforced: bool) -> anyhow::Result<()> {
+pub(crate) fn run(rules: &Arc<RuleSet>, principals: Option<u32>) -> anyhow::Result<bool> {
     let scenario: Disorder = scenario::read("disorder", include_str!("../scenarios/disorder.toml"))?;
     let population = Population::distinct(principals.unwrap_or(scenario.principals));
     let mut random = StdRng::seed_from_u64(scenario.seed);
@@ -88,7 +62,7 @@ pub(crate) fn run(rules: &Arc<RuleSet>, principals: Option<u32>, enforced: bool)
     }
     let head = ["delay", "bedrock-watch finds", "false alarms", "rsigma-eval finds", "false alarms"];
     table::print(&head, &rows);
-    budget.finish(enforced)
+    Ok(budget.is_kept())
 }
 
 /// When each caller calls: now and then over twenty minutes, and in the middle 60 to 140 calls in 50 seconds.
@@ -124,7 +98,7 @@ fn bursts(calls: &[(Second, usize)], callers: usize) -> BTreeSet<usize> {
 /// The calls as records in the order of their arrival.
 fn delivered(random: &mut StdRng, delay: Delay, calls: &[(Second, usize)], seed: u64, callers: usize) -> Chunk {
     let mut arrivals =
-        calls.iter().map(|&(at, caller)| (f64::from(at.0) + delay.draw(random), at, caller)).collect::<Vec<_>>();
+        calls.iter().map(|&(at, caller)| (f64::from(at.0) + delay.seconds(random), at, caller)).collect::<Vec<_>>();
     // Calls of the same second have no order of their own.
     arrivals.shuffle(random);
     arrivals.sort_by(|left, right| left.0.total_cmp(&right.0));

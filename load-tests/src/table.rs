@@ -38,3 +38,9 @@ pub fn thousands(number: f64) -> String {
     }
     text
 }
+
+/// A number with so many decimals, and a comma between thousands.
+#[must_use]
+pub fn decimal(number: f64, decimals: usize) -> String {
+    if decimals == 0 || number.abs() >= 1_000.0 { thousands(number) } else { format!("{number:.decimals$}") }
+}

@@ -53,8 +53,7 @@ const OPEN_JOBS: u32 = 2;
 /// Batches accepted before the daemon is told to end.
 const BATCHES: usize = 40;
 
-/// The grace is for a busy machine, on which the disk takes long to keep what each line said.
-const CONFIG: &str = "[shutdown]\ngrace_s = 100\n[http]\nlisten = \"127.0.0.1:0\"\nrequests_max = 8\n[pipeline]\nqueue_batches_max = 4\n\
+const CONFIG: &str = "[http]\nlisten = \"127.0.0.1:0\"\nrequests_max = 8\n[pipeline]\nqueue_batches_max = 4\n\
     [[sink]]\nkind = \"stdout\"\nformat = \"json\"\n";
 
 /// A record that differs from every other in its event id.

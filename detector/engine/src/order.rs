@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{alert::Actor, time::Second};
 
 /// An event's place in judging order: second, then CloudTrail before native events, then id.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) struct Moment {
     /// Event time.
     pub at: Second,

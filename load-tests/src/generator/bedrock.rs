@@ -68,10 +68,7 @@ pub(super) fn interesting(random: &mut impl Rng, region: &str, account: &str) ->
             let (request, response) = job(random, region, account);
             event(BEDROCK, "CreateModelCustomizationJob", request, response, false)
         }
-        1 | 2 => {
-            let (request, response) = ingress(random, account);
-            event("ec2.amazonaws.com", "AuthorizeSecurityGroupIngress", request, response, false)
-        }
+        1 | 2 => group_rule(random, account),
         3 => {
             let request = format!(r#"{{"guardrailIdentifier":"{}"}}"#, hex(random, 12));
             event(BEDROCK, "DeleteGuardrail", request, null(), false)
@@ -108,7 +105,8 @@ fn job(random: &mut impl Rng, region: &str, account: &str) -> (String, String) {
     (request, response)
 }
 
-fn ingress(random: &mut impl Rng, account: &str) -> (String, String) {
+/// A rule added to a security group.
+pub(super) fn group_rule(random: &mut impl Rng, account: &str) -> Event {
     let cidr = pick(random, &["0.0.0.0/0", "10.0.0.0/8", "203.0.113.7/32"]);
     let group = hex(random, 16);
     let request = format!(
@@ -119,5 +117,14 @@ fn ingress(random: &mut impl Rng, account: &str) -> (String, String) {
         uuid(random),
         hex(random, 16),
     );
-    (request, response)
+    Event {
+        service: "ec2.amazonaws.com",
+        name: "AuthorizeSecurityGroupIngress",
+        error: String::new(),
+        request,
+        response,
+        additional: String::new(),
+        resources: String::new(),
+        read_only: false,
+    }
 }

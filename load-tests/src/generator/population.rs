@@ -4,6 +4,7 @@ use rand::{Rng, SeedableRng, rngs::StdRng};
 
 use super::words::{hex, key_id};
 
+/// Caller n belongs to account n modulo this.
 const ACCOUNTS: u64 = 40;
 const ROLES: [&str; 8] = [
     "EksNodeRole",
@@ -81,8 +82,20 @@ impl Population {
 
     /// The caller of that number, always the same.
     pub(super) fn caller(&self, index: usize) -> Caller {
+        self.in_session(index, None)
+    }
+
+    /// A session of the same role as the caller of that number, with a name and a key of its own.
+    pub(super) fn new_session(&self, index: usize, session: u64) -> Caller {
+        // Every tenth caller is a user and has no sessions.
+        let index = if index.is_multiple_of(10) { index.saturating_add(1) } else { index };
+        self.in_session(index, Some(session))
+    }
+
+    fn in_session(&self, index: usize, session: Option<u64>) -> Caller {
         let number = u64::try_from(index).unwrap_or_default();
-        let mut random = StdRng::seed_from_u64(number);
+        // Counted from the other end, so that keys of new sessions are not those of callers.
+        let mut random = StdRng::seed_from_u64(session.map_or(number, |session| !session));
         let account = format!("{:012}", 111_122_223_333 + (number % ACCOUNTS) * 7_919);
         let role = ROLES.get(index % ROLES.len()).copied().unwrap_or_default();
         let role = if self.shares_roles { role.to_owned() } else { format!("{role}-{index}") };
@@ -97,6 +110,7 @@ impl Population {
             return Caller { account, principal: arn.clone(), arn, identity };
         }
         let session = match index % 10 {
+            _ if session.is_some() => format!("run-{}", session.unwrap_or_default()),
             1..5 => format!("i-0{}", hex(&mut random, 16)),
             5..8 => format!("svc-{index}"),
             _ => format!("dev{index}@corp.example.com"),

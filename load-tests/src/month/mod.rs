@@ -92,13 +92,7 @@ pub(crate) fn run(rules: &Arc<RuleSet>, wanted: Wanted) -> anyhow::Result<bool> 
     score.print(weeks, &scenario, &mut budget);
     budget.at_most("peak memory in MB", real(peak_memory_mb()), scenario.memory_mb_max);
     budget.at_most("records that were rejected", real(rejected), 0.0);
-    match budget.finish(true) {
-        Ok(()) => Ok(true),
-        Err(exceeded) => {
-            println!("\n{exceeded}");
-            Ok(false)
-        }
-    }
+    Ok(budget.is_kept())
 }
 
 /// The most memory that this process has had, in MB; 0 where the system does not say.

@@ -118,7 +118,8 @@ impl Lags {
 }
 
 impl ReadCounters {
-    const fn add(&mut self, other: &Self) {
+    /// Adds what else was met.
+    pub(super) const fn add(&mut self, other: &Self) {
         self.records = self.records.saturating_add(other.records);
         self.bytes = self.bytes.saturating_add(other.bytes);
         self.aggregates = self.aggregates.saturating_add(other.aggregates);

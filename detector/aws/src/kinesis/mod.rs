@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! worker: shards of the stream -> plan: whose turn is it, from where -> one reader each
-//! reader: polling or fan_out -> progress: what is new -> unpack (kpl) -> handover -> the daemon's queue
+//! reader: polling or fan_out (answers by wire) -> progress: what is new -> unpack (kpl) -> handover -> the daemon's queue
 //! ```
 //!
 //! A shard is a source of its own, called `kinesis STREAM/SHARD`; its position is the sequence number of the last record
@@ -24,6 +24,7 @@ mod shards;
 mod stream;
 mod trouble;
 mod unpack;
+mod wire;
 mod worker;
 
 use bedrock_watch_service::{cloud::Attached, config::aws::KinesisSource};

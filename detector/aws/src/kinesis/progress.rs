@@ -84,8 +84,7 @@ impl<'a, S: ShardSink> Progress<'a, S> {
 
     /// Hands over records, holding the reader back while there is no room.
     pub(super) async fn hand_over(&mut self, records: Vec<types::Record>) -> Result<(), Refused> {
-        let mut batch = Records::default();
-        let mut last = None;
+        let (mut batch, mut last, mut met) = (Records::default(), None, ReadCounters::default());
         for record in records {
             let Some(sequence) = Sequence::parse(&record.sequence_number) else {
                 tracing::error!(source = self.source, "a record without a sequence number is left out");
@@ -95,13 +94,14 @@ impl<'a, S: ShardSink> Progress<'a, S> {
             if !self.is_new(&sequence, arrived) {
                 continue;
             }
-            let met = self.unpack.add(&record, &sequence, &mut batch);
-            self.lags.count(&self.source, &met);
+            met.add(&self.unpack.add(&record, &sequence, &mut batch));
             last = Some((sequence, arrived));
             if batch.is_full() {
+                self.lags.count(&self.source, &std::mem::take(&mut met));
                 self.send(std::mem::take(&mut batch), last.take()).await?;
             }
         }
+        self.lags.count(&self.source, &met);
         self.send(batch, last).await
     }
 

@@ -8,7 +8,7 @@ use aws_sdk_kinesis::{
     config::{StalledStreamProtectionConfig, retry::RetryConfig},
 };
 
-use super::failure::Failure;
+use super::{failure::Failure, wire::Wire};
 
 /// A Kinesis data stream, by the name or ARN it is configured with. Clones are the same.
 #[derive(Debug, Clone)]
@@ -26,6 +26,7 @@ impl Stream {
     pub fn new(sdk: &SdkConfig, configured: &str) -> Self {
         let config = aws_sdk_kinesis::config::Builder::from(sdk)
             .retry_config(RetryConfig::disabled())
+            .protocol(Wire::new())
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .build();
         Self { client: Client::from_conf(config), configured: Arc::from(configured) }

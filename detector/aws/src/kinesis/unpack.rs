@@ -35,6 +35,9 @@ impl Unpack {
         let data = record.data.as_ref();
         let mut met =
             ReadCounters { records: 1, bytes: data.len().try_into().unwrap_or(u64::MAX), ..Default::default() };
+        if to.push_single(data) {
+            return met;
+        }
         let place = format!("{}, sequence number {sequence}", self.shard);
         match kpl::unpack(data) {
             None => add_body(data, &place, to),

@@ -80,9 +80,13 @@ impl AlertBook {
             // What is over before it was ever told is told as fired and resolved at once: one change, the last state.
             return (!how.teaching).then_some(AlertChange { kind, alert });
         };
-        let before = &entry.alert;
-        let kind = change_kind(before, &alert)?;
-        entry.alert = Stored::of(&alert);
+        let stored = Stored::of(&alert);
+        // Mostly nothing changed.
+        if stored == entry.alert {
+            return None;
+        }
+        let kind = change_kind(&entry.alert, &alert)?;
+        entry.alert = stored;
         let taught = entry.taught;
         if kind == Emit::Silently {
             return None;

@@ -3,6 +3,8 @@
 //! An alert whose every stretch is explained by a job that ran under the role is low and names the jobs; one that is not
 //! keeps the severity its rule gives. Which of the two holds follows from what is known, whatever arrived first.
 
+use std::cell::OnceCell;
+
 use serde_json::{Value as Json, json};
 
 use super::Engine;
@@ -10,19 +12,33 @@ use crate::{
     alert::{Alert, AlertChange, Severity},
     principals::Verdict,
     rule::{Counts, Rule},
-    world::{ResourceKey, World},
+    world::{Dependent, ResourceKey, World},
 };
 
 /// The severity of what a job explains.
 pub(super) const EXPLAINED: Severity = Severity::Low;
 
-/// The jobs that explain a verdict about the rate or spread of calls; of what was refused or enabled they explain
-/// nothing.
-pub(super) fn explain(world: &World, rule: &Rule, principal: &str, verdict: &Verdict) -> Vec<Json> {
-    if !matches!(rule.counts(), Counts::Invocations | Counts::Calls) {
-        return Vec::new();
+/// What jobs explain of a principal's calls. They are looked up once, for all of its verdicts.
+pub(super) struct Explainer<'a> {
+    world: &'a World,
+    principal: &'a str,
+    jobs: OnceCell<Vec<&'a Dependent>>,
+}
+
+impl<'a> Explainer<'a> {
+    pub(super) const fn new(world: &'a World, principal: &'a str) -> Self {
+        Self { world, principal, jobs: OnceCell::new() }
     }
-    world.explanation(principal, || verdict.stretches())
+
+    /// The jobs that explain a verdict about the rate or spread of calls; of what was refused or enabled they explain
+    /// nothing.
+    pub(super) fn explain(&self, rule: &Rule, verdict: &Verdict) -> Vec<Json> {
+        if !matches!(rule.counts(), Counts::Invocations | Counts::Calls) {
+            return Vec::new();
+        }
+        let jobs = self.jobs.get_or_init(|| self.world.jobs_under(self.principal));
+        if jobs.is_empty() { Vec::new() } else { self.world.explanation(jobs, &verdict.stretches()) }
+    }
 }
 
 /// Writes an explanation into an alert.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::{
     Engine,
-    explaining::{EXPLAINED, explain},
+    explaining::{EXPLAINED, Explainer},
     firsts::Noted,
 };
 use crate::{
@@ -286,6 +286,7 @@ impl Engine {
         let ledger = usage.get(number);
         let mut news: Vec<(usize, ChangeKind)> = Vec::new();
         let mut due = None;
+        let explainer = Explainer::new(&self.memory.world, name);
         for place in 0..principal.verdicts.len() {
             let index = principal.verdicts.get_mut(place).and_then(|verdict| verdict.index_in(&self.rules));
             let Some(rule) = index.map(|index| self.rules.get(index)) else { continue };
@@ -294,7 +295,7 @@ impl Engine {
                 .get(place)
                 .map_or(0, |verdict| crate::alert::of_principal::event_count(rule, principal, verdict, ledger));
             let Some(verdict) = principal.verdicts.get_mut(place) else { continue };
-            let explained = (!explain(&self.memory.world, rule, name, verdict).is_empty()).then_some(EXPLAINED);
+            let explained = (!explainer.explain(rule, verdict).is_empty()).then_some(EXPLAINED);
             let quiet_at = Second(verdict.last()).plus(self.settings.quiet_s);
             if let Some(kind) = verdict.news(count, quiet_at <= clock, explained) {
                 news.push((place, kind));

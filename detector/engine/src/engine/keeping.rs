@@ -102,7 +102,7 @@ impl Engine {
     }
 
     /// Once a minute of its own time, an account forgets what can no longer matter.
-    fn tidy_accounts(&mut self) {
+    pub(super) fn tidy_accounts(&mut self) {
         let Some(name) = self.memory.touched_account.take() else { return };
         let Some(account) = self.memory.accounts.get_mut(&name) else { return };
         let minute = account.watermark.minute();

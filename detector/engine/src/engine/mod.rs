@@ -30,13 +30,13 @@ use crate::{
     decode::{self, DecodeError},
     detector_observation::DetectorObservation,
     observation::Observation,
-    prefilter::{Interest, peek},
+    prefilter::Interest,
     rule::{Correlator, RuleSet},
     settings::Settings,
     snapshot,
     stats::Stats,
     time::Second,
-    world::{INTERESTS, Origin, Touched, World},
+    world::{BlindCount, INTERESTS, Origin, Touched, World},
 };
 
 pub use crate::snapshot::SnapshotError;
@@ -96,7 +96,7 @@ pub(crate) struct Memory {
     /// When principals' alerts may have to be resolved.
     pub(crate) quiet_due: BTreeMap<Second, BTreeSet<(Box<str>, u32)>>,
     /// Accounts and regions in which nothing is logged, with the inference calls counted there since.
-    pub(crate) blind: BTreeMap<Box<str>, BTreeMap<Box<str>, u64>>,
+    pub(crate) blind: BTreeMap<Box<str>, BTreeMap<Box<str>, BlindCount>>,
     /// The latest time the engine was told.
     pub(crate) clock: Second,
     /// How many principals all accounts have together.
@@ -141,15 +141,16 @@ impl Engine {
     }
 
     fn judge_at(&mut self, bytes: &[u8], now: impl Fn(Second) -> Second) -> Result<Vec<AlertChange>, DecodeError> {
-        if self.is_prefiltering()
-            && let Some(seen) = peek(bytes)
-        {
-            if !self.interest.admits_now(seen.source, seen.name) && !self.interest.admits_text(bytes) {
+        if self.is_prefiltering() {
+            if let Some(seen) = self.interest.dismiss(bytes) {
                 self.memory.stats.records = self.memory.stats.records.saturating_add(1);
                 self.memory.stats.prefiltered = self.memory.stats.prefiltered.saturating_add(1);
-                self.note_time(seen.account, seen.time);
                 self.peeking.skipped();
-                return Ok(self.tick(now(seen.time)));
+                let mut changes = self.let_time_pass(now(seen.time));
+                self.note_time(seen.account, seen.time);
+                self.tidy_accounts();
+                self.conclude(&mut changes);
+                return Ok(changes);
             }
             self.peeking.admitted();
         }
@@ -334,7 +335,7 @@ impl Engine {
         let late = self.is_late(&call.account, call.time);
         self.note_time(&call.account, call.time);
         let is_of_interest = self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes())
-            || self.interest.admits_any_text(call.record.as_bytes());
+            || self.interest.admits_text(call.record.as_bytes());
         if !is_of_interest {
             self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
             return;

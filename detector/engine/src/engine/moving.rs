@@ -20,8 +20,8 @@ impl Engine {
             let Some(account) = memory.accounts.get_mut(&name) else { continue };
             memory.principal_count = memory.principal_count.saturating_sub(account.principals.len());
             *account = Account { watermark: account.watermark, tidied: account.tidied, ..Account::default() };
-            for calls in memory.blind.get_mut(&name).into_iter().flat_map(std::collections::BTreeMap::values_mut) {
-                *calls = 0;
+            for blind in memory.blind.get_mut(&name).into_iter().flat_map(std::collections::BTreeMap::values_mut) {
+                blind.calls = 0;
             }
         }
         memory.quiet_due.retain(|_, due| {
@@ -49,8 +49,8 @@ impl Engine {
             memory.ledger_count = memory.ledger_count.saturating_add(account.usage.len());
             memory.accounts.insert(name, account);
             let counted = other.blind.remove(name).unwrap_or_default();
-            for (region, calls) in memory.blind.get_mut(name).into_iter().flatten() {
-                *calls = counted.get(region).copied().unwrap_or(*calls);
+            for (region, blind) in memory.blind.get_mut(name).into_iter().flatten() {
+                blind.calls = counted.get(region).map_or(blind.calls, |counted| counted.calls);
             }
         }
         memory.quiet_due.retain(|_, due| {

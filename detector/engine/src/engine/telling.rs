@@ -2,15 +2,16 @@
 
 use super::{
     Engine,
-    explaining::{explain, set_explanation},
+    explaining::{Explainer, set_explanation},
 };
 use crate::{
     activity::ApiCall,
     alert::{
         Alert, AlertChange, ChangeKind, Status, Stored, book::Finding, compose::state_findings, of_principal::Source,
     },
+    hashing::hash_of,
     time::Second,
-    world::{Names, Origin, RegionCalls, StateEvent},
+    world::{BlindCount, Names, Origin, RegionCalls, StateEvent},
 };
 
 impl Engine {
@@ -87,7 +88,7 @@ impl Engine {
         let mut alert = source.alert(status);
         self.memory.world.name_agent(&mut alert.actor, alert.principal.as_deref());
         if status != Status::Withdrawn {
-            set_explanation(&mut alert, explain(&self.memory.world, rule, &name, verdict));
+            set_explanation(&mut alert, Explainer::new(&self.memory.world, &name).explain(rule, verdict));
         }
         Some(alert)
     }
@@ -183,12 +184,12 @@ impl Engine {
     /// Counts an inference call made where nothing is logged, and tells so at powers of two.
     pub(super) fn count_blind(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let regions = self.memory.blind.get_mut(&*call.account);
-        let Some(count) = regions.and_then(|regions| regions.get_mut(&*call.region)) else { return };
+        let Some(blind) = regions.and_then(|regions| regions.get_mut(&*call.region)) else { return };
         if !self.memory.world.is_blind_at(&call.account, &call.region, call.time) {
             return;
         }
-        *count = count.saturating_add(1);
-        if count.is_power_of_two() {
+        blind.calls = blind.calls.saturating_add(1);
+        if blind.calls.is_power_of_two() {
             let origin = Origin::Logging { account: (*call.account).into(), region: (*call.region).into() };
             let findings = self.findings_about(&origin);
             let entering = self.entering();
@@ -202,11 +203,15 @@ impl Engine {
     pub(super) fn settle_blindness(&mut self, origin: &Origin) {
         let Origin::Logging { account, region } = origin else { return };
         let regions = self.memory.blind.entry(account.clone()).or_default();
-        if self.memory.world.blind_intervals(account, region).is_empty() {
+        let intervals = self.memory.world.blind_intervals(account, region);
+        if intervals.is_empty() {
             regions.remove(region);
-        } else {
-            // Counted anew, so that the first call of every stretch is noticed.
-            regions.insert(region.clone(), 0);
+            return;
+        }
+        let stretches = hash_of(&intervals);
+        // Counted anew, so that the first call of every stretch is noticed; but not because it was switched off again.
+        if regions.get(region).is_none_or(|blind| blind.stretches != stretches) {
+            regions.insert(region.clone(), BlindCount { calls: 0, stretches });
         }
     }
 

@@ -3,6 +3,7 @@
 use hashbrown::HashMap;
 use memchr::memmem;
 
+use super::peek::{Peek, Peeker};
 use crate::{
     bedrock::{INFERENCE_OPERATIONS, is_bedrock},
     hashing::{FixedHasher, short_hash_of},
@@ -18,6 +19,8 @@ pub struct Interest {
     others: Bound,
     /// Texts for which rules wait, whatever the name and source of the record that has one.
     texts: Vec<memmem::Finder<'static>>,
+    /// Reads off what is asked, of records that have none of these texts.
+    peeker: Peeker,
     /// What was asked lately, each in its place: an account's records have few different names.
     asked: Vec<Option<Asked>>,
 }
@@ -25,8 +28,8 @@ pub struct Interest {
 /// A question and its answer.
 #[derive(Debug)]
 struct Asked {
-    source: Box<str>,
-    name: Box<str>,
+    source: String,
+    name: String,
     admitted: bool,
 }
 
@@ -79,13 +82,21 @@ impl Interest {
             }
         };
         let asked = std::iter::repeat_with(|| None).take(ASKED_MAX).collect();
-        Self { names, others, texts, asked }
+        let needles: Vec<&[u8]> = texts.iter().map(memmem::Finder::needle).collect();
+        let peeker = Peeker::new(&needles);
+        Self { names, others, texts, peeker, asked }
     }
 
     /// Whether every record is of interest, so that peeking is wasted.
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.others == Bound::Everything
+    }
+
+    /// What a record for which certainly nobody waits says of itself. `None` for every other record, and in any doubt.
+    pub fn dismiss<'r>(&mut self, record: &'r [u8]) -> Option<Peek<'r>> {
+        let seen = self.peeker.peek(record)?;
+        (!self.admits_now(seen.source, seen.name)).then_some(seen)
     }
 
     /// [`Self::admits`], remembered; what is no UTF-8 is admitted, for others to refuse.
@@ -102,21 +113,23 @@ impl Interest {
         if name.len().max(source.len()) <= NAME_BYTES_MAX
             && let Some(place) = self.asked.get_mut(hash % ASKED_MAX)
         {
-            *place = Some(Asked { source: source.into(), name: name.into(), admitted });
+            // With room for any other, which then takes its place without asking for memory.
+            let room = || String::with_capacity(NAME_BYTES_MAX);
+            let asked = place.get_or_insert_with(|| Asked { source: room(), name: room(), admitted });
+            asked.source.clear();
+            asked.source.push_str(source);
+            asked.name.clear();
+            asked.name.push_str(name);
+            asked.admitted = admitted;
         }
         admitted
     }
 
-    /// Whether a record has a text that somebody waits for, spelt without escapes.
+    /// Whether a record has a text that somebody waits for, or may spell it with escapes.
     #[must_use]
     pub fn admits_text(&self, record: &[u8]) -> bool {
-        self.texts.iter().any(|text| text.find(record).is_some())
-    }
-
-    /// [`Self::admits_text`], of a record that may spell it with escapes, which is admitted then.
-    #[must_use]
-    pub fn admits_any_text(&self, record: &[u8]) -> bool {
-        !self.texts.is_empty() && (self.admits_text(record) || memmem::find(record, b"\\u").is_some())
+        let has = |text: &memmem::Finder<'_>| text.find(record).is_some();
+        !self.texts.is_empty() && (self.texts.iter().any(has) || memmem::find(record, b"\\u").is_some())
     }
 
     /// Whether somebody waits for records with this source and name.
@@ -187,15 +200,13 @@ mod tests {
     fn admits_a_text_whatever_the_name() {
         let rules = Bound::Names(vec![pattern(NameField::Anywhere, NameKind::Contains, "BedrockAPIKey-")]);
         let interest = Interest::new(&rules, &[]);
-        let check = |record: &str, plain: bool, any: bool| {
-            assert_eq!(interest.admits_text(record.as_bytes()), plain, "{record}");
-            assert_eq!(interest.admits_any_text(record.as_bytes()), any, "{record}");
-        };
-        check(r#"{"userName":"BedrockAPIKey-x9k2"}"#, true, true);
-        check(r#"{"userName":"bedrockapikey-x9k2"}"#, false, false);
-        check(r#"{"userName":"\u0042edrockAPIKey-x9k2"}"#, false, true);
+        let check =
+            |record: &str, expected: bool| assert_eq!(interest.admits_text(record.as_bytes()), expected, "{record}");
+        check(r#"{"userName":"BedrockAPIKey-x9k2"}"#, true);
+        check(r#"{"userName":"bedrockapikey-x9k2"}"#, false);
+        check(r#"{"userName":"\u0042edrockAPIKey-x9k2"}"#, true);
         assert!(!interest.is_off() && !interest.admits("ec2.amazonaws.com", "DescribeInstances"));
-        assert!(!Interest::new(&Bound::Names(Vec::new()), &[]).admits_any_text(br"{\u0042"));
+        assert!(!Interest::new(&Bound::Names(Vec::new()), &[]).admits_text(br"{\u0042"));
     }
 
     #[test]

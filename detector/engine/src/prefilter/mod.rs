@@ -8,6 +8,7 @@
 //! decoding would have reported.
 
 mod interest;
+mod needles;
 mod peek;
 
 pub use interest::Interest;

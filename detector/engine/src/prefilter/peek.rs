@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use memchr::{memchr_iter, memchr2, memmem};
-use wide::{u8x16, u8x32};
+use memchr::{memchr2, memmem};
+use wide::u8x32;
 
+use super::needles::Needles;
 use crate::time::Second;
 
 /// What is known of a record before it is decoded.
@@ -23,27 +24,77 @@ pub struct Peek<'a> {
 /// Reads the four fields of a CloudTrail record, bare or in an EventBridge envelope, if they can be read off.
 ///
 /// `Some` promises: if decoding gives a call, it has the same time, account, source and name. It rests on each key
-/// occurring exactly once in the whole text, which cannot be written in another way once `\u` and `\/` are excluded.
+/// occurring exactly once in the whole text, which cannot be written in another way once `\u` is excluded.
 /// Two things are taken on trust: that an envelope has its one `recipientAccountId` inside `detail`, and that events
 /// which are no calls (a job's state, inventory) do not have all four keys.
 #[must_use]
 pub fn peek(bytes: &[u8]) -> Option<Peek<'_>> {
-    let text = bytes.trim_ascii();
-    if !(text.starts_with(b"{") && text.ends_with(b"}")) {
-        return None;
+    static WITHOUT_TEXTS: LazyLock<Peeker> = LazyLock::new(|| Peeker::new(&[]));
+    WITHOUT_TEXTS.peek(bytes)
+}
+
+/// Ends of the four keys and the escape: rare, and no two begin alike.
+const ENDS: [&[u8]; 5] = [b"tTime\"", b"tSource\"", b"tName\"", b"tAccountId\"", b"\\u"];
+
+/// Peeks at records, and says nothing of those that have one of some texts.
+#[derive(Debug)]
+pub(super) struct Peeker {
+    /// The texts, then [`ENDS`]: one pass over a record finds them all. `None` when that is not to be had.
+    needles: Option<Needles>,
+    text_count: usize,
+}
+
+impl Peeker {
+    pub(super) fn new(texts: &[&[u8]]) -> Self {
+        let needles: Vec<&[u8]> = texts.iter().copied().chain(ENDS).collect();
+        Self { needles: Needles::new(&needles), text_count: texts.len() }
     }
-    let keys = Keys::find(text)?;
-    let time = Second::parse_bytes(string_after(text, keys.time)?.0)?;
-    let (source, _) = string_after(text, keys.source)?;
-    let (name, _) = string_after(text, keys.name)?;
-    let (account, account_end) = string_after(text, keys.account)?;
-    let is_beside_name = match levels_closed(text.get(account_end..)?) {
-        1 => !mentions_detail(text.get(..keys.name)?),
-        2 => mentions_detail(text.get(..keys.name)?),
-        _ => false,
-    };
-    let account = std::str::from_utf8(account).ok().filter(|account| !account.is_empty())?;
-    is_beside_name.then_some(Peek { time, account, source, name })
+
+    /// [`peek`]; `None` too if the record has one of the texts, or could have it in another spelling.
+    pub(super) fn peek<'a>(&self, bytes: &'a [u8]) -> Option<Peek<'a>> {
+        if !bytes.trim_ascii_start().starts_with(b"{") {
+            return None;
+        }
+        let keys = self.find_keys(bytes)?;
+        // Asked last, because by then the record's end was fetched from memory.
+        if !bytes.trim_ascii_end().ends_with(b"}") {
+            return None;
+        }
+        let time = Second::parse_bytes(string_after(bytes, keys.time)?.0)?;
+        let (source, _) = string_after(bytes, keys.source)?;
+        let (name, _) = string_after(bytes, keys.name)?;
+        let (account, account_end) = string_after(bytes, keys.account)?;
+        let is_beside_name = match levels_closed(bytes.get(account_end..)?) {
+            1 => !mentions_detail(bytes.get(..keys.name)?),
+            2 => mentions_detail(bytes.get(..keys.name)?),
+            _ => false,
+        };
+        let account = std::str::from_utf8(account).ok().filter(|account| !account.is_empty())?;
+        is_beside_name.then_some(Peek { time, account, source, name })
+    }
+
+    /// Finds where the four keys end; `None` unless each occurs exactly once and can be written in no other way.
+    fn find_keys(&self, text: &[u8]) -> Option<Keys> {
+        let needles = self.needles.as_ref()?;
+        let (mut time, mut source, mut name, mut account) = (None, None, None, None);
+        let mut from = 0;
+        while let Some(found) = needles.find(text, from) {
+            // Texts may begin inside a key that is none of the four.
+            from = found.start.saturating_add(1);
+            let before = text.get(..found.start)?;
+            let (slot, is_key) = match found.needle.checked_sub(self.text_count)? {
+                0 => (&mut time, before.ends_with(b"\"even")),
+                1 => (&mut source, before.ends_with(b"\"even")),
+                2 => (&mut name, before.ends_with(b"\"even")),
+                3 => (&mut account, before.ends_with(b"\"recipien")),
+                _ => return None,
+            };
+            if is_key && slot.replace(found.end).is_some() {
+                return None;
+            }
+        }
+        Some(Keys { time: time?, source: source?, name: name?, account: account? })
+    }
 }
 
 /// Where the four keys end.
@@ -52,84 +103,6 @@ struct Keys {
     source: usize,
     name: usize,
     account: usize,
-}
-
-impl Keys {
-    /// Finds them; `None` unless each occurs exactly once and can be written in no other way.
-    fn find(text: &[u8]) -> Option<Self> {
-        let (mut time, mut source, mut name, mut account) = (None, None, None, None);
-        // All four keys have `nt` before a capital letter, so one pass finds them all.
-        let has_backslash = for_each_nt(text, |at| {
-            let (slot, begins, ends): (_, &[u8], &[u8]) = match text.get(at.saturating_add(2)) {
-                Some(b'T') => (&mut time, b"\"eve", b"ntTime\""),
-                Some(b'S') => (&mut source, b"\"eve", b"ntSource\""),
-                Some(b'N') => (&mut name, b"\"eve", b"ntName\""),
-                Some(b'A') => (&mut account, b"\"recipie", b"ntAccountId\""),
-                _ => return Some(()),
-            };
-            let (before, from) = text.split_at_checked(at)?;
-            if before.ends_with(begins) && from.starts_with(ends) {
-                let key_ends = at.saturating_add(ends.len());
-                return slot.replace(key_ends).is_none().then_some(());
-            }
-            Some(())
-        })?;
-        if has_backslash && has_alternative_spelling(text) {
-            return None;
-        }
-        Some(Self { time: time?, source: source?, name: name?, account: account? })
-    }
-}
-
-/// How many bytes are looked at together.
-const BLOCK: usize = 64;
-
-/// Shows `found` each place where `nt` stands, until it answers `None`. Returns whether the text has a backslash.
-fn for_each_nt(text: &[u8], mut found: impl FnMut(usize) -> Option<()>) -> Option<bool> {
-    let shifted = text.get(1..)?;
-    let mut show = |at: usize, mut bits: u64| {
-        while bits != 0 {
-            found(at.wrapping_add(usize::try_from(bits.trailing_zeros()).ok()?))?;
-            bits &= bits.wrapping_sub(1);
-        }
-        Some(())
-    };
-    let mut backslashes = u8x16::splat(0);
-    let mut at = 0_usize;
-    for (block, next) in text.as_chunks::<BLOCK>().0.iter().zip(shifted.as_chunks::<BLOCK>().0) {
-        show(at, nt_in(block, next, &mut backslashes))?;
-        at = at.wrapping_add(BLOCK);
-    }
-    // At most a block is left.
-    let mut last = [b' '; BLOCK + 1];
-    for (to, from) in last.iter_mut().zip(text.get(at..)?) {
-        *to = *from;
-    }
-    show(at, nt_in(last.first_chunk()?, last.last_chunk()?, &mut backslashes))?;
-    Some(backslashes.to_bitmask() != 0)
-}
-
-/// A bit for each `n` of `block` with a `t` in the same place of `next`, the first byte's the lowest; backslashes of the
-/// block are added to `backslashes`.
-fn nt_in(block: &[u8; BLOCK], next: &[u8; BLOCK], backslashes: &mut u8x16) -> u64 {
-    let ([b0, b1, b2, b3], [n0, n1, n2, n3]) = (block.as_chunks::<16>().0, next.as_chunks::<16>().0) else { return 0 };
-    let mut in_part = |part: &[u8; 16], next: &[u8; 16]| {
-        let (part, next) = (u8x16::new(*part), u8x16::new(*next));
-        *backslashes |= part.simd_eq(u8x16::splat(b'\\'));
-        part.simd_eq(u8x16::splat(b'n')) & next.simd_eq(u8x16::splat(b't'))
-    };
-    let (p0, p1, p2, p3) = (in_part(b0, n0), in_part(b1, n1), in_part(b2, n2), in_part(b3, n3));
-    // One question for all: many blocks have none.
-    if (p0 | p1 | p2 | p3).to_bitmask() == 0 {
-        return 0;
-    }
-    let bits = |part: u8x16| u64::from(part.to_bitmask());
-    bits(p0) | (bits(p1) << 16) | (bits(p2) << 32) | (bits(p3) << 48)
-}
-
-/// Whether the text has an escape with which a key or a value could be spelled in another way.
-fn has_alternative_spelling(text: &[u8]) -> bool {
-    memchr_iter(b'\\', text).any(|at| matches!(text.get(at.saturating_add(1)), Some(b'u' | b'/') | None))
 }
 
 /// The string value that follows a key which ends at `at`, and where it ends.
@@ -228,28 +201,6 @@ mod tests {
     }
 
     #[test]
-    fn shows_every_place_once_and_in_order() {
-        let check = |text: &str| {
-            let by_hand: Vec<usize> = text.match_indices("nt").map(|(at, _)| at).collect();
-            let mut shown = Vec::new();
-            let has_backslash = for_each_nt(text.as_bytes(), |at| {
-                shown.push(at);
-                Some(())
-            });
-            assert_eq!(has_backslash, (!text.is_empty()).then(|| text.contains('\\')), "{text}");
-            assert_eq!(shown, by_hand, "{text}");
-        };
-        for before in 0..140 {
-            for after in 0..70 {
-                check(&format!("{}nnt{}", "x".repeat(before), "x".repeat(after)));
-            }
-            check(&"nt".repeat(before));
-            check(&format!("{}\\t", "n".repeat(before)));
-        }
-        assert_eq!(for_each_nt(b"ant and another ant", |at| (at < 4).then_some(())), None);
-    }
-
-    #[test]
     fn says_nothing_in_doubt() {
         let record = r#"{"eventTime": "2026-11-22T05:39:00Z","eventSource":"s3","eventName":"GetObject","recipientAccountId":"1"}"#;
         let check = |text: &str, expected: bool| assert_eq!(peek(text.as_bytes()).is_some(), expected, "{text}");
@@ -268,5 +219,25 @@ mod tests {
         check(&record.replace("\"recipientAccountId\":\"1\"", "\"x\":{\"recipientAccountId\":\"1\"}"), false);
         check(&record.replace("\"recipientAccountId\":\"1\"", "\"x\":1"), false);
         check("", false);
+    }
+
+    #[test]
+    fn says_nothing_of_a_record_with_a_text() {
+        let record = r#"{"eventTime":"2026-11-22T05:39:00Z","eventSource":"s3","eventName":"GetObject","recipientAccountId":"1","x":"X"}"#;
+        let check = |texts: &[&str], value: &str, expected: bool| {
+            let texts: Vec<&[u8]> = texts.iter().map(|text| text.as_bytes()).collect();
+            let record = record.replace('X', value);
+            assert_eq!(Peeker::new(&texts).peek(record.as_bytes()).is_some(), expected, "{texts:?} {record}");
+        };
+        check(&["BedrockAPIKey-"], "a", true);
+        check(&["BedrockAPIKey-"], "bedrockapikey-", true);
+        check(&["BedrockAPIKey-"], "my BedrockAPIKey-1", false);
+        check(&["BedrockAPIKey-"], r"\u0042edrockAPIKey-1", false);
+        check(&["Source"], "clientSource", false);
+        check(&["tSource"], "clientSource", false);
+        let many: Vec<String> = (0..200).map(|number| format!("Text{number}")).collect();
+        let many: Vec<&str> = many.iter().map(String::as_str).collect();
+        check(&many, "Tex", true);
+        check(&many, "Text99", false);
     }
 }

@@ -5,19 +5,27 @@ const PLAIN_CHARS_MAX: usize = 400;
 
 /// Whether a character shows as itself: no control character, and none of the invisible ones that turn or hide text.
 pub(super) fn is_harmless(character: char) -> bool {
-    !character.is_control()
-        && !matches!(character,
+    let is_invisible = || {
+        matches!(character,
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    // Nearly all characters are of the first kind.
+    matches!(character, ' '..='~') || !character.is_control() && !is_invisible()
 }
 
 /// `text` with everything but letters, digits and harmless punctuation replaced by `_`, cut to a bearable length.
 pub(super) fn plain(text: &str) -> String {
-    let keep = |character: char| {
-        let kept = character.is_ascii_alphanumeric() || " .,:/@_=+-%".contains(character);
-        if kept { character } else { '_' }
-    };
+    let keep = |character: char| if is_plain(character) { character } else { '_' };
+    if text.len() <= PLAIN_CHARS_MAX && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
     text.chars().take(PLAIN_CHARS_MAX).map(keep).collect()
+}
+
+const fn is_plain(character: char) -> bool {
+    character.is_ascii_alphanumeric()
+        || matches!(character, ' ' | '.' | ',' | ':' | '/' | '@' | '_' | '=' | '+' | '-' | '%')
 }
 
 /// The partition that a region lies in.

@@ -160,6 +160,7 @@ pub struct Rule {
     pub(super) condition: Logic,
     pub(super) windows: Vec<(Metric, u32)>,
     pub(super) refusals_only: bool,
+    pub(super) wants_history: bool,
     pub(super) alerts: bool,
     /// What it asks of first times, if it does.
     pub(super) first_times: Option<FirstTimes>,
@@ -233,9 +234,8 @@ impl Rule {
 
     /// Whether it asks for what a principal did before.
     #[must_use]
-    pub fn wants_history(&self) -> bool {
-        let of_history = |field: &&Field| matches!(field, Field::Watch(name) if name.starts_with("principal."));
-        !self.windows.is_empty() || self.fields().iter().any(of_history)
+    pub const fn wants_history(&self) -> bool {
+        self.wants_history
     }
 
     /// What it asks of first times; `None` for a rule that does not ask for any.

@@ -180,6 +180,7 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         condition,
         windows,
         refusals_only: false,
+        wants_history: false,
         alerts: true,
         first_times,
         exclusions: Vec::new(),
@@ -197,6 +198,8 @@ fn follow(rule: &mut Rule) {
     rule.floors = Floors::of(&rule.condition, &rule.searches);
     rule.windows = windows_of(rule);
     rule.refusals_only = asks_for_refusals_only(rule);
+    let of_history = |field: &&Field| matches!(field, Field::Watch(name) if name.starts_with("principal."));
+    rule.wants_history = !rule.windows.is_empty() || rule.fields().iter().any(of_history);
 }
 
 /// Whether searches ask for model invocation logs; an error if they ask for CloudTrail's records as well, because the two

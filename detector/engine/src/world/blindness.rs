@@ -26,8 +26,16 @@ pub(crate) struct Blind {
     pub(crate) principals: BTreeSet<Box<str>>,
 }
 
+/// Calls counted in the blind intervals of one account and region.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct BlindCount {
+    pub(crate) calls: u64,
+    /// A hash of the intervals: while it is the same, counting goes on.
+    pub(crate) stretches: u64,
+}
+
 /// A stretch of time without logging: from the disabling second, inclusive, to the restoring one, exclusive.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct BlindInterval {
     pub(crate) moment: Moment,
     pub(crate) until: Option<Second>,

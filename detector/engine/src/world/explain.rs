@@ -14,28 +14,40 @@ use super::{
 };
 
 impl World {
-    /// The jobs that run under the role `principal` and of which one was running all through each of `stretches` (first
-    /// and last second), as facts; empty if none was in one of the stretches.
+    /// The jobs that call models under the role `principal`: its own, and the synchronisations of its knowledge bases.
     ///
     /// What runs under the role is called by Bedrock in its name; a person or application that could assume it as well
     /// is not told apart.
-    pub(crate) fn explanation(&self, principal: &str, stretches: impl FnOnce() -> Vec<(u32, u32)>) -> Vec<Json> {
-        let Some(role) = ResourceKey::role_of_arn(principal) else { return Vec::new() };
-        let jobs = self.jobs_under(&role);
-        if jobs.is_empty() {
+    pub(crate) fn jobs_under(&self, principal: &str) -> Vec<&Dependent> {
+        if self.dependents.len() == 0 {
             return Vec::new();
         }
+        let Some(role) = ResourceKey::role_of_arn(principal).filter(|role| self.dependents.is_used(role)) else {
+            return Vec::new();
+        };
+        let users = self.dependents.users_of(&role);
+        let users = users.into_iter().filter_map(|number| self.dependents.get(number));
+        let with_parts = users.flat_map(|one| {
+            let parts = one.arn.as_deref().into_iter().flat_map(|arn| self.dependents.parts_of(arn));
+            std::iter::once(one).chain(parts)
+        });
+        with_parts.filter(|one| one.kind.invokes()).collect()
+    }
+
+    /// Those of `jobs` that explain what was done in `stretches` (first and last second), as facts: in each of them one
+    /// was running all through. Empty if none was in one of the stretches.
+    pub(crate) fn explanation(&self, jobs: &[&Dependent], stretches: &[(u32, u32)]) -> Vec<Json> {
         let mut explaining: Vec<&Dependent> = Vec::new();
-        for (first, last) in stretches() {
+        for &(first, last) in stretches {
             let runs = |job: &&&Dependent| {
                 let started = job.started.is_some_and(|started| started.0 <= first);
                 started && self.dependents.end_of(job).is_none_or(|end| end.at.0 >= last)
             };
-            let covering: Vec<&Dependent> = jobs.iter().filter(runs).copied().collect();
-            if covering.is_empty() {
+            let before = explaining.len();
+            explaining.extend(jobs.iter().filter(runs));
+            if explaining.len() == before {
                 return Vec::new();
             }
-            explaining.extend(covering);
         }
         explaining.sort_by(|left, right| left.label().cmp(right.label()));
         explaining.dedup_by(|left, right| left.label() == right.label());
@@ -43,20 +55,6 @@ impl World {
             .into_iter()
             .map(|job| json!({ "kind": job.kind.as_str(), "arn": job.arn, "name": job.name }))
             .collect()
-    }
-
-    /// The jobs that call models under a role: its own, and the synchronisations of its knowledge bases.
-    fn jobs_under(&self, role: &ResourceKey) -> Vec<&Dependent> {
-        if !self.dependents.is_used(role) {
-            return Vec::new();
-        }
-        let users = self.dependents.users_of(role);
-        let users = users.into_iter().filter_map(|number| self.dependents.get(number));
-        let with_parts = users.flat_map(|one| {
-            let parts = one.arn.as_deref().into_iter().flat_map(|arn| self.dependents.parts_of(arn));
-            std::iter::once(one).chain(parts)
-        });
-        with_parts.filter(|one| one.kind.invokes()).collect()
     }
 
     /// Names the agent or knowledge base that acted, where Bedrock acted under the service role `principal`: the one

@@ -33,7 +33,7 @@ mod state_event;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) use apply::evidence_of;
-pub(crate) use blindness::{Names, RegionCalls};
+pub(crate) use blindness::{BlindCount, Names, RegionCalls};
 pub(crate) use dependent::{Dependent, Kind};
 pub(crate) use dependents::Dependents;
 pub(crate) use group_rules::GroupRule;

@@ -36,9 +36,9 @@ pub(crate) enum ResourceKey {
 impl ResourceKey {
     /// The role behind an ARN, whatever its path.
     pub(crate) fn role_of_arn(arn: &str) -> Option<Self> {
-        let (head, path) = arn.split_once(":role/")?;
-        let account = head.rsplit(':').next()?;
-        let name = path.rsplit('/').next()?;
+        let mut parts = arn.splitn(6, ':').skip(4);
+        let (account, resource) = (parts.next()?, parts.next()?);
+        let name = resource.strip_prefix("role/")?.rsplit('/').next()?;
         Some(Self::Role { account: account.into(), name: name.into() })
     }
 

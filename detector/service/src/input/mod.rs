@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 pub use inflate::Inflate;
 pub use merge::{Merge, OPEN_INPUTS_MAX, OPEN_REMOTE_MAX};
-pub use reader::{BODY_BYTES_MAX, Body, Reader, records_of};
+pub use reader::{BODY_BYTES_MAX, Body, Reader, record_of, records_of};
 pub use sort::Sorted;
 pub use splitter::{Piece, RECORD_BYTES_MAX, Splitter};
 pub use walk::{Input, Remote, walk};

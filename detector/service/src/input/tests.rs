@@ -55,6 +55,47 @@ fn merged(paths: &[&Path]) -> Vec<String> {
     drain(Merge::new(inputs, notes))
 }
 
+/// What is told quickly of a body is what is told of it otherwise.
+fn check_single(body: &[u8], is_single: bool) {
+    let shown = String::from_utf8_lossy(body);
+    let Some(record) = record_of(body) else {
+        assert!(!is_single, "{shown:?} is a single record");
+        return;
+    };
+    let mut records = records_of(body);
+    let Some(Item::Record(same)) = records.next() else { panic!("{shown:?} begins with no record") };
+    assert_eq!(same.bytes, record, "{shown:?}");
+    assert!(records.next().is_none(), "{shown:?} goes on after its record");
+}
+
+#[test]
+fn single_records_are_told_quickly() {
+    let log = r#"{"schemaType":"ModelInvocationLog","timestamp":"2026-11-22T05:00:00Z","input":{"inputBodyJson":{}}}"#;
+    let (one, pretty) = (record(1, "a"), "{\"version\": \"0\",\n  \"detail\": {\n  }\n}\n \r\n");
+    for single in [&one, &format!("{one}\n"), pretty, "{}", r#"{"a":"}{\"[","b":[{"Records":[]},1e5]} "#] {
+        check_single(single.as_bytes(), true);
+    }
+    let container = format!(r#"{{"Records":[{one}]}}"#);
+    for other in ["", " {}", "[]", "{}{}", &one[1..], &one[..one.len() - 1], &container, &format!("{one}\n{one}"), log]
+    {
+        assert_eq!(record_of(other.as_bytes()), None, "{other}");
+    }
+    // Whatever is put into it or taken away.
+    for seed in 0..20_000 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut body = random.choice([&one, &container, pretty, log]).unwrap().as_bytes().to_vec();
+        for _ in 0..random.usize(..3) {
+            let at = random.usize(..body.len());
+            match random.u8(..3) {
+                0 => body.truncate(at + 1),
+                1 => body[at] = *random.choice(b"{}[]\",:\\ \n1a").unwrap(),
+                _ => body.insert(at, *random.choice(b"{}[]\",:\\ \n1a").unwrap()),
+            }
+        }
+        check_single(&body, false);
+    }
+}
+
 #[test]
 fn bodies_plain_and_gzip() {
     let lines = format!("{}\n{}\n", record(1, "a"), record(2, "b"));

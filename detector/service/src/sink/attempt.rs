@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
-use tokio::time::Instant;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -14,12 +14,12 @@ use super::{
     health::{Health, Seen},
     pace::Backoff,
     traces::{self, Tell, kind},
-    worker::{Now, SETTLE_MARGIN, later},
+    worker::{CLAIMS_MAX, Now, SETTLE_MARGIN, later},
 };
 use crate::{
     incident::Gatherer,
     routing::ActiveSilences,
-    store::{Claim, Sent, Settlement, Store},
+    store::{Claim, Sent, Settlement, Store, StoredAlert},
     telemetry::Telemetry,
 };
 
@@ -58,46 +58,76 @@ pub(super) struct Done {
     pub(super) requests: u32,
 }
 
+/// How deliveries went, on the way to the store.
+type Outcomes = mpsc::Sender<(Claim, Settlement)>;
+
 impl Attempt {
-    /// Tells all of it, one after the other.
+    /// Tells all of it, one after the other, and settles beside it: while the store keeps how some deliveries went, the
+    /// next are told, and then settled in one commit.
     pub(super) async fn run(self, tellings: Vec<Telling>, reserved: u32) -> Done {
+        let (outcomes, told) = mpsc::channel(CLAIMS_MAX);
+        let (requests, ()) = tokio::join!(self.tell_all(tellings, outcomes), self.settle_all(told));
+        Done { reserved, requests }
+    }
+
+    async fn tell_all(&self, tellings: Vec<Telling>, outcomes: Outcomes) -> u32 {
         let mut requests = 0_u32;
-        for telling in self.confirmed(tellings).await {
+        for telling in self.with_incidents(self.confirmed(tellings).await).await {
             let left_alone = self.health.paused_until().is_some_and(|until| until > Instant::now());
             if self.cut.is_cancelled() || left_alone {
-                for claim in &telling.claims {
-                    self.release(claim).await;
-                }
+                pass_on(&outcomes, &telling, |_| Settlement::Released).await;
                 continue;
             }
             if let [claim] = telling.claims.as_slice()
                 && self.is_unwanted(claim)
             {
                 // The next reminder is due as if this one had been told.
-                self.settle(claim, &Settlement::Delivered { through: claim.delivered, memo: None, sent: None }).await;
+                let through = claim.delivered;
+                pass_on(&outcomes, &telling, |_| Settlement::Delivered { through, memo: None, sent: None }).await;
                 continue;
             }
-            let telling = traces::begun(&self.telemetry, self.with_incident(telling).await);
+            let telling = traces::begun(&self.telemetry, telling);
             let within = traces::log_span(self.sink.name(), &telling);
-            requests = requests.saturating_add(self.tell(&telling).instrument(within).await);
+            requests = requests.saturating_add(self.tell(&telling, &outcomes).instrument(within).await);
         }
-        Done { reserved, requests }
+        requests
     }
 
-    /// Adds the incident that an alert is in, as it stands now. If the store does not say, the alert is told without.
-    async fn with_incident(&self, telling: Telling) -> Telling {
-        let (Some(incidents), [claim]) = (&self.incidents, telling.claims.as_slice()) else { return telling };
-        let incident = match incidents.of_alert(&claim.alert).await {
-            Ok(incident) => incident.map(Arc::new),
+    async fn settle_all(&self, mut outcomes: mpsc::Receiver<(Claim, Settlement)>) {
+        let mut waiting = Vec::new();
+        while outcomes.recv_many(&mut waiting, CLAIMS_MAX).await > 0 {
+            join_all(waiting.iter().map(|(claim, settlement)| self.settle(claim, settlement))).await;
+            waiting.clear();
+        }
+    }
+
+    /// Adds to each telling of one alert the incident that it is in, as it stands now; all are found at once, because many
+    /// alerts that are told together are in one incident. If the store does not say, they are told without.
+    async fn with_incidents(&self, mut tellings: Vec<Telling>) -> Vec<Telling> {
+        let Some(gatherer) = &self.incidents else { return tellings };
+        let single = |telling: &Telling| match telling.claims.as_slice() {
+            [claim] => Some(claim.alert.clone()),
+            _ => None,
+        };
+        let alerts: Vec<StoredAlert> = tellings.iter().filter_map(single).collect();
+        if alerts.is_empty() {
+            return tellings;
+        }
+        let incidents: Vec<_> = match gatherer.of_alerts(alerts).await {
+            Ok(incidents) => incidents.into_iter().map(Arc::new).collect(),
             Err(error) => {
-                let (sink, alert) = (self.sink.name(), &claim.alert.alert.id);
-                tracing::warn!(sink, alert, %error, "the store does not say which incident an alert is in");
-                None
+                tracing::warn!(sink = self.sink.name(), %error, "the store does not say which incidents alerts are in");
+                Vec::new()
             }
         };
         let lasts = self.limit.saturating_add(SETTLE_MARGIN);
-        let notebook = Notebook::new(Arc::clone(&self.store), self.sink.name(), Arc::clone(&self.now), lasts);
-        Telling { incident, notebook: Some(notebook), ..telling }
+        for telling in &mut tellings {
+            let Some(alert) = single(telling) else { continue };
+            telling.incident = incidents.iter().find(|incident| incident.has(&alert.alert.id)).cloned();
+            let notebook = Notebook::new(Arc::clone(&self.store), self.sink.name(), Arc::clone(&self.now), lasts);
+            telling.notebook = Some(notebook);
+        }
+        tellings
     }
 
     /// Whether it is a mere reminder of what somebody has silenced since.
@@ -148,7 +178,7 @@ impl Attempt {
         }
     }
 
-    async fn tell(&self, telling: &Telling) -> u32 {
+    async fn tell(&self, telling: &Telling, outcomes: &Outcomes) -> u32 {
         let told = Tell::begin(&self.telemetry, &*self.sink, telling);
         let outcome = tokio::select! {
             outcome = tokio::time::timeout(self.limit, self.sink.tell(telling)) => match outcome {
@@ -157,10 +187,9 @@ impl Attempt {
             },
             () = self.cut.cancelled() => {
                 told.failed("cut_off", "cut off by a shutdown");
-                for claim in &telling.claims {
-                    let error = "cut off by a shutdown".to_owned();
-                    self.settle(claim, &Settlement::Retry { at: (self.now)(), error, unsettled: true }).await;
-                }
+                let error = || "cut off by a shutdown".to_owned();
+                let again = |_: &Claim| Settlement::Retry { at: (self.now)(), error: error(), unsettled: true };
+                pass_on(outcomes, telling, again).await;
                 return 1;
             }
         };
@@ -168,30 +197,31 @@ impl Attempt {
             Ok(progress) => {
                 told.worked();
                 self.health.worked();
-                self.delivered(telling, &progress).await;
+                self.delivered(telling, &progress, outcomes).await;
                 progress.requests
             }
             Err(error) => {
                 told.failed(if told.took(self.limit) { "timeout" } else { kind(&error) }, &error.message);
-                self.failed(telling, &error).await
+                self.failed(telling, &error, outcomes).await
             }
         }
     }
 
-    async fn delivered(&self, telling: &Telling, told: &Told) {
+    async fn delivered(&self, telling: &Telling, told: &Told, outcomes: &Outcomes) {
         self.counters.told(telling.claims.len(), told.requests);
-        for claim in &telling.claims {
+        let delivered = |claim: &Claim| {
             let through = told.through.unwrap_or(claim.alert.revision);
             let is_sent = told.requests > 0 || told.reference.is_some();
             let sent = is_sent.then(|| Sent { reference: told.reference.clone() });
-            self.settle(claim, &Settlement::Delivered { through, memo: told.memo.clone(), sent }).await;
-        }
+            Settlement::Delivered { through, memo: told.memo.clone(), sent }
+        };
+        pass_on(outcomes, telling, delivered).await;
         let waited = telling.claims.first().and_then(|claim| claim.pending.first()).map(|first| first.at);
         let waited = waited.map(|at| self.began.duration_since(at).as_millis());
         tracing::debug!(sink = self.sink.name(), alerts = telling.claims.len(), ?waited, "told");
     }
 
-    async fn failed(&self, telling: &Telling, error: &SinkError) -> u32 {
+    async fn failed(&self, telling: &Telling, error: &SinkError, outcomes: &Outcomes) -> u32 {
         let throttled = matches!(error.fault, Fault::Temporary { retry_after: Some(_), .. });
         self.counters.failed(throttled);
         let resume = match error.fault {
@@ -204,10 +234,10 @@ impl Attempt {
             }
         };
         if let Some(progress) = &error.progress {
-            self.delivered(telling, progress).await;
+            self.delivered(telling, progress, outcomes).await;
             return progress.requests.saturating_add(1);
         }
-        for claim in &telling.claims {
+        let failed = |claim: &Claim| {
             let settlement = self.settlement(claim, error, resume);
             if let Settlement::Dead { error } = &settlement {
                 let (sink, alert) = (self.sink.name(), &claim.alert.alert.id);
@@ -215,8 +245,9 @@ impl Attempt {
                 self.counters.dead();
                 self.health.gave_up(error);
             }
-            self.settle(claim, &settlement).await;
-        }
+            settlement
+        };
+        pass_on(outcomes, telling, failed).await;
         1
     }
 
@@ -259,5 +290,13 @@ impl Attempt {
                 }
             }
         }
+    }
+}
+
+/// Passes on how the deliveries of a telling went.
+async fn pass_on(outcomes: &Outcomes, telling: &Telling, how: impl Fn(&Claim) -> Settlement) {
+    for claim in &telling.claims {
+        // It is received for as long as there is anything to send.
+        outcomes.send((claim.clone(), how(claim))).await.unwrap_or_default();
     }
 }

@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// Deliveries claimed at once at most.
-const CLAIMS_MAX: usize = 32;
+pub(super) const CLAIMS_MAX: usize = 32;
 /// Requests of one telling at most; a sink that needs more says how far it came.
 pub(super) const REQUESTS_PER_TELLING_MAX: u32 = 8;
 /// A claim outlives the longest telling by this much, to be settled.

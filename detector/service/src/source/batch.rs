@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::oneshot;
 
-use crate::input::{Item, Records as _, records_of};
+use crate::input::{Item, Records as _, record_of, records_of};
 
 /// A batch is handed over once it has this many records ...
 const RECORDS_MAX: usize = 1_000;
@@ -42,6 +42,9 @@ impl Records {
     /// # Errors
     /// When the records of this body have more than `bytes_max` bytes; those up to there have been added.
     pub fn push_body(&mut self, body: &[u8], bytes_max: usize, place: &str) -> Result<(), TooLarge> {
+        if body.len() <= bytes_max && self.push_single(body) {
+            return Ok(());
+        }
         let most = self.bytes.len().saturating_add(bytes_max);
         let place = if place.is_empty() { String::new() } else { format!("{place}, ") };
         let mut items = records_of(body);
@@ -59,6 +62,15 @@ impl Records {
             }
         }
         Ok(())
+    }
+
+    /// Adds the record that a body is, where that is quickly told; else nothing is added, and [`Self::push_body`] tells.
+    pub fn push_single(&mut self, body: &[u8]) -> bool {
+        let record = record_of(body);
+        if let Some(record) = record {
+            self.push(record);
+        }
+        record.is_some()
     }
 
     /// Adds a record.

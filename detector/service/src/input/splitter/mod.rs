@@ -8,6 +8,7 @@ mod line;
 mod message;
 mod recover;
 mod scanner;
+mod single;
 #[cfg(test)]
 mod tests;
 
@@ -17,6 +18,7 @@ use memchr::{memchr_iter, memrchr};
 
 use line::Line;
 use scanner::{ContainerKind, Scan, Scanner};
+pub(super) use single::single;
 
 /// The longest record that is taken, in bytes. CloudTrail's are at most 256 KiB; Kinesis carries up to 10 MiB.
 pub const RECORD_BYTES_MAX: usize = 16 * 1024 * 1024;
