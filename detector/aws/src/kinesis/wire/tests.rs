@@ -1,3 +1,5 @@
+//! The quick way of reading answers against the SDK's own, on random answers and on damaged ones.
+
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
