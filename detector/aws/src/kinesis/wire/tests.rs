@@ -1,3 +1,5 @@
+//! The quick way of reading answers against the SDK's own, on random answers and on damaged ones.
+
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 
@@ -49,6 +51,9 @@ struct Writer {
     text: String,
 }
 
+/// A member's name, and what writes its value.
+type Member = (&'static str, fn(&mut Writer));
+
 impl Writer {
     fn new(seed: u64) -> Self {
         Self { random: fastrand::Rng::with_seed(seed), text: String::new() }
@@ -78,7 +83,7 @@ impl Writer {
     }
 
     /// A structure of some of these members, and perhaps of one that nobody knows.
-    fn structure(&mut self, members: &[(&str, fn(&mut Self))]) {
+    fn structure(&mut self, members: &[Member]) {
         let mut members = members.to_vec();
         if self.random.u8(..) < 10 {
             members.push(("Later", |writer| {
@@ -92,7 +97,7 @@ impl Writer {
         members.retain(|_| self.random.u8(..) > 15);
         self.between(('{', '}'), members.len(), |writer, index| {
             let (name, value) = members[index];
-            writer.text.push_str(&format!("\"{name}\""));
+            writer.text.extend(["\"", name, "\""]);
             writer.space();
             writer.text.push(':');
             writer.space();
@@ -121,7 +126,7 @@ impl Writer {
             10..15 => base64 = base64.replace('=', ""),
             _ => {}
         }
-        self.text.push_str(&format!("\"{base64}\""));
+        self.text.extend(["\"", &*base64, "\""]);
     }
 
     fn number(&mut self) {
