@@ -22,7 +22,7 @@ EVENTS = pathlib.Path(__file__).resolve().parents[2] / "rules" / "events" / "bed
 MEGABYTE = 1 << 20
 # What the image may weigh as a registry stores it and a host pulls it, and unpacked.
 PULLED_MAX = 40 * MEGABYTE
-UNPACKED_MAX = 48 * MEGABYTE
+UNPACKED_MAX = 40 * MEGABYTE
 # Everything that is in the image. There is no shell, no library and no tool, so nothing to list beside these.
 FILES = {
     "bedrock-watch": 0,
