@@ -37,52 +37,37 @@ pub(super) fn invocation(random: &mut impl Rng, region: &str, caller: &Caller) -
     let inference_region = pick(random, &["us-east-1", "us-east-2", "us-west-2"]);
     let length = random.random_range(200..90_000);
     Event {
-        service: BEDROCK,
-        name,
         error,
-        request: format!(r#"{{"modelId":"{model_id}"}}"#),
-        response: NULL.to_owned(),
         additional: format!(
             r#""additionalEventData":{{"inferenceRegion":"{inference_region}","requestContentLength":{length}}},"#
         ),
-        resources: String::new(),
-        read_only: true,
+        ..Event::new(BEDROCK, name, format!(r#"{{"modelId":"{model_id}"}}"#), NULL.to_owned(), true)
     }
 }
 
 /// Jobs, security group rules, guardrails, logging and model access.
 pub(super) fn interesting(random: &mut impl Rng, region: &str, account: &str) -> Event {
-    let event = |service, name, request: String, response: String, read_only| Event {
-        service,
-        name,
-        error: String::new(),
-        request,
-        response,
-        additional: String::new(),
-        resources: String::new(),
-        read_only,
-    };
     let null = || NULL.to_owned();
     match random.random_range(0..8) {
         0 => {
             let (request, response) = job(random, region, account);
-            event(BEDROCK, "CreateModelCustomizationJob", request, response, false)
+            Event::new(BEDROCK, "CreateModelCustomizationJob", request, response, false)
         }
         1 | 2 => group_rule(random, account),
         3 => {
             let request = format!(r#"{{"guardrailIdentifier":"{}"}}"#, hex(random, 12));
-            event(BEDROCK, "DeleteGuardrail", request, null(), false)
+            Event::new(BEDROCK, "DeleteGuardrail", request, null(), false)
         }
-        4 => event(BEDROCK, "DeleteModelInvocationLoggingConfiguration", null(), null(), false),
-        5 => event(BEDROCK, "ListFoundationModels", null(), null(), true),
+        4 => Event::new(BEDROCK, "DeleteModelInvocationLoggingConfiguration", null(), null(), false),
+        5 => Event::new(BEDROCK, "ListFoundationModels", null(), null(), true),
         6 => {
             let request = r#"{"formData":"HIDDEN_DUE_TO_SECURITY_REASONS"}"#.to_owned();
-            event(BEDROCK, "PutUseCaseForModelAccess", request, null(), false)
+            Event::new(BEDROCK, "PutUseCaseForModelAccess", request, null(), false)
         }
         _ => {
             let request =
                 r#"{"roleName":"BedrockFT","policyArn":"arn:aws:iam::aws:policy/AmazonBedrockFullAccess"}"#.to_owned();
-            event("iam.amazonaws.com", "AttachRolePolicy", request, null(), false)
+            Event::new("iam.amazonaws.com", "AttachRolePolicy", request, null(), false)
         }
     }
 }
@@ -117,14 +102,5 @@ pub(super) fn group_rule(random: &mut impl Rng, account: &str) -> Event {
         uuid(random),
         hex(random, 16),
     );
-    Event {
-        service: "ec2.amazonaws.com",
-        name: "AuthorizeSecurityGroupIngress",
-        error: String::new(),
-        request,
-        response,
-        additional: String::new(),
-        resources: String::new(),
-        read_only: false,
-    }
+    Event::new("ec2.amazonaws.com", "AuthorizeSecurityGroupIngress", request, response, false)
 }

@@ -27,7 +27,7 @@ pub(super) fn start(random: &mut impl Rng, number: u64, account: &str) -> Event 
     let response = format!(
         r#"{{"jobArn":"arn:aws:bedrock:{REGION}:{account}:model-customization-job/amazon.nova-lite-v1:0:300k/{number:012x}"}}"#
     );
-    event("bedrock.amazonaws.com", "CreateModelCustomizationJob", request, response)
+    Event::new("bedrock.amazonaws.com", "CreateModelCustomizationJob", request, response, false)
 }
 
 /// The security group of the job of that number is deleted.
@@ -35,22 +35,9 @@ pub(super) fn delete_group(random: &mut impl Rng, number: u64) -> Event {
     let group = group(number);
     let request = format!(r#"{{"groupId":"{group}"}}"#);
     let response = format!(r#"{{"requestId":"{}","_return":true,"groupId":"{group}"}}"#, uuid(random));
-    event("ec2.amazonaws.com", "DeleteSecurityGroup", request, response)
+    Event::new("ec2.amazonaws.com", "DeleteSecurityGroup", request, response, false)
 }
 
 fn group(number: u64) -> String {
     format!("sg-0{number:016x}")
-}
-
-const fn event(service: &'static str, name: &'static str, request: String, response: String) -> Event {
-    Event {
-        service,
-        name,
-        error: String::new(),
-        request,
-        response,
-        additional: String::new(),
-        resources: String::new(),
-        read_only: false,
-    }
 }

@@ -108,6 +108,28 @@ struct Event {
     read_only: bool,
 }
 
+impl Event {
+    /// A call that succeeded and says no more than what it asked for and what it got.
+    const fn new(
+        service: &'static str,
+        name: &'static str,
+        request: String,
+        response: String,
+        read_only: bool,
+    ) -> Self {
+        Self {
+            service,
+            name,
+            error: String::new(),
+            request,
+            response,
+            additional: String::new(),
+            resources: String::new(),
+            read_only,
+        }
+    }
+}
+
 /// Makes one record after the other.
 #[derive(Debug)]
 pub struct Generator {

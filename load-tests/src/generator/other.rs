@@ -51,16 +51,7 @@ pub(super) fn unrelated(random: &mut impl Rng, region: &str, account: &str) -> E
     let last = SERVICES.len().saturating_sub(1);
     let (service, names) = SERVICES.get(rank.unwrap_or(last)).copied().unwrap_or(("s3.amazonaws.com", &["GetObject"]));
     let name = pick(random, names);
-    let mut event = Event {
-        service,
-        name,
-        error: String::new(),
-        request: String::new(),
-        response: "null".to_owned(),
-        additional: String::new(),
-        resources: String::new(),
-        read_only: true,
-    };
+    let mut event = Event::new(service, name, String::new(), "null".to_owned(), true);
     match service {
         "s3.amazonaws.com" => s3(random, region, account, &mut event),
         "sts.amazonaws.com" => sts(random, account, &mut event),
