@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     activity::{ApiCall, InvocationLog},
     alert::Actor,
+    bytes::{Reader, Writer},
     decode,
     hashing::hash_of,
 };
-
-use super::bytes::{Reader, Writer};
 
 /// An [`Actor`] as bytes: how each part is kept, two bits apiece, then those parts that are kept at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

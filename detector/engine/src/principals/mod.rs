@@ -4,7 +4,6 @@
 
 mod actor;
 mod baseline;
-mod bytes;
 mod calls;
 mod day;
 mod history;

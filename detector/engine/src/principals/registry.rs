@@ -8,9 +8,9 @@ use std::borrow::Cow;
 use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use crate::hashing::hash_of;
+use crate::{bytes::Writer, hashing::hash_of};
 
-use super::{bytes::Writer, names::Beginnings, packed::Packed, principal::Principal};
+use super::{names::Beginnings, packed::Packed, principal::Principal};
 
 /// How many principals of an account are kept ready; the others are kept as bytes. A ready one takes about a kilobyte.
 /// Results never depend on it: builds for tests keep few, so that every simulation goes through the idle form.

@@ -38,7 +38,8 @@ pub(crate) fn of_state(alert: &Alert, repair: &Repair, world: &World) -> Vec<Rem
         Repair::Dependency { resource, users } => {
             let numbers: BTreeSet<u32> = users.iter().copied().collect();
             let known = world.dependents();
-            let mut users: Vec<&Dependent> = numbers.into_iter().filter_map(|number| known.get(number)).collect();
+            let users: Vec<Dependent> = numbers.into_iter().filter_map(|number| known.get(number)).collect();
+            let mut users: Vec<&Dependent> = users.iter().collect();
             // As the alert lists them; numbers follow the order of arrival.
             users.sort_by(|left, right| left.label().cmp(right.label()));
             if alert.subject_kind == SubjectKind::CustomizationJobDependency {

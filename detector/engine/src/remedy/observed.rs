@@ -27,9 +27,9 @@ pub fn replace_group(seen: &Observation, group: &str) -> Vec<Remediation> {
 #[must_use]
 pub fn put_in_vpc(seen: &Observation) -> Vec<Remediation> {
     let (alert, world) = known(seen, "");
-    let mut jobs: Vec<&Dependent> = world.dependents().jobs().map(|(_, job)| job).collect();
+    let mut jobs: Vec<Dependent> = world.dependents().jobs().map(|(_, job)| job).collect();
     jobs.sort_by(|left, right| left.label().cmp(right.label()));
-    jobs.into_iter().map(|job| super::job::start_in_vpc(&alert, job)).collect()
+    jobs.iter().map(|job| super::job::start_in_vpc(&alert, job)).collect()
 }
 
 /// A world of nothing but the observation, and an alert about it that nobody is told of.

@@ -184,7 +184,7 @@ impl World {
         let key: (Box<str>, Box<str>) = (account.into(), region.into());
         if let Posture::On(delivery) = &change.after {
             for (resource, _) in delivery.resources(account, region) {
-                self.logging_users.entry(resource).or_default().insert(key.clone());
+                self.logging_users.get_or_default(&resource).insert(key.clone());
             }
         }
         let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
@@ -246,7 +246,7 @@ impl World {
                     && *group.region == *it.call.region
                     && group.name.as_deref() == Some(name.as_str())
             };
-            self.groups.iter().find(|(_, group)| is_it(group)).map(|(id, _)| id.to_string())
+            self.groups.those(|_, group| is_it(group)).next().map(|(id, _)| id.to_string())
         })
     }
 

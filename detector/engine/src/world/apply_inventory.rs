@@ -98,7 +98,7 @@ impl World {
     }
 
     fn note_job(&mut self, wanted: DependentRef<'_>, seen: &ObservedJob) {
-        let known = self.dependents.find(wanted).and_then(|number| self.dependents.get(number));
+        let known = self.dependents.find(wanted).map(|(_, known)| known);
         let (job, status) = (&seen.job_arn, &seen.status);
         match known {
             None if !is_terminal(status) => self.note(|| format!("job {job} is live, and no event said that it began")),

@@ -15,7 +15,7 @@ use super::resource::ResourceKey;
 const HOUR_S: u32 = 3_600;
 
 /// What kind of thing it is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum Kind {
     /// A model customization job: the one kind that the rules named `customization-job-` are about.
     #[default]
@@ -43,6 +43,21 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
+    /// By their numbers in the packed form: a snapshot knows these.
+    const ALL: [Self; 11] = [
+        Self::CustomizationJob,
+        Self::BatchJob,
+        Self::ImportJob,
+        Self::EvaluationJob,
+        Self::IngestionJob,
+        Self::CustomModel,
+        Self::Deployment,
+        Self::KnowledgeBase,
+        Self::DataSource,
+        Self::Agent,
+        Self::ActionGroup,
+    ];
+
     /// The name in rules and alerts.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -62,20 +77,18 @@ impl Kind {
 
     /// The kind of this name.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
-        const ALL: [Kind; 11] = [
-            Kind::CustomizationJob,
-            Kind::BatchJob,
-            Kind::ImportJob,
-            Kind::EvaluationJob,
-            Kind::IngestionJob,
-            Kind::CustomModel,
-            Kind::Deployment,
-            Kind::KnowledgeBase,
-            Kind::DataSource,
-            Kind::Agent,
-            Kind::ActionGroup,
-        ];
-        ALL.into_iter().find(|kind| kind.as_str() == name)
+        Self::ALL.into_iter().find(|kind| kind.as_str() == name)
+    }
+
+    /// The number of the kind in the packed form.
+    pub(super) fn number(self) -> u8 {
+        let place = Self::ALL.iter().position(|kind| *kind == self);
+        place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
+    }
+
+    /// The kind of that number.
+    pub(super) fn of_number(number: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(number)).copied()
     }
 
     /// After which time it is taken to be over if nothing said so, in seconds; `None` where its end is always reported
@@ -118,13 +131,13 @@ pub(crate) enum Slot {
 }
 
 /// A job, deployed model, knowledge base or agent.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Dependent {
     pub(crate) kind: Kind,
     pub(crate) arn: Option<Box<str>>,
     pub(crate) name: Option<Box<str>>,
     /// Which event gave it the name, where an update can change that.
-    named: Option<(Second, Box<str>)>,
+    pub(super) named: Option<(Second, Box<str>)>,
     pub(crate) account: Box<str>,
     pub(crate) region: Box<str>,
     /// The earliest moment at which it is known to have existed.
@@ -164,15 +177,21 @@ pub(crate) struct End {
     pub(crate) presumed: bool,
 }
 
+impl End {
+    /// The end of what is of that kind, by what is known of it.
+    pub(super) fn of(kind: Kind, started: Option<Second>, ended: Option<Second>) -> Option<Self> {
+        let aged = kind.age_max_s().and_then(|age| Some(started?.plus(age)));
+        ended.map(|at| Self { at, presumed: false }).or_else(|| aged.map(|at| Self { at, presumed: true }))
+    }
+}
+
 /// Exchanges remembered of one dependent; of more, the oldest are forgotten.
 const EXCHANGES_MAX: usize = 16;
 
 impl Dependent {
     /// When it ended, as far as it is known by itself.
     pub(crate) fn end_of_its_own(&self) -> Option<End> {
-        let known = self.ended.as_ref().map(|(at, _)| End { at: *at, presumed: false });
-        let aged = self.kind.age_max_s().and_then(|age| Some(self.started?.plus(age)));
-        known.or_else(|| aged.map(|at| End { at, presumed: true }))
+        End::of(self.kind, self.started, self.ended.as_ref().map(|(at, _)| *at))
     }
 
     /// Whether it is known to have ended.
@@ -256,11 +275,33 @@ impl Dependent {
         resources.extend(self.exchanged.values().flatten().cloned());
         resources.extend(self.security_groups.iter().cloned().map(ResourceKey::SecurityGroup));
         resources.extend(self.subnets.iter().cloned().map(ResourceKey::Subnet));
-        resources.extend(self.role_arn.as_deref().and_then(ResourceKey::role_of_arn));
-        resources.extend(self.kms_key.as_deref().map(|key| ResourceKey::kms_key(key, &self.account)));
-        let uris = [&self.training_uri, &self.output_uri].into_iter().flatten().chain(&self.validation_uris);
-        resources.extend(uris.filter_map(|uri| ResourceKey::bucket_of_uri(uri)));
+        resources.extend(self.role_and_key());
+        resources.extend(self.buckets());
         resources
+    }
+
+    /// Whether it ever stood on `resource`: whether [`Self::resources`] has it.
+    pub(super) fn stands_on(&self, resource: &ResourceKey) -> bool {
+        let by_its_texts = match resource {
+            ResourceKey::SecurityGroup(id) => self.security_groups.contains(id),
+            ResourceKey::Subnet(id) => self.subnets.contains(id),
+            ResourceKey::Role { .. } | ResourceKey::KmsKey(_) => self.role_and_key().any(|known| known == *resource),
+            ResourceKey::Bucket(_) => self.buckets().any(|known| known == *resource),
+            _ => false,
+        };
+        by_its_texts
+            || self.needs.contains(resource)
+            || self.exchanged.values().flatten().any(|known| known == resource)
+    }
+
+    fn role_and_key(&self) -> impl Iterator<Item = ResourceKey> {
+        let role = self.role_arn.as_deref().and_then(ResourceKey::role_of_arn);
+        role.into_iter().chain(self.kms_key.as_deref().map(|key| ResourceKey::kms_key(key, &self.account)))
+    }
+
+    fn buckets(&self) -> impl Iterator<Item = ResourceKey> {
+        let uris = [&self.training_uri, &self.output_uri].into_iter().flatten().chain(&self.validation_uris);
+        uris.filter_map(|uri| ResourceKey::bucket_of_uri(uri))
     }
 
     /// The custom models it makes, by ARN and by name.

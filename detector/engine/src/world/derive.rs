@@ -1,6 +1,6 @@
 //! Joins jobs and the like with what they stand on: from everything known about one resource, the state events it gives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -25,7 +25,8 @@ impl World {
         if !self.has_story(resource) {
             return events;
         }
-        for ((account, region, kind), users) in &self.users_by_place(resource) {
+        let users = self.users_of(resource);
+        for ((account, region, kind), users) in &by_place(&users) {
             let about = About { world: self, resource, account, region, kind: *kind, users };
             about.losses(&mut events);
             if *kind != Kind::CustomizationJob {
@@ -65,9 +66,9 @@ impl World {
         if !self.has_story(resource) {
             return;
         }
-        let users = self.user_numbers(resource);
-        let users = users.into_iter().filter_map(|number| self.dependents.get(number));
-        let ends = users.filter_map(|one| self.dependents.end_of(one)).filter(|end| end.presumed).map(|end| end.at);
+        let users = self.users_of(resource);
+        let ends =
+            users.values().filter_map(|one| self.dependents.end_of(one)).filter(|end| end.presumed).map(|end| end.at);
         let ends: Vec<Second> = ends.filter(|end| *end > self.lived).collect();
         for end in ends {
             self.ageing.entry(end).or_default().insert(resource.clone());
@@ -85,8 +86,8 @@ impl World {
         }
     }
 
-    /// What stands on a resource.
-    pub(super) fn user_numbers(&self, resource: &ResourceKey) -> BTreeSet<u32> {
+    /// What stands on a resource, by number.
+    pub(super) fn users_of(&self, resource: &ResourceKey) -> BTreeMap<u32, Dependent> {
         match resource {
             ResourceKey::VpcEndpoint(id) => {
                 let neighbours = self.network.neighbours_of(id);
@@ -94,20 +95,6 @@ impl World {
             }
             other => self.dependents.users_of(other),
         }
-    }
-
-    /// What stands on a resource, by account, region and kind.
-    fn users_by_place(&self, resource: &ResourceKey) -> BTreeMap<(&str, &str, Kind), Users<'_>> {
-        let mut places: BTreeMap<(&str, &str, Kind), Users<'_>> = BTreeMap::new();
-        for number in self.user_numbers(resource) {
-            if let Some(one) = self.dependents.get(number) {
-                places.entry((&*one.account, &*one.region, one.kind)).or_default().push((number, one));
-            }
-        }
-        for users in places.values_mut() {
-            users.sort_by(|(_, left), (_, right)| left.label().cmp(right.label()));
-        }
-        places
     }
 
     /// Those of `users` that need `resource` at some time from `lost_at` until it was back.
@@ -166,6 +153,18 @@ impl World {
         };
         users.iter().all(|(_, one)| is_over(one))
     }
+}
+
+/// Dependents by account, region and kind, each list by what people know them by.
+fn by_place(users: &BTreeMap<u32, Dependent>) -> BTreeMap<(&str, &str, Kind), Users<'_>> {
+    let mut places: BTreeMap<(&str, &str, Kind), Users<'_>> = BTreeMap::new();
+    for (number, one) in users {
+        places.entry((&*one.account, &*one.region, one.kind)).or_default().push((*number, one));
+    }
+    for users in places.values_mut() {
+        users.sort_by(|(_, left), (_, right)| left.label().cmp(right.label()));
+    }
+    places
 }
 
 /// A resource as those of one account, region and kind see it.

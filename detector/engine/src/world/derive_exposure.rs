@@ -19,11 +19,10 @@ impl World {
     /// The state events about a bucket that was exposed: one for each account and region that uses it.
     pub(super) fn derive_exposures(&self, bucket: &ResourceKey, name: &str, events: &mut Vec<StateEvent>) {
         let Some(ledger) = self.ledgers.get(bucket) else { return };
+        let all = self.users_of(bucket);
         let mut users: BTreeMap<Place<'_>, Vec<(u32, &Dependent)>> = BTreeMap::new();
-        for number in self.user_numbers(bucket) {
-            if let Some(one) = self.dependents.get(number) {
-                users.entry((&*one.account, &*one.region)).or_default().push((number, one));
-            }
+        for (number, one) in &all {
+            users.entry((&*one.account, &*one.region)).or_default().push((*number, one));
         }
         for (account, region) in self.logging_users.get(bucket).into_iter().flatten() {
             users.entry((&**account, &**region)).or_default();

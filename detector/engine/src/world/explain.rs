@@ -3,6 +3,8 @@
 //!
 //! Derived anew whenever an alert is written, so the order of arrival cannot matter.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value as Json, json};
 
 use crate::alert::Actor;
@@ -10,6 +12,7 @@ use crate::alert::Actor;
 use super::{
     World,
     dependent::{Dependent, Kind},
+    dependents::Outline,
     resource::ResourceKey,
 };
 
@@ -18,37 +21,33 @@ impl World {
     ///
     /// What runs under the role is called by Bedrock in its name; a person or application that could assume it as well
     /// is not told apart.
-    pub(crate) fn jobs_under(&self, principal: &str) -> Vec<&Dependent> {
+    pub(crate) fn jobs_under(&self, principal: &str) -> Vec<Outline> {
         if self.dependents.len() == 0 {
             return Vec::new();
         }
-        let Some(role) = ResourceKey::role_of_arn(principal).filter(|role| self.dependents.is_used(role)) else {
-            return Vec::new();
-        };
-        let users = self.dependents.users_of(&role);
-        let users = users.into_iter().filter_map(|number| self.dependents.get(number));
-        let with_parts = users.flat_map(|one| {
-            let parts = one.arn.as_deref().into_iter().flat_map(|arn| self.dependents.parts_of(arn));
-            std::iter::once(one).chain(parts)
-        });
-        with_parts.filter(|one| one.kind.invokes()).collect()
+        let Some(role) = ResourceKey::role_of_arn(principal) else { return Vec::new() };
+        let mut jobs = self.dependents.outlines_under(&role);
+        jobs.retain(|one| one.kind.invokes());
+        jobs
     }
 
     /// Those of `jobs` that explain what was done in `stretches` (first and last second), as facts: in each of them one
     /// was running all through. Empty if none was in one of the stretches.
-    pub(crate) fn explanation(&self, jobs: &[&Dependent], stretches: &[(u32, u32)]) -> Vec<Json> {
-        let mut explaining: Vec<&Dependent> = Vec::new();
+    pub(crate) fn explanation(&self, jobs: &[Outline], stretches: &[(u32, u32)]) -> Vec<Json> {
+        let mut explaining: BTreeSet<u32> = BTreeSet::new();
         for &(first, last) in stretches {
-            let runs = |job: &&&Dependent| {
+            let runs = |job: &&Outline| {
                 let started = job.started.is_some_and(|started| started.0 <= first);
-                started && self.dependents.end_of(job).is_none_or(|end| end.at.0 >= last)
+                started && job.end.is_none_or(|end| end.at.0 >= last)
             };
-            let before = explaining.len();
-            explaining.extend(jobs.iter().filter(runs));
-            if explaining.len() == before {
+            let mut running = jobs.iter().filter(runs).map(|job| job.number).peekable();
+            if running.peek().is_none() {
                 return Vec::new();
             }
+            explaining.extend(running);
         }
+        let mut explaining: Vec<Dependent> =
+            explaining.into_iter().filter_map(|number| self.dependents.get(number)).collect();
         explaining.sort_by(|left, right| left.label().cmp(right.label()));
         explaining.dedup_by(|left, right| left.label() == right.label());
         explaining
@@ -67,9 +66,8 @@ impl World {
         }
         let Some(role) = principal.and_then(ResourceKey::role_of_arn) else { return };
         let users = self.dependents.users_of(&role);
-        let users = users.into_iter().filter_map(|number| self.dependents.get(number));
         let users: Vec<&Dependent> =
-            users.filter(|one| matches!(one.kind, Kind::Agent | Kind::KnowledgeBase)).collect();
+            users.values().filter(|one| matches!(one.kind, Kind::Agent | Kind::KnowledgeBase)).collect();
         let session = actor.session_name.as_deref().unwrap_or_default();
         let id_of = |one: &Dependent| one.arn.as_deref().and_then(|arn| arn.rsplit('/').next()).map(str::to_owned);
         let named = users.iter().find(|one| id_of(one).is_some_and(|id| session.contains(&id)));

@@ -35,7 +35,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) use apply::evidence_of;
 pub(crate) use blindness::{BlindCount, Names, RegionCalls};
 pub(crate) use dependent::{Dependent, Kind};
-pub(crate) use dependents::Dependents;
+pub(crate) use dependents::{Dependents, Outline};
 pub(crate) use group_rules::GroupRule;
 pub(crate) use interests::INTERESTS;
 pub(crate) use regional::RegionalKind;
@@ -44,7 +44,7 @@ pub(crate) use security_group::SecurityGroup;
 use serde::{Deserialize, Serialize};
 pub(crate) use state_event::{Repair, StateEvent};
 
-use crate::{detector_observation::DetectorObservation, settings::Settings, time::Second};
+use crate::{detector_observation::DetectorObservation, settings::Settings, table::Table, time::Second};
 
 use self::{
     detector::{Part, Protection},
@@ -60,12 +60,12 @@ type Place = (Box<str>, Box<str>);
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(crate) struct World {
     dependents: Dependents,
-    ledgers: BTreeMap<ResourceKey, Ledger>,
-    groups: BTreeMap<Box<str>, SecurityGroup>,
+    ledgers: Table<ResourceKey, Ledger>,
+    groups: Table<Box<str>, SecurityGroup>,
     network: Network,
     logging: BTreeMap<Place, LoggingHistory>,
     /// Which configurations stand on a resource, or stood on it.
-    logging_users: BTreeMap<ResourceKey, BTreeSet<Place>>,
+    logging_users: Table<ResourceKey, BTreeSet<Place>>,
     /// When a group will have been empty for long enough to say so.
     due: BTreeMap<Second, BTreeSet<ResourceKey>>,
     /// When something that stands on a lost resource will have reached its greatest age.
@@ -195,7 +195,7 @@ impl World {
         if !self.ledgers.contains_key(resource) {
             self.make_room(settings);
         }
-        self.ledgers.entry(resource.clone()).or_default()
+        self.ledgers.get_or_default(resource)
     }
 
     /// A security group, made if need be.
@@ -203,7 +203,7 @@ impl World {
         if !self.groups.contains_key(id) {
             self.make_room(settings);
         }
-        self.groups.entry(id.into()).or_default()
+        self.groups.get_or_default(&id.into())
     }
 
     /// Enters a loss or return into a resource's ledger.
@@ -258,11 +258,11 @@ impl World {
     fn unused_resources(&self) -> BTreeMap<Box<str>, Vec<(Second, ResourceKey)>> {
         let mut unused: BTreeMap<Box<str>, Vec<(Second, ResourceKey)>> = BTreeMap::new();
         let is_unused = |key: &ResourceKey| !self.dependents.is_used(key) && !self.logging_users.contains_key(key);
-        for (key, ledger) in self.ledgers.iter().filter(|(key, _)| is_unused(key)) {
+        for (key, ledger) in self.ledgers.those(|key, _| is_unused(key)) {
             let account = ledger.account.clone().unwrap_or_default();
             unused.entry(account).or_default().push((ledger.last_change(), key.clone()));
         }
-        for (id, group) in &self.groups {
+        for (id, group) in self.groups.those(|_, _| true) {
             let key = ResourceKey::SecurityGroup(id.clone());
             if is_unused(&key) && !self.ledgers.contains_key(&key) {
                 unused.entry(group.account.clone()).or_default().push((group.last_change(), key));

@@ -16,6 +16,7 @@ use crate::{
 use super::{
     World,
     dependent::Dependent,
+    dependents::Outline,
     logging::Posture,
     resource::{Loss, ResourceKey},
 };
@@ -24,26 +25,27 @@ impl World {
     /// The dependents most worth a look, and what these stand on.
     pub(crate) fn overview(&self, now: Second, settings: &Settings) -> (Vec<DependentSummary>, Vec<DependencySummary>) {
         let broken = self.broken(now, settings);
-        let rank = |number: u32, one: &Dependent| {
-            let live = self.dependents.not_ended_before(one, now);
-            (!(live && broken.contains(&number)), !live, Reverse(one.started), number)
+        let rank = |one: Outline| {
+            let live = one.end.is_none_or(|end| end.at >= now);
+            (!(live && broken.contains(&one.number)), !live, Reverse(one.started), one.number)
         };
-        let mut ranked: Vec<_> = self.dependents.iter().map(|(number, one)| rank(number, one)).collect();
+        let mut ranked: Vec<_> = self.dependents.outlines().map(rank).collect();
         ranked.sort_unstable();
         ranked.truncate(DEPENDENTS_MAX);
-        let mut dependencies = BTreeMap::new();
+        let mut dependencies: BTreeMap<ResourceKey, DependencySummary> = BTreeMap::new();
         let mut dependents = Vec::new();
         for (_, has_ended, _, number) in ranked {
             let Some(one) = self.dependents.get(number) else { continue };
-            let until = self.dependents.end_of(one).map(|end| end.at).filter(|_| has_ended);
+            let until = self.dependents.end_of(&one).map(|end| end.at).filter(|_| has_ended);
             let mut stands_on = Vec::new();
             for resource in one.resources() {
                 if !one.needs_within(&resource, until.unwrap_or(now), None) {
                     continue;
                 }
-                let dependency = self.dependency(&resource, now, settings);
+                let dependency = dependencies
+                    .entry(resource)
+                    .or_insert_with_key(|resource| self.dependency(resource, now, settings));
                 stands_on.push(dependency.key.clone());
-                dependencies.insert(dependency.key.clone(), dependency);
             }
             dependents.push(DependentSummary {
                 kind: one.kind.as_str(),
@@ -59,7 +61,9 @@ impl World {
                 stands_on,
             });
         }
-        (dependents, dependencies.into_values().collect())
+        let by_key: BTreeMap<String, DependencySummary> =
+            dependencies.into_values().map(|dependency| (dependency.key.clone(), dependency)).collect();
+        (dependents, by_key.into_values().collect())
     }
 
     /// What is known of invocation logging in each account and region.
@@ -93,27 +97,28 @@ impl World {
 
     /// What has lost something that it needs and that has not come back.
     fn broken(&self, now: Second, settings: &Settings) -> BTreeSet<u32> {
-        let lost = self.ledgers.iter().filter(|(_, ledger)| ledger.losses().any(|interval| interval.back.is_none()));
-        let groups = self.groups.keys().map(|id| ResourceKey::SecurityGroup(id.clone()));
-        let groups = groups.filter(|group| self.dependents.is_used(group) && self.has_story(group));
+        let lost = self.ledgers.those(|_, ledger| ledger.losses().any(|interval| interval.back.is_none()));
+        let groups = self.groups.those(|_, _| true).map(|(id, _)| ResourceKey::SecurityGroup(id.clone()));
+        let groups = groups.filter(|group| self.has_story(group) && self.dependents.is_used(group));
         let resources: BTreeSet<ResourceKey> = lost.map(|(resource, _)| resource.clone()).chain(groups).collect();
         let mut broken = BTreeSet::new();
         for resource in &resources {
+            let users = self.users_of(resource);
             for loss in self.losses(resource, now, settings).iter().filter(|loss| !loss.exposed) {
                 let hits = |one: &Dependent| {
                     self.dependents.not_ended_before(one, loss.at) && one.needs_within(resource, loss.at, None)
                 };
-                let users = self.user_numbers(resource).into_iter();
-                broken.extend(users.filter(|number| self.dependents.get(*number).is_some_and(hits)));
+                broken.extend(users.iter().filter(|(_, one)| hits(one)).map(|(number, _)| *number));
             }
         }
         broken
     }
 
     fn dependency(&self, resource: &ResourceKey, now: Second, settings: &Settings) -> DependencySummary {
-        let users = self.user_numbers(resource);
-        let users: Vec<&Dependent> = users.into_iter().filter_map(|number| self.dependents.get(number)).collect();
-        let id = self.name_of(resource, &users);
+        // Of the others the name says itself what they are called.
+        let by_users = matches!(resource, ResourceKey::Role { .. } | ResourceKey::KmsKey(_));
+        let users = if by_users { self.users_of(resource) } else { BTreeMap::new() };
+        let id = self.name_of(resource, &users.values().collect::<Vec<_>>());
         DependencySummary {
             key: format!("{}:{id}", resource.kind()),
             kind: resource.kind(),

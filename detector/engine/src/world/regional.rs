@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::resource::ResourceKey;
 
 /// What kind of thing it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum RegionalKind {
     Function,
     Collection,

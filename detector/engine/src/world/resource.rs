@@ -13,7 +13,7 @@ use crate::{
 use super::regional::RegionalKind;
 
 /// What something is called, as far as joins need it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub(crate) enum ResourceKey {
     /// By id: ids are unique in all of AWS and never used again.
     SecurityGroup(Box<str>),
@@ -68,6 +68,11 @@ impl ResourceKey {
     /// A custom model by its ARN or, as `account` and `region` know it, by its name.
     pub(crate) fn custom_model(name: &str, account: &str, region: &str) -> Self {
         RegionalKind::CustomModel.named(name, account, region)
+    }
+
+    /// Whether it is a custom model.
+    pub(crate) const fn is_custom_model(&self) -> bool {
+        matches!(self, Self::Regional { kind: RegionalKind::CustomModel, .. })
     }
 
     /// The name of the kind in rules.
@@ -203,6 +208,8 @@ impl Ledger {
         match self.changes.binary_search_by(|(known, _)| known.moment.cmp(&evidence.moment)) {
             Ok(_) => Entered::Known,
             Err(place) => {
+                // Most ledgers have one entry.
+                self.changes.reserve_exact(1);
                 self.changes.insert(place, (evidence, effect));
                 if self.changes.len() > max {
                     self.changes.remove(0);
@@ -219,6 +226,7 @@ impl Ledger {
             Ok(_) => Entered::Known,
             Err(_) if self.refusals.len() >= max => Entered::AtLimit,
             Err(place) => {
+                self.refusals.reserve_exact(1);
                 self.refusals.insert(place, (evidence, code.into()));
                 Entered::New
             }

@@ -76,6 +76,8 @@ impl SecurityGroup {
         match place {
             Ok(_) => false,
             Err(place) => {
+                // Most groups are made, and that is all.
+                self.changes.reserve_exact(1);
                 self.changes.insert(place, (evidence, change));
                 self.drop_repeats(place);
                 if self.changes.len() > max.max(1) {

@@ -1,12 +1,12 @@
 //! The recent calls of a principal and its calls per minute, packed: each second as the difference to the one before.
 
-use crate::time::MINUTE_S;
+use crate::{
+    bytes::{Reader, Writer},
+    time::MINUTE_S,
+};
 
 use super::{
-    super::{
-        bytes::{Reader, Writer},
-        calls::{CallKind, Calls, NO_MODEL, Run},
-    },
+    super::calls::{CallKind, Calls, NO_MODEL, Run},
     OUTCOMES, before, bit_if,
 };
 

@@ -1,11 +1,15 @@
 //! A day of a principal, packed.
 
-use crate::{bedrock::Outcome, order::EventId, time::DAY_S};
+use crate::{
+    bedrock::Outcome,
+    bytes::{Reader, Writer},
+    order::EventId,
+    time::DAY_S,
+};
 
 use super::{
     super::{
         actor::StoredActor,
-        bytes::{Reader, Writer},
         day::{Day, Peak, Tally, Used},
     },
     OUTCOMES, before, bit_if,

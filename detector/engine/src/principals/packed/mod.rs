@@ -10,10 +10,13 @@ mod sightings;
 #[cfg(test)]
 mod tests;
 
-use crate::{bedrock::Outcome, time::MINUTE_S};
+use crate::{
+    bedrock::Outcome,
+    bytes::{Reader, Writer},
+    time::MINUTE_S,
+};
 
 use super::{
-    bytes::{Reader, Writer},
     names::ShortName,
     principal::{CachedBaseline, Principal, RegionSeen},
 };

@@ -4,33 +4,33 @@
 
 /// Writes into a buffer that is used again and again.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     bytes: Vec<u8>,
 }
 
 impl Writer {
     /// Forgets what was written, but keeps the room.
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.bytes.clear();
     }
 
     /// What was written.
-    pub(super) fn written(&self) -> &[u8] {
+    pub(crate) fn written(&self) -> &[u8] {
         &self.bytes
     }
 
     /// One byte.
-    pub(super) fn byte(&mut self, byte: u8) {
+    pub(crate) fn byte(&mut self, byte: u8) {
         self.bytes.push(byte);
     }
 
     /// Bytes whose number the reader knows.
-    pub(super) fn raw(&mut self, bytes: &[u8]) {
+    pub(crate) fn raw(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
     }
 
     /// A number, in the fewer bytes the smaller it is: seven bits in each.
-    pub(super) fn number(&mut self, number: u32) {
+    pub(crate) fn number(&mut self, number: u32) {
         let mut left = number;
         while left >= 0x80 {
             let [low, ..] = left.to_le_bytes();
@@ -42,17 +42,17 @@ impl Writer {
     }
 
     /// How many of something follow.
-    pub(super) fn length(&mut self, length: usize) {
+    pub(crate) fn length(&mut self, length: usize) {
         self.number(u32::try_from(length).unwrap_or(u32::MAX));
     }
 
     /// `to - from`, which may also be negative, but is small only when it is not.
-    pub(super) fn difference(&mut self, from: u32, to: u32) {
+    pub(crate) fn difference(&mut self, from: u32, to: u32) {
         self.number(to.wrapping_sub(from));
     }
 
     /// Bytes with their number.
-    pub(super) fn counted(&mut self, bytes: &[u8]) {
+    pub(crate) fn counted(&mut self, bytes: &[u8]) {
         self.length(bytes.len());
         self.raw(bytes);
     }
@@ -60,34 +60,34 @@ impl Writer {
 
 /// Reads what a [`Writer`] wrote. Everything is `None` once the bytes are used up.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(super) fn byte(&mut self) -> Option<u8> {
+    pub(crate) fn byte(&mut self) -> Option<u8> {
         let (&byte, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(byte)
     }
 
-    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(crate) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         let (&array, rest) = self.rest.split_first_chunk()?;
         self.rest = rest;
         Some(array)
     }
 
-    pub(super) fn raw(&mut self, length: usize) -> Option<&'a [u8]> {
+    pub(crate) fn raw(&mut self, length: usize) -> Option<&'a [u8]> {
         let (bytes, rest) = self.rest.split_at_checked(length)?;
         self.rest = rest;
         Some(bytes)
     }
 
-    pub(super) fn number(&mut self) -> Option<u32> {
+    pub(crate) fn number(&mut self) -> Option<u32> {
         let mut number: u32 = 0;
         for shift in [0_u32, 7, 14, 21, 28] {
             let byte = self.byte()?;
@@ -100,22 +100,22 @@ impl<'a> Reader<'a> {
     }
 
     /// A length, at most the bytes that are left: each of what follows takes one at least.
-    pub(super) fn length(&mut self) -> Option<usize> {
+    pub(crate) fn length(&mut self) -> Option<usize> {
         let length = usize::try_from(self.number()?).ok()?;
         (length <= self.rest.len()).then_some(length)
     }
 
     /// The number to which [`Writer::difference`] wrote the way from `from`.
-    pub(super) fn after(&mut self, from: u32) -> Option<u32> {
+    pub(crate) fn after(&mut self, from: u32) -> Option<u32> {
         Some(from.wrapping_add(self.number()?))
     }
 
-    pub(super) fn counted(&mut self) -> Option<&'a [u8]> {
+    pub(crate) fn counted(&mut self) -> Option<&'a [u8]> {
         let length = self.length()?;
         self.raw(length)
     }
 
-    pub(super) fn text(&mut self) -> Option<&'a str> {
+    pub(crate) fn text(&mut self) -> Option<&'a str> {
         str::from_utf8(self.counted()?).ok()
     }
 }
