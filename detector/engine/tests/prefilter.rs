@@ -23,12 +23,13 @@ const STRANGENESS: [Strangeness; 3] = [
     Strangeness { fields: 3, escapes: 10, damage: 30 },
 ];
 
-/// One rule by name, one by source, one by a text anywhere; `source` is the middle one's.
+/// One rule by name, one by source, one by both, one by a text anywhere; `source` is that of the second.
 #[cfg(test)]
 fn rules(source: &str) -> Arc<RuleSet> {
     let searches = [
         "eventName|endswith: SecurityGroup".to_owned(),
         format!("eventSource: {source}"),
+        "eventSource|startswith: IAM, eventName|startswith: list".to_owned(),
         "userIdentity.type|cased: AWSService".to_owned(),
     ];
     let file = |(index, search): (usize, &String)| {

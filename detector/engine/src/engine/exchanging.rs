@@ -9,9 +9,10 @@ use std::{
     sync::Arc,
 };
 
-use super::{Engine, Peeking, interest_of};
+use super::{Engine, Peeking};
 use crate::{
     alert::{AlertChange, ChangeKind, Status, SubjectKind},
+    prefilter::Interest,
     rule::RuleSet,
     time::Second,
 };
@@ -31,7 +32,7 @@ impl Engine {
     pub fn exchange_rules(&mut self, rules: Arc<RuleSet>) {
         self.retire_verdicts(&rules);
         self.memory.correlator.retain(&rules);
-        self.interest = interest_of(&rules);
+        self.interest = Interest::new(&rules);
         self.peeking = Peeking::default();
         self.rules = rules;
         self.find_orphans();

@@ -12,7 +12,7 @@ use crate::{
     alert::{Alert, AlertChange, Severity},
     principals::Verdict,
     rule::{Counts, Rule},
-    world::{Dependent, ResourceKey, World},
+    world::{Outline, ResourceKey, World},
 };
 
 /// The severity of what a job explains.
@@ -22,7 +22,7 @@ pub(super) const EXPLAINED: Severity = Severity::Low;
 pub(super) struct Explainer<'a> {
     world: &'a World,
     principal: &'a str,
-    jobs: OnceCell<Vec<&'a Dependent>>,
+    jobs: OnceCell<Vec<Outline>>,
 }
 
 impl<'a> Explainer<'a> {
@@ -53,10 +53,12 @@ impl Engine {
     /// A job under a role has begun or ended, or was learned of: the alerts about the role may say something else now.
     pub(super) fn explain_role(&mut self, resource: &ResourceKey, changes: &mut Vec<AlertChange>) {
         let ResourceKey::Role { account, .. } = resource else { return };
+        let Some(known) = self.memory.accounts.get(account).filter(|known| !known.with_verdicts.is_empty()) else {
+            return;
+        };
         if !self.memory.world.dependents().is_used(resource) {
             return;
         }
-        let Some(known) = self.memory.accounts.get(account) else { return };
         let is_it = |number: &u32| {
             let name = known.principals.peek(*number).map(|(name, _)| name);
             name.is_some_and(|name| ResourceKey::role_of_arn(&name).as_ref() == Some(resource))

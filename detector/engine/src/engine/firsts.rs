@@ -201,14 +201,13 @@ fn sight(account: &mut Account, call: &ApiCall<'_>, noted: Noted, keys: &Keys, l
         } else {
             (&mut principal.sightings, limits.of_principal)
         };
-        let seen = list.get(key);
+        let (seen, _) = list.note(key, second, max);
         if key.kind == firsts::PRINCIPAL && !seen.is_some_and(|seen| seen.on_days_before(second, limits.days)) {
             bits |= firsts::DAY;
         }
         if !seen.is_some_and(|seen| seen.before(second, limits.days)) {
             bits |= key.kind;
         }
-        list.note(key, second, max);
     }
     if bits & firsts::ALL != 0 && log.has_from(second) {
         // Of several events in one second the first in judging order counts.

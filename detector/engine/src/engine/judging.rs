@@ -16,26 +16,27 @@ use crate::{
         compose::{correlation_alert, event_alert},
         identity::alert_id,
     },
-    bedrock::{Outcome, is_bedrock, is_enabling},
+    bedrock::Outcome,
     decode::{CallFields, section},
     hashing::short_hash_of,
     order::{EventId, Evidence},
+    prefilter::Relevance,
     principals::{
         CallKind, Change, Court, Enablement, Principal, PrincipalMoment, StoredActor, Tally, insert_hash,
         insert_sorted, judge, judge_again,
     },
-    rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex, texts},
+    rule::{Allowance, CorrelatedEvent, CorrelationHit, Counts, RuleIndex, RuleSet, texts},
     time::{DAY_S, Second, day_to_string},
     world::evidence_of,
 };
 
 impl Engine {
     /// Takes a call into its principal's history and judges what that changes.
-    pub(super) fn note_principal(&mut self, call: &ApiCall<'_>, inference: bool, changes: &mut Vec<AlertChange>) {
-        let enabled = call.error_code.is_none() && is_enabling(&call.source, &call.name);
-        let asks_for_firsts = self.rules.asks_for_first_times() && is_bedrock(&call.source);
+    pub(super) fn note_principal(&mut self, call: &ApiCall<'_>, relevance: &Relevance, changes: &mut Vec<AlertChange>) {
+        let enabled = relevance.enabling && call.error_code.is_none();
+        let asks_for_firsts = relevance.bedrock && self.rules.asks_for_first_times();
         let mut noted = None;
-        if inference {
+        if relevance.inference {
             noted = self.note_inference(call, changes);
         } else {
             if enabled {
@@ -143,14 +144,18 @@ impl Engine {
         }
     }
 
-    /// Asks the rules about single records, and the correlations built on them.
-    pub(super) fn judge_call(&mut self, call: &ApiCall<'_>, late: bool, changes: &mut Vec<AlertChange>) {
-        let mut candidates = self.rules.call_rules(&call.source, &call.name).peekable();
-        if candidates.peek().is_none() || self.teaching {
+    /// Asks the rules about single records that may match, and the correlations built on them.
+    pub(super) fn judge_call(
+        &mut self,
+        call: &ApiCall<'_>,
+        candidates: &[RuleIndex],
+        late: bool,
+        changes: &mut Vec<AlertChange>,
+    ) {
+        if candidates.is_empty() || self.teaching {
             return;
         }
-        let candidates: Vec<RuleIndex> = candidates.collect();
-        let matched = self.matching(call, &candidates);
+        let matched = self.matching(call, candidates);
         if matched.is_empty() {
             return;
         }
@@ -178,13 +183,17 @@ impl Engine {
 
     /// The rules that match a call, with the level each reaches.
     fn matching(&mut self, call: &ApiCall<'_>, candidates: &[RuleIndex]) -> Vec<(RuleIndex, Severity)> {
-        let settings = &self.settings;
+        if candidates.iter().any(|index| self.rules.get(*index).wants_history()) {
+            return self.matching_with_history(call, candidates);
+        }
+        judged(&self.rules, candidates, &CallFields::new(call, None))
+    }
+
+    fn matching_with_history(&mut self, call: &ApiCall<'_>, candidates: &[RuleIndex]) -> Vec<(RuleIndex, Severity)> {
         let empty = Principal::default();
-        let wants_history = |index: &RuleIndex| self.rules.get(*index).wants_history();
         let mut models: &[crate::principals::Seen] = &[];
         let mut principal = &empty;
-        if candidates.iter().any(wants_history)
-            && let Some(account) = self.memory.accounts.get_mut(&call.account)
+        if let Some(account) = self.memory.accounts.get_mut(&call.account)
             && let Some(number) = account.principals.find(&call.principal)
         {
             models = &account.models.seen;
@@ -197,14 +206,12 @@ impl Engine {
             account: &call.account,
             principal,
             models,
-            settings,
+            settings: &self.settings,
             second: call.time.0,
             known_window: None,
             baseline: Cell::new(None),
         };
-        let fields = CallFields::new(call, Some(&moment));
-        let judged = candidates.iter().filter_map(|index| Some((*index, self.rules.get(*index).matches(&fields)?)));
-        judged.collect()
+        judged(&self.rules, candidates, &CallFields::new(call, Some(&moment)))
     }
 
     /// Adds a matching record to its principal's verdict of the day.
@@ -313,6 +320,11 @@ impl Engine {
             changes.extend(self.principal_alert(account_name, number, place).map(|alert| AlertChange { kind, alert }));
         }
     }
+}
+
+/// Which of the rules match, and the level each reaches.
+fn judged(rules: &RuleSet, candidates: &[RuleIndex], fields: &CallFields<'_>) -> Vec<(RuleIndex, Severity)> {
+    candidates.iter().filter_map(|index| Some((*index, rules.get(*index).matches(fields)?))).collect()
 }
 
 /// Everything about an inference call that windows tell apart.

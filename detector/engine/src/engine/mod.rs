@@ -26,7 +26,6 @@ use crate::{
         Alert, AlertChange, ChangeKind, Status,
         book::{AlertBook, Entering},
     },
-    bedrock::{BEDROCK, ENABLING_OPERATIONS, is_inference},
     decode::{self, DecodeError},
     detector_observation::DetectorObservation,
     observation::Observation,
@@ -36,7 +35,7 @@ use crate::{
     snapshot,
     stats::Stats,
     time::Second,
-    world::{BlindCount, INTERESTS, Origin, Touched, World},
+    world::{BlindCount, Origin, Touched, World},
 };
 
 pub use crate::snapshot::SnapshotError;
@@ -111,7 +110,7 @@ impl Engine {
     /// An engine that knows nothing yet.
     #[must_use]
     pub fn new(rules: Arc<RuleSet>, settings: Settings) -> Self {
-        let interest = interest_of(&rules);
+        let interest = Interest::new(&rules);
         Self {
             rules,
             settings,
@@ -334,8 +333,8 @@ impl Engine {
     fn handle_call(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let late = self.is_late(&call.account, call.time);
         self.note_time(&call.account, call.time);
-        let is_of_interest = self.interest.admits_now(call.source.as_bytes(), call.name.as_bytes())
-            || self.interest.admits_text(call.record.as_bytes());
+        let relevance = self.interest.relevance(&call.source, &call.name);
+        let is_of_interest = relevance.admitted || self.interest.admits_text(call.record.as_bytes());
         if !is_of_interest {
             self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
             return;
@@ -346,17 +345,16 @@ impl Engine {
             return;
         }
         self.memory.stats.judged = self.memory.stats.judged.saturating_add(1);
-        let inference = is_inference(&call.source, &call.name);
         if !late {
-            self.note_principal(call, inference, changes);
+            self.note_principal(call, &relevance, changes);
             self.join_usage(call, changes);
         }
         // The world follows no inference call.
-        if !inference && World::cares_about(&call.source, &call.name) {
+        if !relevance.inference && relevance.world {
             let touched = self.memory.world.apply_call(call, &self.settings);
             self.derive(touched, changes);
         }
-        self.judge_call(call, late, changes);
+        self.judge_call(call, &relevance.rules, late, changes);
     }
 
     /// Derives what was touched again and tells what changed.
@@ -379,12 +377,4 @@ impl Engine {
     pub(crate) fn entering(&self) -> Entering {
         Entering { teaching: self.teaching }
     }
-}
-
-/// What the rules, the world and the principals' histories want to see.
-fn interest_of(rules: &RuleSet) -> Interest {
-    let world = INTERESTS.iter().map(|(source, name, _)| (*source, *name));
-    let enabling = ENABLING_OPERATIONS.iter().map(|name| (BEDROCK, *name));
-    let wanted: Vec<(&str, &str)> = world.chain(enabling).collect();
-    Interest::new(rules.bound(), &wanted)
 }

@@ -7,7 +7,6 @@ use std::fmt;
 
 use super::{
     definition::Rule,
-    floors::Floors,
     logic::{Item, Logic, Search},
 };
 
@@ -102,7 +101,6 @@ pub(super) fn without(rule: &Rule, index: usize) -> Option<Rule> {
     changed.condition =
         prune(&rule.condition, Where::Condition, &mut countdown, &gone).unwrap_or(Logic::All(Vec::new()));
     changed.levels.retain(|(search, _)| gone.get(*search) != Some(&true));
-    changed.floors = Floors::of(&changed.condition, &changed.searches);
     Some(changed)
 }
 

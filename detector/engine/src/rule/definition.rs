@@ -11,6 +11,7 @@ use super::{
     floors::Floors,
     logic::{Logic, Search},
     matcher,
+    plan::plan,
     stage::Stage,
     template::Template,
     tuning::Mode,
@@ -166,7 +167,9 @@ pub struct Rule {
     pub(super) first_times: Option<FirstTimes>,
     /// What never matches; the configuration says so.
     pub(super) exclusions: Vec<Excluded>,
-    /// Follows from the condition.
+    /// The condition in the order of asking; [`Rule::plan`] sets it.
+    pub(super) plan: Logic,
+    /// The same for whoever has counts over windows at hand.
     pub(super) floors: Floors,
 }
 
@@ -245,7 +248,13 @@ impl Rule {
 
     /// Judges an event: `None` if it does not match, else the level.
     pub fn matches(&self, event: &(impl Fields + ?Sized)) -> Option<Severity> {
-        if matcher::holds(&self.condition, &self.searches, event) { self.level(event) } else { None }
+        if matcher::holds(&self.plan, &[], event) { self.level(event) } else { None }
+    }
+
+    /// Sets how it is asked, once nothing changes its condition and searches any more.
+    pub(super) fn plan(&mut self) {
+        self.plan = plan(&self.condition, &self.searches);
+        self.floors = Floors::of(&self.condition, &self.searches);
     }
 
     /// What never matches it, by the configuration.

@@ -8,6 +8,7 @@ use super::{
     definition::Rule,
     logic::{Check, Comparison, Item, Logic, Search},
     matcher,
+    plan::plan,
     value::{Field, Fields, Metric},
 };
 use crate::alert::Severity;
@@ -23,11 +24,17 @@ pub(crate) struct Floor {
 }
 
 /// What a rule needs at least.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Floors {
     floors: Vec<Floor>,
-    /// What else has to hold.
-    rest: Vec<Logic>,
+    /// What else has to hold, in the order of asking.
+    rest: Logic,
+}
+
+impl Default for Floors {
+    fn default() -> Self {
+        Self { floors: Vec::new(), rest: Logic::All(Vec::new()) }
+    }
 }
 
 impl Floors {
@@ -36,7 +43,7 @@ impl Floors {
         let mut floors = Vec::new();
         let parts = if let Logic::All(parts) = condition { parts.as_slice() } else { std::slice::from_ref(condition) };
         let rest = parts.iter().filter(|part| !gather(part, searches, &mut floors)).cloned().collect();
-        Self { floors, rest }
+        Self { floors, rest: plan(&Logic::All(rest), searches) }
     }
 }
 
@@ -48,8 +55,7 @@ impl Rule {
 
     /// [`Rule::matches`], of an event that reaches all floors.
     pub(crate) fn matches_on_floors(&self, event: &impl Fields) -> Option<Severity> {
-        let rest = &self.floors.rest;
-        if rest.iter().all(|part| matcher::holds(part, &self.searches, event)) { self.level(event) } else { None }
+        if matcher::holds(&self.floors.rest, &[], event) { self.level(event) } else { None }
     }
 }
 
@@ -110,7 +116,7 @@ mod tests {
         let rule = &rules.rules()[0];
         let floors: Vec<_> = rule.floors().iter().map(|floor| (floor.metric, floor.seconds, floor.least)).collect();
         assert_eq!(floors, expected, "{detection}");
-        assert_eq!(rule.floors.rest.is_empty(), suffice, "{detection}");
+        assert_eq!(matches!(&rule.floors.rest, Logic::All(parts) if parts.is_empty()), suffice, "{detection}");
     }
 
     #[test]

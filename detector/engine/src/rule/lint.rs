@@ -4,7 +4,7 @@
 //! is an error of the compiler.
 
 use super::{
-    bound::{Bound, NameField, NameKind, bound, record_name},
+    bound::{Bound, Term, bound, record_name},
     correlation::CorrelationRule,
     definition::{About, Rule},
     logic::Logic,
@@ -99,13 +99,12 @@ impl Rule {
             return Vec::new();
         }
         match bound(&self.condition, &self.searches, &record_name) {
-            Bound::Names(names) => {
-                let is_name = |field, kind| field == NameField::EventName && kind == NameKind::Equals;
-                if names.iter().all(|name| is_name(name.field, name.kind)) {
-                    names.into_iter().map(|name| name.text).collect()
-                } else {
-                    Vec::new()
-                }
+            Bound::Terms(terms) => {
+                let mut names: Vec<String> =
+                    terms.iter().map(Term::exact_name).collect::<Option<_>>().unwrap_or_default();
+                names.sort();
+                names.dedup();
+                names
             }
             Bound::Everything => Vec::new(),
         }

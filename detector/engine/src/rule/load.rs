@@ -11,7 +11,7 @@ use super::{
     filter::{self, Filter},
     first_times,
     floors::Floors,
-    logic::Search,
+    logic::{Logic, Search},
     metadata,
     placeholder::{self, Placeholders},
     problem::{Place, Problem, Problems, listed},
@@ -184,6 +184,7 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
         alerts: true,
         first_times,
         exclusions: Vec::new(),
+        plan: Logic::Any(Vec::new()),
         floors: Floors::default(),
     };
     follow(&mut rule);
@@ -195,7 +196,6 @@ fn rule(document: &Node, id: &str, file: &RuleFile, problems: &mut Problems<'_>)
 
 /// Sets what follows from the searches and the condition.
 fn follow(rule: &mut Rule) {
-    rule.floors = Floors::of(&rule.condition, &rule.searches);
     rule.windows = windows_of(rule);
     rule.refusals_only = asks_for_refusals_only(rule);
     let of_history = |field: &&Field| matches!(field, Field::Watch(name) if name.starts_with("principal."));

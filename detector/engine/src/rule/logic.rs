@@ -1,7 +1,8 @@
 //! The compiled form of a rule's detection: a small tree that keeps the order in which it was written.
 //!
 //! Deliberately unoptimised: every node stands for something the author wrote, so that a part can be taken out and
-//! named in a message. Speed comes from the dispatch by event name and from not allocating.
+//! named in a message. Speed comes from the dispatch by source and name, from the order of [`super::plan`] and from not
+//! allocating.
 
 use super::{pattern::Pattern, value::Field};
 

@@ -1,4 +1,4 @@
-//! Judges events by compiled logic, in the order of writing and no further than needed.
+//! Judges events by compiled logic, in the order of its parts and no further than needed.
 //!
 //! What a missing field means follows rsigma: every test of it fails, a negated one (`|neq`) too, except `null` and
 //! `exists: false`. Deliberately no cache between rules: the dispatch leaves few of them for any one event.
@@ -45,10 +45,12 @@ fn quantified(item: &Item, mut holds: impl FnMut(&Check) -> bool) -> bool {
 
 /// Whether a value that is there satisfies `check`; of an array, whether some element does.
 fn satisfies(check: &Check, value: &Value<'_>, event: &(impl Fields + ?Sized)) -> bool {
-    match check {
-        Check::Null => matches!(value, Value::Null),
-        Check::Exists(wanted) => *wanted != matches!(value, Value::Null),
-        Check::Reference { field, relation, cased } => refers(value, &event.value(field), *relation, *cased),
+    match (check, value) {
+        // Nearly every test.
+        (Check::Text(pattern), Value::Text(text)) => pattern.matches(text),
+        (Check::Null, _) => matches!(value, Value::Null),
+        (Check::Exists(wanted), _) => *wanted != matches!(value, Value::Null),
+        (Check::Reference { field, relation, cased }, _) => refers(value, &event.value(field), *relation, *cased),
         _ => scalar_satisfies(check, value),
     }
 }

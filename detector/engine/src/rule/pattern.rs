@@ -107,6 +107,7 @@ impl Pattern {
     }
 
     /// Whether `text` looks like this.
+    #[inline]
     pub(super) fn matches(&self, text: &str) -> bool {
         match self {
             Self::Equals(literal) => literal.relates(text, Relation::Equals),
@@ -120,6 +121,7 @@ impl Pattern {
 }
 
 impl Literal {
+    #[inline]
     fn relates(&self, text: &str, relation: Relation) -> bool {
         if self.cased {
             return relates(text, &self.text, relation);
@@ -139,7 +141,20 @@ pub(super) fn relates(text: &str, other: &str, relation: Relation) -> bool {
 }
 
 /// Whether `text`, folded, relates so to `folded`, which is folded already.
+#[inline]
 pub(super) fn relates_folded(text: &str, folded: &str, relation: Relation) -> bool {
+    // Most texts differ in the first or the last letter already, whatever the other letters are.
+    let (ours, wanted) = (text.as_bytes(), folded.as_bytes());
+    let ends = match relation {
+        Relation::Equals | Relation::StartsWith => (ours.first(), wanted.first()),
+        Relation::EndsWith => (ours.last(), wanted.last()),
+        Relation::Contains => (None, None),
+    };
+    let differs = matches!(ends, (Some(ours), Some(wanted)) if ours.is_ascii() && ours.to_ascii_lowercase() != *wanted);
+    !differs && relates_in_full(text, folded, relation)
+}
+
+fn relates_in_full(text: &str, folded: &str, relation: Relation) -> bool {
     if !text.is_ascii() {
         return relates(&text.to_lowercase(), folded, relation);
     }
@@ -256,6 +271,13 @@ mod tests {
         check("a*b", EndsWith, false, "axby", false);
         check("trail", Contains, false, "CloudTRAILs", true);
         check("trail", EndsWith, false, "ail", false);
+        // Letters that fold to several, or to ASCII.
+        check("\u{212a}ms", Equals, false, "KMS", true);
+        check("kms", StartsWith, false, "\u{212a}MSx", true);
+        check("\u{130}", EndsWith, false, "xi\u{307}", true);
+        check("k", EndsWith, false, "x\u{212a}", true);
+        check("", StartsWith, false, "x", true);
+        check("x", EndsWith, false, "", false);
     }
 
     #[test]

@@ -4,10 +4,11 @@
 
 use super::{
     RuleFile,
-    bound::{Bound, NameField, NameKind, NamePattern, bound, record_name},
+    bound::{Bound, NameField, bound, record_name},
     clause,
     correlation::CorrelationRule,
     definition::{Counts, Rule},
+    dispatch::Dispatch,
     load,
     logic::Logic,
     placeholder::Placeholders,
@@ -63,7 +64,8 @@ impl RuleSet {
         Ok(Self::new(rules, correlations))
     }
 
-    pub(super) fn new(rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
+    pub(super) fn new(mut rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
+        rules.iter_mut().for_each(Rule::plan);
         let of_domain = |domain: Domain| indexed(&rules).filter(move |(_, rule)| rule.domain == domain);
         let (of_first_times, call_bounds): (Vec<_>, Vec<_>) = of_domain(Domain::CloudTrail)
             .map(|(index, rule)| (index, bound(&rule.condition, &rule.searches, &record_name)))
@@ -81,8 +83,7 @@ impl RuleSet {
         // What is a first time is only known if everything on Bedrock is seen.
         let of_bedrock = (!of_first_times.is_empty()).then(Bound::of_bedrock);
         let bound = Bound::union(call_bounds.iter().map(|(_, bound)| bound).chain(&of_bedrock));
-        let dispatch = Dispatch::new(call_bounds);
-        let first_times = Dispatch::new(of_first_times);
+        let (dispatch, first_times) = (indexed_by_name(&call_bounds), indexed_by_name(&of_first_times));
         let mut by_id: Vec<RuleIndex> = indexed(&rules).map(|(index, _)| index).collect();
         by_id.sort_by_key(|index| rules.get(index.0 as usize).map(|rule| rule.about.id.clone()));
         let prices = Prices::default();
@@ -124,22 +125,19 @@ impl RuleSet {
     }
 
     /// Whether any rule asks for first times.
-    pub(crate) const fn asks_for_first_times(&self) -> bool {
+    pub(crate) fn asks_for_first_times(&self) -> bool {
         !self.first_times.is_empty()
     }
 
-    /// The rules over first times that may match a CloudTrail record of this source and name.
-    pub(crate) fn first_time_rules<'a>(
-        &'a self,
-        source: &'a str,
-        name: &'a str,
-    ) -> impl Iterator<Item = RuleIndex> + 'a {
-        self.first_times.candidates(source, name)
+    /// The rules over first times that may match a CloudTrail record of this source and name, in order.
+    pub(crate) fn first_time_rules(&self, source: &str, name: &str) -> Vec<RuleIndex> {
+        found(&self.first_times, source, name)
     }
 
-    /// The rules that may match a CloudTrail record of this source and name, besides those over first times.
-    pub fn call_rules<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {
-        self.dispatch.candidates(source, name)
+    /// The rules that may match a CloudTrail record of this source and name, besides those over first times, in order.
+    #[must_use]
+    pub fn call_rules(&self, source: &str, name: &str) -> Vec<RuleIndex> {
+        found(&self.dispatch, source, name)
     }
 
     /// The rules that judge what model invocation logs say about principals.
@@ -223,66 +221,15 @@ pub(super) fn state_bound(rule: &Rule) -> Bound {
     bound(&rule.condition, &rule.searches, &which)
 }
 
-/// Candidates by name: an exact name is found by binary search, everything else is compared.
-#[derive(Debug, Clone)]
-struct Dispatch {
-    by_name: Vec<(String, Vec<RuleIndex>)>,
-    by_source: Vec<(String, Vec<RuleIndex>)>,
-    others: Vec<(RuleIndex, Bound)>,
+fn indexed_by_name(bounds: &[(RuleIndex, Bound)]) -> Dispatch {
+    let mut dispatch = Dispatch::default();
+    bounds.iter().for_each(|(index, bound)| dispatch.insert(bound, index.0));
+    dispatch
 }
 
-impl Dispatch {
-    fn new(bounds: Vec<(RuleIndex, Bound)>) -> Self {
-        let mut dispatch = Self { by_name: Vec::new(), by_source: Vec::new(), others: Vec::new() };
-        for (index, bound) in bounds {
-            let exact = |names: &[NamePattern], field| {
-                names.iter().all(|name| name.field == field && name.kind == NameKind::Equals)
-            };
-            match bound {
-                Bound::Names(names) if exact(&names, NameField::EventName) => {
-                    insert_all(&mut dispatch.by_name, names, index);
-                }
-                Bound::Names(names) if exact(&names, NameField::EventSource) => {
-                    insert_all(&mut dispatch.by_source, names, index);
-                }
-                other => dispatch.others.push((index, other)),
-            }
-        }
-        dispatch
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.by_name.is_empty() && self.by_source.is_empty() && self.others.is_empty()
-    }
-
-    fn candidates<'a>(&'a self, source: &'a str, name: &'a str) -> impl Iterator<Item = RuleIndex> + 'a {
-        let others = self.others.iter().filter(move |(_, bound)| bound.admits(source, name)).map(|(index, _)| *index);
-        lookup(&self.by_name, name).iter().chain(lookup(&self.by_source, source)).copied().chain(others)
-    }
-}
-
-fn insert_all(table: &mut Vec<(String, Vec<RuleIndex>)>, names: Vec<NamePattern>, index: RuleIndex) {
-    for name in names {
-        match table.binary_search_by(|(known, _)| known.as_str().cmp(&name.text)) {
-            Ok(at) => {
-                if let Some((_, rules)) = table.get_mut(at)
-                    && rules.last() != Some(&index)
-                {
-                    rules.push(index);
-                }
-            }
-            Err(at) => table.insert(at, (name.text, vec![index])),
-        }
-    }
-}
-
-/// Finds a name whatever its case, without allocating for ASCII.
-fn lookup<'a>(table: &'a [(String, Vec<RuleIndex>)], name: &str) -> &'a [RuleIndex] {
-    let found = if name.is_ascii() {
-        table.binary_search_by(|(known, _)| known.bytes().cmp(name.bytes().map(|byte| byte.to_ascii_lowercase())))
-    } else {
-        let folded = name.to_lowercase();
-        table.binary_search_by(|(known, _)| known.as_str().cmp(&folded))
-    };
-    found.ok().and_then(|at| table.get(at)).map_or(&[], |(_, rules)| rules)
+fn found(dispatch: &Dispatch, source: &str, name: &str) -> Vec<RuleIndex> {
+    let mut found: Vec<RuleIndex> = dispatch.find(source, name).map(RuleIndex).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }

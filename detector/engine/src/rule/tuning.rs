@@ -9,7 +9,6 @@ use super::{
     correlation::CorrelationRule,
     definition::Rule,
     exclusion::{self, Exclusion},
-    floors::Floors,
     problem::{listed, nearest},
     set::RuleSet,
     threshold::{self, Threshold},
@@ -123,7 +122,6 @@ fn tune(rule: &mut Rule, wanted: &RuleTuning, found: &mut Vec<TuningProblem>) {
             }
         }
     }
-    rule.floors = Floors::of(&rule.condition, &rule.searches);
 }
 
 fn tune_correlation(correlation: &mut CorrelationRule, wanted: &RuleTuning, found: &mut Vec<TuningProblem>) {

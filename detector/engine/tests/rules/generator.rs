@@ -132,6 +132,27 @@ pub(crate) fn rule(random: &mut Random) -> String {
     text + &format!("  condition: {}\n", random.pick(&conditions))
 }
 
+/// A rule that asks for names and sources alone, so that nearly every condition has a bound.
+pub(crate) fn rule_of_names(random: &mut Random) -> String {
+    const MODIFIERS: [&str; 6] = ["", "", "|startswith", "|endswith", "|contains", "|contains|all"];
+    const VALUES: [&str; 8] = ["a", "A", "ab", "b", "bab", "a-b", "a*", "*b"];
+    let mut text = String::from("title: t\nlevel: low\nlogsource: {product: aws, service: cloudtrail}\ndetection:\n");
+    for name in ["s1", "s2", "s3"] {
+        text += &format!("  {name}:\n");
+        let fields: &[&str] = random.pick(&[&["eventName"], &["eventSource"], &["eventSource", "eventName"]]);
+        for field in fields {
+            let modifier = random.pick(&MODIFIERS);
+            let plain = if modifier.is_empty() { VALUES.len() } else { VALUES.len() - 2 };
+            let count = 1 + random.below(2) + usize::from(modifier.ends_with("all"));
+            let values: Vec<&str> = (0..count).map(|_| VALUES[random.below(plain)]).collect();
+            text += &format!("    {field}{modifier}: ['{}']\n", values.join("', '"));
+        }
+    }
+    let conditions =
+        ["s1 and s2", "s1 or s2", "s1 and (s2 or s3)", "1 of s*", "all of them", "2 of s*", "s1 and not s2"];
+    text + &format!("  condition: {}\n", random.pick(&conditions))
+}
+
 fn search(random: &mut Random) -> String {
     match random.below(8) {
         0 => (0..1 + random.below(2))

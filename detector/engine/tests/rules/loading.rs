@@ -49,8 +49,8 @@ fn a_loose_rule_loads_unchanged() {
     assert_eq!((rule.subject(), rule.counts(), rule.alerts()), (SubjectKind::Event, Counts::Matches, true));
     let record = serde_json::json!({"eventSource": "cloudtrail.amazonaws.com", "eventName": "stoplogging"});
     assert!(rule.matches(&JsonFields(&record)).is_some());
-    assert_eq!(rules.call_rules("CLOUDTRAIL.amazonaws.com", "StopLogging").count(), 1);
-    assert_eq!(rules.call_rules("cloudtrail.amazonaws.com", "StartLogging").count(), 0);
+    assert_eq!(rules.call_rules("CLOUDTRAIL.amazonaws.com", "StopLogging").len(), 1);
+    assert_eq!(rules.call_rules("cloudtrail.amazonaws.com", "StartLogging").len(), 0);
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn principal_and_state_rules() {
     assert_eq!(judging, ["lost"]);
     assert!(rules.state_rules("InvocationLoggingChanged").is_empty());
     assert_eq!(rules.by_id("lost").unwrap().subject(), SubjectKind::CustomizationJobDependency);
-    assert_eq!(rules.call_rules("", "").count(), 0);
+    assert_eq!(rules.call_rules("", "").len(), 0);
 }
 
 #[test]
