@@ -17,9 +17,11 @@ list![
     ties_are_stored_with_their_alert,
     ties_follow_the_alert,
     several_alerts_are_read_at_once,
+    alerts_of_a_known_revision_are_not_read_again,
     a_note_is_kept_by_compare_and_swap,
     what_is_forgotten_takes_its_ties_and_notes_along,
     alerts_stored_in_any_order_are_one_incident,
+    an_incident_is_found_as_it_stands,
     an_incident_that_became_part_of_another_is_found,
 ];
 
@@ -90,6 +92,24 @@ async fn several_alerts_are_read_at_once(store: Arc<dyn Store>) {
     found.sort();
     assert_eq!(found, ["a", "c"]);
     assert_eq!(store.alerts_by_id(&[]).await.unwrap(), Vec::new());
+}
+
+async fn alerts_of_a_known_revision_are_not_read_again(store: Arc<dyn Store>) {
+    commit(&*store, vec![fired("a", &[]), fired("b", &[])], 1).await;
+    let check = async |known: &[(&str, u32)], expected: &str| {
+        let known: Vec<(String, u32)> = known.iter().map(|(id, revision)| ((*id).to_owned(), *revision)).collect();
+        let changed = store.changed_alerts(&known).await.unwrap();
+        let mut ids: Vec<&str> = changed.iter().map(|stored| stored.alert.id.as_str()).collect();
+        ids.sort_unstable();
+        assert_eq!(ids.join(" "), expected, "{known:?}");
+    };
+    check(&[("a", 0), ("b", 1), ("nobody", 0)], "a").await;
+    check(&[("a", 1), ("b", 1)], "").await;
+    check(&[("a", 2), ("b", 0)], "a b").await;
+    commit_one(&*store, change(ChangeKind::Updated, Alert { event_count: 9, ..alert("a") }, &[]), 2).await;
+    check(&[("a", 1), ("b", 1)], "a").await;
+    check(&[("a", 2), ("b", 1)], "").await;
+    check(&[], "").await;
 }
 
 async fn a_note_is_kept_by_compare_and_swap(store: Arc<dyn Store>) {
@@ -167,6 +187,33 @@ async fn alerts_stored_in_any_order_are_one_incident(store: Arc<dyn Store>) {
         let found = gatherer.of_alert(&stored).await.unwrap().unwrap();
         assert_eq!((found.id.as_str(), found.alerts.len()), ("i-1", 5), "from {id}");
     }
+}
+
+/// What was read before is asked for by its revision, so nothing old is told.
+async fn an_incident_is_found_as_it_stands(store: Arc<dyn Store>) {
+    let all: Vec<Alert> = (0..4).map(|number| by(&format!("{number}"), "eve", "203.0.113.1", number)).collect();
+    for alert in &all {
+        commit_one(&*store, begins(alert.clone()), 1).await;
+    }
+    let gatherer = Gatherer::new(Arc::clone(&store), Joining::default(), Stages::default());
+    let asked = store.alert("3").await.unwrap().unwrap();
+    let check = async |firing: usize, ids: &str, count: u64| {
+        let found = gatherer.of_alert(&asked).await.unwrap().unwrap();
+        let found_ids: Vec<&str> = found.alerts.iter().map(|(alert, _)| alert.id.as_str()).collect();
+        let counted: u64 = found.alerts.iter().map(|(alert, _)| alert.event_count).sum();
+        assert_eq!((found.firing(), found_ids.join(" ").as_str(), counted), (firing, ids, count));
+    };
+    let each = all[0].event_count;
+    check(4, "0 1 2 3", 4 * each).await;
+    let grown = Alert { event_count: each + 5, ..all[1].clone() };
+    commit_one(&*store, change(ChangeKind::Updated, grown, &[]), 2).await;
+    check(4, "0 1 2 3", 4 * each + 5).await;
+    let over = Alert { status: Status::Resolved, ..all[0].clone() };
+    commit_one(&*store, change(ChangeKind::Resolved, over, &[]), 3).await;
+    check(3, "0 1 2 3", 4 * each + 5).await;
+    let withdrawn = Alert { status: Status::Withdrawn, ..all[2].clone() };
+    commit_one(&*store, change(ChangeKind::Withdrawn, withdrawn, &[]), 4).await;
+    check(2, "0 1 3", 3 * each + 5).await;
 }
 
 async fn an_incident_that_became_part_of_another_is_found(store: Arc<dyn Store>) {

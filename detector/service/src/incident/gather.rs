@@ -1,7 +1,8 @@
 //! Reads from the store the alerts that can belong to an incident, and joins them.
 //!
 //! It starts from some alerts and follows their ties, wave by wave, until nothing new turns up; what it has then is all
-//! that `join` needs. It keeps nothing between calls, so it is never behind the store. Deliberately no clock.
+//! that `join` needs. What it has read before it asks for by revision (`known`), so it is never behind the store.
+//! Deliberately no clock.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +17,7 @@ use bedrock_watch_engine::{
     alert::{Severity, Status},
 };
 
-use super::{Incident, Joining, Link, SPAN_MAX_S, Stages, first_alert, id_of, join::join_among};
+use super::{Incident, Joining, Link, SPAN_MAX_S, Stages, first_alert, id_of, join::join_among, known::KnownAlerts};
 use crate::store::{AlertFilter, Reach, Store, StoreError, StoredAlert};
 
 /// Alerts that are read to find incidents, beside those it begins with. An incident with more is cut: alerts are missing from
@@ -33,6 +34,7 @@ pub struct Gatherer {
     store: Arc<dyn Store>,
     joining: Arc<Joining>,
     stages: Arc<Stages>,
+    known: Arc<KnownAlerts>,
     cut: Arc<AtomicU64>,
 }
 
@@ -73,7 +75,7 @@ impl Gatherer {
     /// Finds them in this store.
     #[must_use]
     pub fn new(store: Arc<dyn Store>, joining: Joining, stages: Stages) -> Self {
-        Self { store, joining: Arc::new(joining), stages: Arc::new(stages), cut: Arc::default() }
+        Self { store, joining: Arc::new(joining), stages: Arc::new(stages), known: Arc::default(), cut: Arc::default() }
     }
 
     /// How often an incident was cut because it has too many alerts.
@@ -165,9 +167,10 @@ impl Gatherer {
         let limit = ALERTS_MAX.saturating_add(seeds.len());
         let mut new = seeds;
         while !new.is_empty() {
-            let reaches = self.reaches(&mut found, &new);
+            let links: Vec<Link> = new.iter().flat_map(|stored| self.joining.links(&stored.alert)).collect();
+            let reaches = self.reaches(&mut found, &links);
             // Also of one that the store has no ties of, because it was withdrawn.
-            for link in new.iter().flat_map(|stored| self.joining.links(&stored.alert)) {
+            for link in links {
                 found.ties.entry(link.key.clone()).or_default().insert(link);
             }
             found.alerts.extend(new.drain(..).map(|stored| (stored.alert.id.clone(), stored)));
@@ -184,21 +187,21 @@ impl Gatherer {
                 ids = ids.into_iter().take(room).collect();
             }
             let ids: Vec<String> = ids.into_iter().map(|(_, id)| id).collect();
-            new = self.store.alerts_by_id(&ids).await?;
+            new = self.known.read(&*self.store, ids).await?;
         }
         Ok(found)
     }
 
-    /// What has to be read for these alerts: everything of their keys that can be in one run with them.
-    fn reaches(&self, found: &mut Found, alerts: &[StoredAlert]) -> Vec<Reach> {
+    /// What has to be read for these ties: everything of their keys that can be in one run with them.
+    fn reaches(&self, found: &mut Found, links: &[Link]) -> Vec<Reach> {
         let before = self.joining.gap_s.saturating_add(SPAN_MAX_S);
         let mut wider: BTreeMap<String, (Second, Second)> = BTreeMap::new();
-        for link in alerts.iter().flat_map(|stored| self.joining.links(&stored.alert)) {
+        for link in links {
             let needed = (link.first.minus(before), link.last.plus(self.joining.gap_s));
             let known = wider.get(&link.key).or_else(|| found.read.get(&link.key));
             let whole = known.map_or(needed, |(from, to)| (needed.0.min(*from), needed.1.max(*to)));
             if known != Some(&whole) {
-                wider.insert(link.key, whole);
+                wider.insert(link.key.clone(), whole);
             }
         }
         found.read.extend(wider.iter().map(|(key, read)| (key.clone(), *read)));

@@ -3,7 +3,7 @@
 //! Pure. The rows made here are what a store keeps beside an alert, so a key is a digest: short, the same everywhere,
 //! and no name in it. Deliberately no ties by account, region or rule: those would tie strangers together.
 
-use std::{fmt::Write as _, net::IpAddr};
+use std::net::IpAddr;
 
 use bedrock_watch_engine::{
     Second,
@@ -168,10 +168,9 @@ fn key(tie: Tie, value: &str) -> String {
     let digest = Sha256::digest(value.as_bytes());
     let mut key = String::with_capacity(DIGEST_BYTES.saturating_mul(2).saturating_add(1));
     key.push(tie.letter());
-    for byte in digest.iter().take(DIGEST_BYTES) {
-        // Writing to a text cannot fail.
-        write!(key, "{byte:02x}").unwrap_or_default();
-    }
+    // By hand, because formatting costs more than the digest, and large incidents have thousands of ties.
+    let halves = digest.iter().take(DIGEST_BYTES).flat_map(|byte| [byte >> 4, byte & 0xf]);
+    key.extend(halves.filter_map(|half| char::from_digit(half.into(), 16)));
     key
 }
 
@@ -226,7 +225,8 @@ mod tests {
     fn keys_are_the_same_for_the_same_and_tell_kinds_apart() {
         assert_eq!(key(Tie::Principal, "a"), key(Tie::Principal, "a"));
         assert_ne!(key(Tie::Principal, "a"), key(Tie::Key, "a"));
-        assert_eq!(key(Tie::Address, "203.0.113.9").len(), 25);
+        // SHA-256 of "abc", as FIPS 180-4 has it.
+        assert_eq!(key(Tie::Address, "abc"), "aba7816bf8f01cfea414140de");
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod contacts;
 mod gather;
 mod join;
 pub mod json;
+mod known;
 mod link;
 mod report;
 mod score;

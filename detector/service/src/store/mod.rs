@@ -131,6 +131,16 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// The alerts of these ids that there are, in any order.
     async fn alerts_by_id(&self, ids: &[String]) -> Result<Vec<StoredAlert>, StoreError>;
 
+    /// Those of these alerts, each named once, that are stored in another revision than the one given, 0 for none, in any
+    /// order. A store that can find that out without reading the alerts does.
+    async fn changed_alerts(&self, known: &[(String, u32)]) -> Result<Vec<StoredAlert>, StoreError> {
+        let ids: Vec<String> = known.iter().map(|(id, _)| id.clone()).collect();
+        let known: BTreeMap<&str, u32> = known.iter().map(|(id, revision)| (id.as_str(), *revision)).collect();
+        let mut changed = self.alerts_by_id(&ids).await?;
+        changed.retain(|stored| known.get(stored.alert.id.as_str()) != Some(&stored.revision));
+        Ok(changed)
+    }
+
     /// What a sink remembers of these incidents, where it remembers anything, in any order.
     async fn notes(&self, sink: &str, incidents: &[String]) -> Result<Vec<Note>, StoreError>;
 

@@ -196,8 +196,14 @@ const RESOLVED_STATUS: i64 = status_number(Status::Resolved);
 
 /// One alert.
 pub(super) fn one(connection: &Connection, id: &str) -> Result<Option<StoredAlert>, Failure> {
-    let mut statement = connection.prepare_cached(&format!("SELECT {STORED} WHERE id = ?1"))?;
-    let row = statement.query_row([id], |row| Ok(stored(row))).optional()?;
+    one_beside(connection, id, 0)
+}
+
+/// One alert, unless it is stored in this revision. They are counted from 1.
+pub(super) fn one_beside(connection: &Connection, id: &str, revision: u32) -> Result<Option<StoredAlert>, Failure> {
+    let mut statement =
+        connection.prepare_cached(&format!("SELECT {STORED} WHERE id = ?1 AND alert.revision <> ?2"))?;
+    let row = statement.query_row(params![id, revision], |row| Ok(stored(row))).optional()?;
     row.transpose()
 }
 
@@ -332,4 +338,26 @@ fn unending(connection: &Connection, before: Timestamp, limit: usize) -> Result<
         }
     }
     Ok(ids)
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::store::sqlite::schema;
+
+    #[test]
+    fn an_alert_is_asked_for_without_planning_anew() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        schema::prepare(&connection).unwrap();
+        schema::establish(&mut connection, true).unwrap();
+        for id in ["a", "b", "c"] {
+            assert!(one(&connection, id).unwrap().is_none());
+        }
+        let sql = format!("SELECT {STORED} WHERE id = ?1 AND alert.revision <> ?2");
+        let statement = connection.prepare_cached(&sql).unwrap();
+        assert_eq!(statement.get_status(StatementStatus::Run), 3);
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
 }

@@ -54,6 +54,11 @@ pub(super) fn alerts_by_id(connection: &Connection, ids: &[String]) -> Result<Ve
     ids.iter().filter_map(|id| alerts::one(connection, id).transpose()).collect()
 }
 
+/// Those of these alerts that are stored in another revision than this one.
+pub(super) fn changed_alerts(connection: &Connection, known: &[(String, u32)]) -> Result<Vec<StoredAlert>, Failure> {
+    known.iter().filter_map(|(id, revision)| alerts::one_beside(connection, id, *revision).transpose()).collect()
+}
+
 /// The notes of a sink about these incidents.
 pub(super) fn notes(connection: &Connection, sink: &str, incidents: &[String]) -> Result<Vec<Note>, Failure> {
     let mut statement = connection.prepare_cached(

@@ -302,6 +302,11 @@ impl Store for SqliteStore {
         self.reader.run("read", move |connection| incidents::alerts_by_id(connection, &ids)).await
     }
 
+    async fn changed_alerts(&self, known: &[(String, u32)]) -> Result<Vec<StoredAlert>, StoreError> {
+        let known = known.to_vec();
+        self.reader.run("read", move |connection| incidents::changed_alerts(connection, &known)).await
+    }
+
     async fn notes(&self, sink: &str, incidents: &[String]) -> Result<Vec<Note>, StoreError> {
         let (sink, incidents) = (sink.to_owned(), incidents.to_vec());
         self.reader.run("read", move |connection| incidents::notes(connection, &sink, &incidents)).await

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, OptionalExtension as _, config::DbConfig};
 
 use super::Failure;
 
@@ -147,6 +147,8 @@ CREATE TABLE chain (
 pub(super) fn prepare(connection: &Connection) -> Result<(), Failure> {
     connection.busy_timeout(BUSY_WAIT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    // Or SQLite plans a statement anew for each value it is asked with, which costs as much as finding the row.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "foreign_keys", false)?;
     // A commit has reached the disk when it returns; that is what "accepted" means.
     connection.pragma_update(None, "synchronous", "FULL")?;
