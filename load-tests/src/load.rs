@@ -11,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use crate::generator::{Callers, Shares};
 
 /// The scenarios, in the order in which they are played.
-const ALL: [(&str, &str); 12] = [
+const ALL: [(&str, &str); 13] = [
     ("steady", include_str!("../scenarios/steady.toml")),
     ("spike", include_str!("../scenarios/spike.toml")),
     ("fast", include_str!("../scenarios/fast.toml")),
+    ("storm", include_str!("../scenarios/storm.toml")),
     ("slow-sink", include_str!("../scenarios/slow-sink.toml")),
     ("idle", include_str!("../scenarios/idle.toml")),
     ("hot-principal", include_str!("../scenarios/hot-principal.toml")),
@@ -73,6 +74,9 @@ pub struct DaemonLoad {
     pub batch: u32,
     /// Records that raise an alert of their own, a second: by them time is measured.
     pub alerts_per_second: u32,
+    /// Whether these records share an access key and an address, so that their alerts are one incident.
+    #[serde(default)]
+    pub one_incident: bool,
     /// How long a second sink takes for each message, in milliseconds; no second sink without it.
     pub slow_sink_ms: Option<u64>,
     /// What is sent, one after the other.

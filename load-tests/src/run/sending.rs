@@ -139,7 +139,7 @@ async fn send(load: &DaemonLoad, seed: u64, url: &str, received: &Received) -> a
                 _ = deciding.tick() => {
                     let number = sent.at.len();
                     sent.at.insert(number, Instant::now());
-                    let answer = post(client.clone(), url.to_owned(), decide(number)?);
+                    let answer = post(client.clone(), url.to_owned(), decide(number, load.one_incident)?);
                     sent.deciding.spawn(async move { answer.await.map(|(status, took)| (number, status, took)) });
                 }
             }
@@ -208,15 +208,24 @@ async fn post(client: reqwest::Client, url: String, body: Vec<u8>) -> anyhow::Re
     Ok((answer.status().as_u16(), began.elapsed()))
 }
 
-/// A record that raises an alert of its own.
-fn decide(number: usize) -> anyhow::Result<Vec<u8>> {
+/// A record that raises an alert of its own. An alert is about a principal and a day, so each has a principal of its own;
+/// what else ties alerts together is one for all, or each one's own too.
+fn decide(number: usize, one_incident: bool) -> anyhow::Result<Vec<u8>> {
     let mut record: serde_json::Value = serde_json::from_str(DECIDING)?;
     let fields = record.as_object_mut().context("a record is an object")?;
-    fields.insert("eventID".to_owned(), format!("{MARK}{number:0DIGITS$}").into());
-    fields.insert("recipientAccountId".to_owned(), DECIDING_ACCOUNT.into());
-    // An alert is about a principal and a day, so each record has a principal of its own.
+    let whose = if one_incident { 0 } else { number };
+    // 198.18.0.0/15 is set aside for measurements (RFC 2544).
+    let [_, high, middle, low] = u32::try_from(whose).unwrap_or(u32::MAX).to_be_bytes();
+    let address = format!("198.{}.{middle}.{low}", 18_u8.saturating_add(high & 1));
     let user = serde_json::json!({ "type": "IAMUser", "accountId": DECIDING_ACCOUNT, "userName": format!("ci-{number}"),
-        "arn": format!("arn:aws:iam::{DECIDING_ACCOUNT}:user/ci-{number}"), "accessKeyId": "AKIAIOSFODNN7EXAMPLE" });
-    fields.insert("userIdentity".to_owned(), user);
+        "arn": format!("arn:aws:iam::{DECIDING_ACCOUNT}:user/ci-{number}"), "accessKeyId": format!("AKIA{whose:016}") });
+    for (name, value) in [
+        ("eventID", format!("{MARK}{number:0DIGITS$}").into()),
+        ("recipientAccountId", DECIDING_ACCOUNT.into()),
+        ("sourceIPAddress", address.into()),
+        ("userIdentity", user),
+    ] {
+        fields.insert(name.to_owned(), value);
+    }
     Ok(record.to_string().into_bytes())
 }
