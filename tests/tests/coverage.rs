@@ -229,7 +229,7 @@ fn a_rule_mentions_what_it_covers() {
 /// Whether the compiled rule, or one that its correlation counts, may match the operation.
 fn judges(rules: &RuleSet, rule: &str, service: &str, name: &str) -> bool {
     let source = if service.starts_with("bedrock-agentcore") { "bedrock-agentcore" } else { "bedrock" };
-    let candidates = rules.call_rules(&format!("{source}.amazonaws.com"), name).collect::<Vec<_>>();
+    let candidates = rules.call_rules(&format!("{source}.amazonaws.com"), name);
     let counted = rules.correlations().iter().filter(|correlation| correlation.about().id == rule);
     let counts = counted.flat_map(|correlation| correlation.rules()).any(|index| candidates.contains(index));
     counts || candidates.iter().any(|index| rules.get(*index).id() == rule)

@@ -168,11 +168,11 @@ async fn a_message_stays_hidden_while_it_is_judged() {
     let emulator = emulators::aws(SCRATCH).await.unwrap();
     let aws = emulator.aws().await;
     let queue = Queue::new(&aws, "events", None).await;
-    let mut source = Source::attach(&aws, &queue.url, 2);
+    let mut source = Source::attach(&aws, &queue.url, 4);
     queue.send("{}").await;
     let (held, _) = source.next().await;
-    // Three times as long as it is hidden at a time: only another message comes meanwhile.
-    let other = tokio::time::timeout(Duration::from_secs(6), source.batches.recv()).await;
+    // More than twice as long as it is hidden at a time: only another message comes meanwhile.
+    let other = tokio::time::timeout(Duration::from_secs(10), source.batches.recv()).await;
     assert!(other.is_err(), "it came again while it was being judged");
     answer(held, true);
     until("it is deleted", || async { queue.counts().await == (0, 0) }).await;
