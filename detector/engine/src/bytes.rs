@@ -9,6 +9,16 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
+    /// With room for so many bytes.
+    pub(crate) fn with_capacity(bytes: usize) -> Self {
+        Self { bytes: Vec::with_capacity(bytes) }
+    }
+
+    /// What was written, for keeps.
+    pub(crate) fn into_written(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// Forgets what was written, but keeps the room.
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();

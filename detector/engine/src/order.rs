@@ -107,15 +107,7 @@ fn parse_uuid(id: &[u8]) -> Option<[u8; 16]> {
 }
 
 fn format_uuid(bytes: &[u8; 16]) -> String {
-    const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [b'-'; 36];
-    for (byte, place) in bytes.iter().zip(UUID_DIGITS) {
-        if let Some([high, low]) = text.get_mut(place..place.saturating_add(2)) {
-            *high = HEX.get(usize::from(byte >> 4)).copied().unwrap_or(b'0');
-            *low = HEX.get(usize::from(byte & 15)).copied().unwrap_or(b'0');
-        }
-    }
-    str::from_utf8(&text).unwrap_or_default().to_owned()
+    uuid::fmt::Hyphenated::from_uuid(uuid::Uuid::from_bytes(*bytes)).encode_lower(&mut [0; 36]).to_owned()
 }
 
 #[cfg(test)]

@@ -36,7 +36,7 @@ pub(super) fn call<'a, R: Raw<'a>>(
     record: Record<'a, R>,
     json: &'a str,
     envelope_account: Option<Cow<'a, str>>,
-) -> Result<ApiCall<'a>, DecodeError> {
+) -> Result<Box<ApiCall<'a>>, DecodeError> {
     let (Some(source), Some(name), Some(time_text)) =
         (text(record.event_source), text(record.event_name), text(record.event_time))
     else {
@@ -50,7 +50,8 @@ pub(super) fn call<'a, R: Raw<'a>>(
     let request = record.request.map(Raw::into_text);
     let additional = record.additional.map(Raw::into_text);
     let credential = identity::credential(&identity, [additional.as_deref(), request.as_deref()]);
-    let mut call = ApiCall {
+    // Boxed where it is made, because it is large.
+    let mut call = Box::new(ApiCall {
         event_id: Cow::Borrowed(""),
         time,
         source,
@@ -70,7 +71,7 @@ pub(super) fn call<'a, R: Raw<'a>>(
         additional,
         resources: record.resources.map(Raw::into_text),
         record: Cow::Borrowed(json),
-    };
+    });
     call.event_id = match text(record.event_id) {
         Some(id) if !id.is_empty() => id,
         _ => Cow::Owned(stand_in_id(&call, &text(record.request_id).unwrap_or_default())),

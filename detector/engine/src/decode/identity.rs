@@ -139,22 +139,23 @@ fn through_bedrock(call: &ApiCall<'_>) -> Option<String> {
 
 /// The name of the role in a principal, without path and session; empty for what is no role.
 pub(crate) fn role_name(principal: &str) -> &str {
-    let Some((_, resource)) = principal.split_once(":role/") else { return "" };
-    let role = match resource.find(SHARED_ROLE_PREFIX).and_then(|start| resource.get(start..)) {
-        // The session follows the name.
-        Some(shared) => return shared.split('/').next().unwrap_or(shared),
-        None => resource,
+    let Some(role) = principal.splitn(6, ':').nth(5).and_then(|resource| resource.strip_prefix("role/")) else {
+        return "";
     };
-    after_last_slash(role)
+    // The session of a shared role follows its name.
+    role.split('/').find(|part| part.starts_with(SHARED_ROLE_PREFIX)).unwrap_or_else(|| after_last_slash(role))
+}
+
+/// Whether the record names the identity provider of its session, or may.
+pub(crate) fn names_provider(call: &ApiCall<'_>) -> bool {
+    PROVIDER_FINDER.find(call.record.as_bytes()).is_some()
 }
 
 /// What runs behind the session that made the call, as `lambda:NAME`; `None` where nothing tells.
 #[must_use]
 pub fn workload(call: &ApiCall<'_>) -> Option<String> {
-    let provider = PROVIDER_FINDER.find(call.record.as_bytes()).and_then(|_| {
-        let path = ["userIdentity", "sessionContext", "webIdFederationData", PROVIDER];
-        section::text(&call.record, &path)
-    });
+    let path = ["userIdentity", "sessionContext", "webIdFederationData", PROVIDER];
+    let provider = names_provider(call).then(|| section::text(&call.record, &path)).flatten();
     super::workload::workload(Signs {
         kind: call.identity.kind.as_deref(),
         principal: &call.principal,

@@ -26,7 +26,7 @@ use std::borrow::Cow;
 
 pub use error::DecodeError;
 pub use fields::CallFields;
-pub(crate) use identity::role_name;
+pub(crate) use identity::{names_provider, role_name};
 pub use identity::{via, workload};
 pub use invocation_log::without_content;
 pub use json::NESTING_MAX;
@@ -89,7 +89,7 @@ fn decode_with<P: Json>(text: &str) -> Result<Activity<'_>, DecodeError> {
         Err(error) => return Err(error),
     };
     if call::is_call(&record) {
-        return Ok(Activity::Call(Box::new(call::call(record, text, None)?)));
+        return Ok(Activity::Call(call::call(record, text, None)?));
     }
     match (&record.detail, &record.event_name) {
         (Some(_), None) => enveloped::<P>(text),
@@ -111,7 +111,7 @@ fn enveloped<P: Json>(text: &str) -> Result<Activity<'_>, DecodeError> {
     let record = P::parse::<Record<'_, P::Raw<'_>>>(detail);
     match record {
         Ok(record) if call::is_call(&record) => {
-            Ok(Activity::Call(Box::new(call::call(record, detail, wire::text(envelope.account))?)))
+            Ok(Activity::Call(call::call(record, detail, wire::text(envelope.account))?))
         }
         Ok(record) if by_cloudtrail => match insight(&record) {
             Some(insight) => Ok(insight),
@@ -137,7 +137,7 @@ fn bare_call(text: &str) -> Option<Activity<'_>> {
     let mut read: Option<Record<'_, compact::RawText<'_>>> = None;
     compact::parse(text, &mut read).ok()?;
     let record = read.filter(call::is_call)?;
-    call::call(record, text, None).ok().map(|call| Activity::Call(Box::new(call)))
+    call::call(record, text, None).ok().map(Activity::Call)
 }
 
 /// Decodes an envelope whose last field is `detail`, as EventBridge writes it, in one pass. In any doubt the answer is
@@ -152,5 +152,5 @@ fn enveloped_call(text: &str) -> Option<Activity<'_>> {
     if !call::is_call(&record) {
         return None;
     }
-    call::call(record, detail, wire::text(account)).ok().map(|call| Activity::Call(Box::new(call)))
+    call::call(record, detail, wire::text(account)).ok().map(Activity::Call)
 }

@@ -4,6 +4,10 @@
 //! Session names are chosen by whoever assumes a role, so this says what a session looks like and proves nothing.
 //! Deliberately no judgement by it here.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
 /// What there is to tell it by.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Signs<'a> {
@@ -29,12 +33,14 @@ const PROVIDERS: [(&str, &str); 4] = [
 ];
 
 /// What the AWS SDKs name in their user agent as the place they run in (`AWS_EXECUTION_ENV`).
-const PLACES: [(&str, &str); 4] = [
-    ("AWS_Lambda_", "lambda"),
-    ("AWS_ECS_", "ecs_task"),
-    ("CloudShell", "cloudshell"),
-    ("AmazonSageMaker", "sagemaker"),
-];
+static PLACES: LazyLock<[(Finder<'static>, &str); 4]> = LazyLock::new(|| {
+    [
+        (Finder::new("AWS_Lambda_"), "lambda"),
+        (Finder::new("AWS_ECS_"), "ecs_task"),
+        (Finder::new("CloudShell"), "cloudshell"),
+        (Finder::new("AmazonSageMaker"), "sagemaker"),
+    ]
+});
 
 /// How services name the sessions of roles they assume, from the beginning.
 const SESSIONS: [(&str, &str); 5] = [
@@ -67,7 +73,8 @@ pub(crate) fn workload(signs: Signs<'_>) -> Option<String> {
     if let Some(pod) = pod(session) {
         return Some(format!("eks_pod:{pod}"));
     }
-    if let Some(kind) = signs.user_agent.and_then(|agent| known(&PLACES, &|part| agent.contains(part))) {
+    let names = |agent: &str| PLACES.iter().find(|(place, _)| place.find(agent.as_bytes()).is_some());
+    if let Some((_, kind)) = signs.user_agent.and_then(names) {
         return of(kind);
     }
     if let Some(kind) = known(&SESSIONS, &|start| session.starts_with(start)) {

@@ -50,8 +50,8 @@ impl Engine {
     }
 
     /// Whether an event is too old to take part in counts.
-    pub(super) fn is_late(&self, account: &str, time: Second) -> bool {
-        self.memory.accounts.get(account).is_some_and(|known| known.is_late(time, &self.settings))
+    pub(super) fn is_late(&mut self, account: &str, time: Second) -> bool {
+        self.memory.accounts.get_mut(account).is_some_and(|known| known.is_late(time, &self.settings))
     }
 
     /// Whether a call was judged before; notes it if not.

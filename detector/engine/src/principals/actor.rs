@@ -76,10 +76,45 @@ impl SharedStrings {
     }
 }
 
+/// What a [`StoredActor`] is made from.
+#[derive(Debug, Default)]
+struct Parts<'a> {
+    arn: Option<&'a str>,
+    kind: Option<&'a str>,
+    access_key_id: Option<&'a str>,
+    session_name: Option<&'a str>,
+    source_ip: Option<&'a str>,
+    user_agent: Option<&'a str>,
+    via: Option<String>,
+    workload: Workload,
+}
+
+/// What is known of the workload behind a session.
+#[derive(Debug, Default)]
+enum Workload {
+    /// Whatever the other parts tell.
+    #[default]
+    ByRest,
+    Known(Option<String>),
+}
+
 impl StoredActor {
     /// The actor of a call.
     pub(crate) fn of(call: &ApiCall<'_>, shared: &mut SharedStrings) -> Self {
-        Self::new(&actor_of(call), &call.principal, |text| shared.number_of(text))
+        let identity = &call.identity;
+        // Nothing but the provider tells more than the other parts.
+        let says_more = decode::names_provider(call);
+        let parts = Parts {
+            arn: identity.arn.as_deref(),
+            kind: identity.kind.as_deref(),
+            access_key_id: identity.access_key_id.as_deref(),
+            session_name: identity.session_name(),
+            source_ip: call.source_ip.as_deref(),
+            user_agent: call.user_agent.as_deref(),
+            via: decode::via(call),
+            workload: if says_more { Workload::Known(decode::workload(call)) } else { Workload::ByRest },
+        };
+        Self::new(&parts, &call.principal, |text| shared.number_of(text))
     }
 
     /// The session that a model invocation log names.
@@ -93,38 +128,52 @@ impl StoredActor {
             _ => None,
         };
         let session = arn.filter(|_| is_session).and_then(|arn| arn.rsplit_once('/'));
-        let actor = Actor {
-            arn: arn.map(str::to_owned),
-            kind: kind.map(str::to_owned),
-            session_name: session.map(|(_, session)| session.to_owned()),
-            ..Actor::default()
-        };
-        Self::new(&actor, principal, |text| shared.number_of(text))
+        let session_name = session.map(|(_, session)| session);
+        let parts = Parts { arn, kind, session_name, workload: Workload::Known(None), ..Parts::default() };
+        Self::new(&parts, principal, |text| shared.number_of(text))
     }
 
     /// An actor of no principal and with nothing shared.
     #[cfg(test)]
     pub(crate) fn of_test(actor: &Actor) -> Self {
-        Self::new(actor, "", |_| None)
+        Self::of_actor(actor, "", |_| None)
     }
 
-    fn new(actor: &Actor, principal: &str, number_of: impl FnOnce(&str) -> Option<u32>) -> Self {
-        let (mut hows, mut parts) = (Hows::default(), Writer::default());
-        let session = actor.session_name.as_deref();
-        hows.push(match actor.arn.as_deref() {
+    #[cfg(test)]
+    fn of_actor(actor: &Actor, principal: &str, number_of: impl FnOnce(&str) -> Option<u32>) -> Self {
+        let parts = Parts {
+            arn: actor.arn.as_deref(),
+            kind: actor.kind.as_deref(),
+            access_key_id: actor.access_key_id.as_deref(),
+            session_name: actor.session_name.as_deref(),
+            source_ip: actor.source_ip.as_deref(),
+            user_agent: actor.user_agent.as_deref(),
+            via: actor.via.clone(),
+            workload: Workload::Known(actor.workload.clone()),
+        };
+        Self::new(&parts, principal, number_of)
+    }
+
+    fn new(actor: &Parts<'_>, principal: &str, number_of: impl FnOnce(&str) -> Option<u32>) -> Self {
+        const ROOM: usize = 64;
+        let (mut hows, mut parts) = (Hows::default(), Writer::with_capacity(ROOM));
+        // Room for how each part is kept, which is known at the end.
+        parts.raw(&hows.bits.to_le_bytes());
+        let session = actor.session_name;
+        hows.push(match actor.arn {
             None => NONE,
             Some(arn) if arn == principal => SHORT,
-            Some(arn) if session_arn(principal, session).as_deref() == Some(arn) => OTHER,
+            Some(arn) if is_session_arn(arn, principal, session) => OTHER,
             Some(arn) => text(&mut parts, arn),
         });
-        hows.push(actor.kind.as_deref().map_or(NONE, |kind| kind_number(&mut parts, kind)));
-        hows.push(actor.access_key_id.as_deref().map_or(NONE, |key| key_id(&mut parts, key)));
+        hows.push(actor.kind.map_or(NONE, |kind| kind_number(&mut parts, kind)));
+        hows.push(actor.access_key_id.map_or(NONE, |key| key_id(&mut parts, key)));
         hows.push(session.map_or(NONE, |name| match principal.strip_suffix(name) {
             Some(role) if role.ends_with('/') && !name.contains('/') => SHORT,
             _ => text(&mut parts, name),
         }));
-        hows.push(actor.source_ip.as_deref().map_or(NONE, |address| ip(&mut parts, address)));
-        hows.push(actor.user_agent.as_deref().map_or(NONE, |agent| match number_of(agent) {
+        hows.push(actor.source_ip.map_or(NONE, |address| ip(&mut parts, address)));
+        hows.push(actor.user_agent.map_or(NONE, |agent| match number_of(agent) {
             Some(number) => {
                 parts.number(number);
                 SHORT
@@ -132,12 +181,17 @@ impl StoredActor {
             None => text(&mut parts, agent),
         }));
         hows.push(actor.via.as_deref().map_or(NONE, |via| text(&mut parts, via)));
-        hows.push(match actor.workload.as_deref() {
-            workload if workload == told_by_rest(actor, principal).as_deref() => NONE,
-            Some(workload) => text(&mut parts, workload),
-            None => OTHER,
+        hows.push(match &actor.workload {
+            Workload::ByRest => NONE,
+            Workload::Known(known) if *known == told_by_rest(actor.kind, principal, session, actor.user_agent) => NONE,
+            Workload::Known(Some(workload)) => text(&mut parts, workload),
+            Workload::Known(None) => OTHER,
         });
-        Self { bytes: [&hows.bits.to_le_bytes(), parts.written()].concat().into_boxed_slice() }
+        let mut bytes = parts.into_written();
+        if let Some(beginning) = bytes.first_chunk_mut() {
+            *beginning = hows.bits.to_le_bytes();
+        }
+        Self { bytes: bytes.into_boxed_slice() }
     }
 
     /// As bytes.
@@ -193,7 +247,10 @@ impl StoredActor {
             _ => {}
         }
         actor.workload = match how_workload {
-            NONE => told_by_rest(&actor, principal),
+            NONE => {
+                let (kind, session) = (actor.kind.as_deref(), actor.session_name.as_deref());
+                told_by_rest(kind, principal, session, actor.user_agent.as_deref())
+            }
             how => workload.filter(|_| how == TEXT),
         };
         Some(actor)
@@ -201,14 +258,8 @@ impl StoredActor {
 }
 
 /// The workload as the other parts tell it; nearly always that is what the record told.
-fn told_by_rest(actor: &Actor, principal: &str) -> Option<String> {
-    decode::workload_of(decode::Signs {
-        kind: actor.kind.as_deref(),
-        principal,
-        session: actor.session_name.as_deref(),
-        user_agent: actor.user_agent.as_deref(),
-        provider: None,
-    })
+fn told_by_rest(kind: Option<&str>, principal: &str, session: Option<&str>, agent: Option<&str>) -> Option<String> {
+    decode::workload_of(decode::Signs { kind, principal, session, user_agent: agent, provider: None })
 }
 
 /// How each part of an actor is kept, two bits apiece.
@@ -253,7 +304,8 @@ fn kind_number(parts: &mut Writer, kind: &str) -> u8 {
 /// Writes a source address; those that are spelt in the usual way take four or sixteen bytes.
 fn ip(parts: &mut Writer, address: &str) -> u8 {
     match address.parse::<IpAddr>() {
-        Ok(IpAddr::V4(v4)) if v4.to_string() == address => {
+        // There is one way to spell these.
+        Ok(IpAddr::V4(v4)) => {
             parts.raw(&v4.octets());
             SHORT
         }
@@ -274,8 +326,12 @@ fn key_id(parts: &mut Writer, key: &str) -> u8 {
     let short = short.or_else(|| key.strip_prefix("AKIA").map(|digits| (OTHER, digits)));
     let packed = short.filter(|(_, digits)| digits.len() == 16).and_then(|(how, digits)| {
         let number = digits.bytes().try_fold(0_u128, |number, digit| {
-            let value = KEY_DIGITS.iter().position(|known| *known == digit)?;
-            Some(number.wrapping_shl(5) | u128::try_from(value).ok()?)
+            let value = match digit {
+                b'A'..=b'Z' => digit.wrapping_sub(b'A'),
+                b'2'..=b'7' => digit.wrapping_sub(b'2').wrapping_add(26),
+                _ => return None,
+            };
+            Some(number.wrapping_shl(5) | u128::from(value))
         })?;
         Some((how, number))
     });
@@ -302,12 +358,27 @@ fn read_key_id(how: u8, parts: &mut Reader<'_>) -> Option<String> {
 /// The ARN that a session of a principal has, as CloudTrail writes it: the role's path is dropped. A principal may be the
 /// role, or a session of a role that many people share, see `decode::identity`.
 fn session_arn(principal: &str, session: Option<&str>) -> Option<String> {
+    Some(session_arn_parts(principal, session)?.concat())
+}
+
+fn is_session_arn(arn: &str, principal: &str, session: Option<&str>) -> bool {
+    session_arn_parts(principal, session)
+        .and_then(|parts| parts.iter().try_fold(arn, |rest, part| rest.strip_prefix(part)))
+        .is_some_and(str::is_empty)
+}
+
+fn session_arn_parts<'a>(principal: &'a str, session: Option<&'a str>) -> Option<[&'a str; 8]> {
     let session = session?;
-    let (head, resource) = principal.split_once(":role/")?;
+    let mut parts = principal.splitn(6, ':');
+    let ("arn", partition, "iam", "", account, resource) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?, parts.next()?)
+    else {
+        return None;
+    };
+    let resource = resource.strip_prefix("role/")?;
     let role = resource.strip_suffix(session).and_then(|role| role.strip_suffix('/')).unwrap_or(resource);
     let name = role.rsplit('/').next()?;
-    let (prefix, account) = head.split_once(":iam::")?;
-    Some(format!("{prefix}:sts::{account}:assumed-role/{name}/{session}"))
+    Some(["arn:", partition, ":sts::", account, ":assumed-role/", name, "/", session])
 }
 
 /// The actor of a call that an alert rests on directly.
@@ -346,7 +417,7 @@ mod tests {
                 via,
                 workload,
             };
-            let stored = StoredActor::new(&actor, principal, |text| (text == "shared").then_some(3));
+            let stored = StoredActor::of_actor(&actor, principal, |text| (text == "shared").then_some(3));
             let read = stored.read(principal, |number| (number == 3).then(|| "shared".to_owned()));
             assert_eq!(read, Some(actor));
             assert_eq!(StoredActor::from_bytes(stored.as_bytes()), stored);

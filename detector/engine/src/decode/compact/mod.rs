@@ -164,7 +164,7 @@ impl<'a> Compact<'a> {
     #[inline]
     fn pass_string(&mut self) -> Result<(usize, usize), NotCompact> {
         // All quotes before this place were passed, so the next one is the string's or there is no string here.
-        let (Some(open), Some(close)) = (self.quotes.next(), self.quotes.next()) else { return Err(NotCompact) };
+        let (open, close) = self.quotes.next_two().ok_or(NotCompact)?;
         if open != self.at {
             return Err(NotCompact);
         }
@@ -180,11 +180,13 @@ impl<'a> Compact<'a> {
     }
 
     /// A string without escapes.
+    #[inline]
     fn string(&mut self) -> Result<&'a str, NotCompact> {
         let (start, end) = self.pass_plain_string()?;
         self.text.get(start..end).ok_or(NotCompact)
     }
 
+    #[inline]
     fn skip_string(&mut self) -> Result<(), NotCompact> {
         let (_, end) = self.pass_string()?;
         while self.quotes.backslash() < end {

@@ -55,6 +55,19 @@ impl<'a> Quotes<'a> {
         Some(self.block_at.wrapping_add(place))
     }
 
+    /// The places of the next two quotes, which nearly always stand in the same block.
+    #[inline]
+    pub(super) fn next_two(&mut self) -> Option<(usize, usize)> {
+        let second = self.found & self.found.wrapping_sub(1);
+        if second == 0 {
+            return Some((self.next()?, self.next()?));
+        }
+        let place = |found: u64| Some(self.block_at.wrapping_add(usize::try_from(found.trailing_zeros()).ok()?));
+        let places = (place(self.found)?, place(second)?);
+        self.found = second & second.wrapping_sub(1);
+        Some(places)
+    }
+
     /// Where the first backslash stands that was not passed; the greatest number if there is none up to the last quote
     /// that was given out. One further on may be told too.
     #[inline]
@@ -141,6 +154,9 @@ mod tests {
         let mut quotes = Quotes::new(text.as_bytes());
         let found: Vec<usize> = std::iter::from_fn(|| quotes.next()).collect();
         assert_eq!(found, expected, "{text}");
+        let mut quotes = Quotes::new(text.as_bytes());
+        let pairs: Vec<(usize, usize)> = std::iter::from_fn(|| quotes.next_two()).collect();
+        assert!(expected.chunks_exact(2).map(|two| (two[0], two[1])).eq(pairs), "{text}");
     }
 
     #[test]
