@@ -44,9 +44,11 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Notes an event time.
-    pub(crate) fn advance(&mut self, time: Second) {
+    /// Notes an event time. Returns whether it is the greatest so far.
+    pub(crate) fn advance(&mut self, time: Second) -> bool {
+        let advances = time > self.watermark;
         self.watermark = self.watermark.max(time);
+        advances
     }
 
     /// Whether an event is too old to take part in counts.

@@ -107,3 +107,38 @@ fn never_changes_an_answer() {
     }
     assert!(skipped > 2_000 && alerts > 1_000, "only {skipped} records were skipped, {alerts} alerts came");
 }
+
+/// What a service relies on that keeps only such records for a restart.
+#[test]
+fn records_without_effect_need_not_be_judged_again() {
+    let (mut kept, mut left_out) = (0, 0);
+    for seed in 0..STREAMS / 2 {
+        let rules = rules("ec2.amazonaws.com");
+        let mut all = Engine::new(Arc::clone(&rules), Settings::standard());
+        let mut some = Engine::new(rules, Settings::standard());
+        let mut random = Random::new(seed);
+        for number in 0..RECORDS * 2 {
+            let record = record(&mut random, number / 2);
+            let effects = all.effects();
+            let Ok(changes) = all.judge_recorded(&record) else {
+                assert_eq!(all.effects(), effects, "a rejected record has none");
+                continue;
+            };
+            // Until the middle one of them is spared what has no effect; from there on both have to say the same.
+            if all.effects() > effects || number >= RECORDS {
+                kept += 1;
+                let again = some.judge_recorded(&record).unwrap();
+                let shown = String::from_utf8_lossy(&record);
+                assert_eq!(format!("{changes:?}"), format!("{again:?}"), "seed {seed}, record {number}: {shown}");
+            } else {
+                left_out += 1;
+                assert!(changes.is_empty(), "seed {seed}, record {number}");
+            }
+        }
+        assert_eq!(all.alerts(), some.alerts(), "seed {seed}");
+        for account in ["111122223333", "444455556666", "777788889999", "999", ""] {
+            assert_eq!(all.watermark(account), some.watermark(account), "seed {seed}, account {account:?}");
+        }
+    }
+    assert!(kept > 1_000 && left_out > 1_000, "{kept} kept, {left_out} left out");
+}

@@ -10,20 +10,21 @@ use crate::{
 };
 
 impl Engine {
-    /// Notes an event time of an account.
-    pub(super) fn note_time(&mut self, account: &str, time: Second) {
+    /// Notes an event time of an account. Returns whether that changed anything.
+    pub(super) fn note_time(&mut self, account: &str, time: Second) -> bool {
         self.memory.world.note_event(time);
         if let Some(known) = self.memory.accounts.get_mut(account) {
-            known.advance(time);
+            let advances = known.advance(time);
             if known.watermark.minute() > known.tidied {
                 self.memory.touched_account = Some(account.into());
             }
-            return;
+            return advances;
         }
         self.know_account(account);
         if let Some(fresh) = self.memory.accounts.get_mut(account) {
             fresh.watermark = time;
         }
+        true
     }
 
     /// Makes an account of which no event is known yet.

@@ -50,6 +50,7 @@ pub struct Engine {
     pub(crate) teaching: bool,
     pub(crate) prefilter: bool,
     peeking: Peeking,
+    effects: u64,
     /// Follows from the memory and the rules.
     orphans: exchanging::Orphans,
 }
@@ -119,6 +120,7 @@ impl Engine {
             teaching: false,
             prefilter: true,
             peeking: Peeking::default(),
+            effects: 0,
             orphans: exchanging::Orphans::default(),
         }
     }
@@ -146,7 +148,8 @@ impl Engine {
                 self.memory.stats.prefiltered = self.memory.stats.prefiltered.saturating_add(1);
                 self.peeking.skipped();
                 let mut changes = self.let_time_pass(now(seen.time));
-                self.note_time(seen.account, seen.time);
+                let advanced = self.note_time(seen.account, seen.time);
+                self.note_effect(advanced, &changes);
                 self.tidy_accounts();
                 self.conclude(&mut changes);
                 return Ok(changes);
@@ -181,17 +184,19 @@ impl Engine {
     pub fn handle(&mut self, activity: &Activity<'_>, now: Second) -> Vec<AlertChange> {
         self.memory.stats.records = self.memory.stats.records.saturating_add(1);
         let mut changes = self.let_time_pass(now);
+        let mut changed = true;
         match activity {
-            Activity::Call(call) => self.handle_call(call, &mut changes),
+            Activity::Call(call) => changed = self.handle_call(call, &mut changes),
             Activity::JobState(change) => self.handle_job_state(change, &mut changes),
             Activity::Inventory(observation) => self.handle_observation(observation, &mut changes),
             Activity::Detector(observation) => self.handle_detector(observation, &mut changes),
             Activity::InvocationLog(log) => self.handle_invocation_log(log, &mut changes),
             Activity::Other(other) => {
                 self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
-                self.note_time(&other.account, other.time);
+                changed = self.note_time(&other.account, other.time);
             }
         }
+        self.note_effect(changed, &changes);
         self.keep_limits();
         self.conclude(&mut changes);
         changes
@@ -286,6 +291,14 @@ impl Engine {
         &self.memory.stats
     }
 
+    /// How many records had an effect since the engine was made: something is remembered of them, or of how far they
+    /// brought time, besides what [`Engine::stats`] counts. Whoever keeps records, so that an engine can be brought to
+    /// where it was, need not keep the others.
+    #[must_use]
+    pub const fn effects(&self) -> u64 {
+        self.effects
+    }
+
     /// How far time has come: the greatest time the engine was told.
     #[must_use]
     pub fn clock(&self) -> Second {
@@ -330,19 +343,20 @@ impl Engine {
         self.derive(touched, changes);
     }
 
-    fn handle_call(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
+    /// Judges a call. Returns whether anything is remembered of it but that it was counted.
+    fn handle_call(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) -> bool {
         let late = self.is_late(&call.account, call.time);
-        self.note_time(&call.account, call.time);
+        let advanced = self.note_time(&call.account, call.time);
         let relevance = self.interest.relevance(&call.source, &call.name);
         let is_of_interest = relevance.admitted || self.interest.admits_text(call.record.as_bytes());
         if !is_of_interest {
             self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
-            return;
+            return advanced;
         }
         if late {
             self.memory.stats.late = self.memory.stats.late.saturating_add(1);
         } else if self.is_copy(call) {
-            return;
+            return advanced;
         }
         self.memory.stats.judged = self.memory.stats.judged.saturating_add(1);
         if !late {
@@ -355,6 +369,11 @@ impl Engine {
             self.derive(touched, changes);
         }
         self.judge_call(call, &relevance.rules, late, changes);
+        true
+    }
+
+    fn note_effect(&mut self, changed: bool, changes: &[AlertChange]) {
+        self.effects = self.effects.saturating_add(u64::from(changed || !changes.is_empty()));
     }
 
     /// Derives what was touched again and tells what changed.

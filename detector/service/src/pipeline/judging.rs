@@ -46,12 +46,14 @@ impl Pipeline {
             self.log_rejected(&batch.source, reason);
         }
         for record in batch.records.iter() {
+            let effects = self.engine.effects();
             match self.take_record(record, now, tracing.as_ref()) {
                 Ok(taken) => {
                     outcome.accepted = outcome.accepted.saturating_add(1);
                     let Some(changed) = taken else { continue };
                     changes.extend(changed);
-                    if batch.kept == Kept::Journal {
+                    // Most records concern nobody, and leave nothing that a restart would have to bring back.
+                    if batch.kept == Kept::Journal && self.engine.effects() > effects {
                         journal.push(record);
                     }
                 }

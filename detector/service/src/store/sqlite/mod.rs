@@ -1,10 +1,12 @@
 //! The store of a single node: a SQLite file, and beside it the engine's snapshot.
 //!
-//! One connection writes, on a thread of its own that takes everything that waits into one transaction; another reads.
+//! One connection writes, on a thread of its own that takes everything that waits into one transaction; another reads;
+//! a third moves what was committed into the database.
 //! The daemon owns the file and holds a lock; commands may open it beside a running daemon. Deliberately no other
 //! process in between and nothing over a network: SQLite's locks need a local file system.
 
 mod alerts;
+mod checkpoint;
 mod deliveries;
 mod evidence;
 mod incidents;
@@ -20,7 +22,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use self::lane::Lane;
+use self::{
+    checkpoint::{Checkpointer, Commits},
+    lane::Lane,
+};
 use super::{
     AlertFilter, Claim, Commit, Committed, DeadLetter, JournalEntry, Note, Page, Reach, Resolution, Revision,
     Settlement, Silence, Snapshot, Store, StoreError, StoredAlert, Waiting,
@@ -72,8 +77,9 @@ pub struct SqliteStore {
     place: String,
     snapshot: Arc<StateFile>,
     owner: bool,
-    // The reading lane goes first: closing the last connection tidies the write-ahead log, which is the writer's.
+    // The writing lane goes last: closing the last connection tidies the write-ahead log, which is the writer's.
     reader: Lane,
+    _checkpointer: Option<Checkpointer>,
     writer: Lane,
 }
 
@@ -126,12 +132,16 @@ impl SqliteStore {
             }
         }
         let reading = open(false).map_err(failed)?;
+        let commits = Commits::default();
+        let checkpointer =
+            if owner { Some(Checkpointer::start(open(false).map_err(failed)?, commits.clone())) } else { None };
         Ok(Self {
             place: place.to_owned(),
             snapshot: Arc::clone(&snapshot),
             owner,
             reader: Lane::reading(place.to_owned(), reading),
-            writer: Lane::writing(place.to_owned(), writing, snapshot),
+            _checkpointer: checkpointer,
+            writer: Lane::writing(place.to_owned(), writing, commits, snapshot),
         })
     }
 }

@@ -14,8 +14,8 @@ const BUSY_WAIT: Duration = Duration::from_secs(5);
 const STATEMENTS_MAX: usize = 64;
 /// Files up to this size are checked when the daemon opens them, in bytes; for larger ones it would take too long.
 const CHECKED_BYTES_MAX: u64 = 256 << 20;
-/// Pages (of 4 KiB) in the write-ahead log before they are moved into the database.
-const CHECKPOINT_PAGES: i64 = 4_000;
+/// Pages (of 4 KiB) in the write-ahead log before a commit moves them into the database: only if nobody else does.
+const CHECKPOINT_PAGES: i64 = 20_000;
 
 /// One step for each version: what makes a file of version `index` one of version `index + 1`.
 ///
