@@ -112,7 +112,7 @@ mod tests {
         let mut writer = connect();
         schema::establish(&mut writer, true).unwrap();
         let write = |writer: &Connection| {
-            writer.execute("INSERT INTO position VALUES (random(), zeroblob(100000))", []).unwrap();
+            writer.execute("INSERT INTO position VALUES (hex(randomblob(8)), hex(zeroblob(50000)))", []).unwrap();
         };
         let mover = connect();
         let left = |pages: i64| {
