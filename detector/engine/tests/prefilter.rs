@@ -1,4 +1,5 @@
-//! The prefilter never changes an answer: random streams through an engine with it and one without.
+//! The prefilter never changes an answer: random streams through an engine with it and one without. And what an engine
+//! says had no effect can be left out.
 //!
 //! The seeds are the numbers from 0 on; a failure prints its own.
 
@@ -124,7 +125,7 @@ fn records_without_effect_need_not_be_judged_again() {
                 assert_eq!(all.effects(), effects, "a rejected record has none");
                 continue;
             };
-            // Until the middle one of them is spared what has no effect; from there on both have to say the same.
+            // Until the middle, one of them is spared what has no effect; from there on both have to say the same.
             if all.effects() > effects || number >= RECORDS {
                 kept += 1;
                 let again = some.judge_recorded(&record).unwrap();

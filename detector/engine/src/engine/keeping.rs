@@ -12,13 +12,13 @@ use crate::{
 impl Engine {
     /// Notes an event time of an account. Returns whether that changed anything.
     pub(super) fn note_time(&mut self, account: &str, time: Second) -> bool {
-        self.memory.world.note_event(time);
+        let of_all = self.memory.world.note_event(time);
         if let Some(known) = self.memory.accounts.get_mut(account) {
             let advances = known.advance(time);
             if known.watermark.minute() > known.tidied {
                 self.memory.touched_account = Some(account.into());
             }
-            return advances;
+            return advances || of_all;
         }
         self.know_account(account);
         if let Some(fresh) = self.memory.accounts.get_mut(account) {

@@ -184,19 +184,19 @@ impl Engine {
     pub fn handle(&mut self, activity: &Activity<'_>, now: Second) -> Vec<AlertChange> {
         self.memory.stats.records = self.memory.stats.records.saturating_add(1);
         let mut changes = self.let_time_pass(now);
-        let mut changed = true;
+        let mut has_effect = true;
         match activity {
-            Activity::Call(call) => changed = self.handle_call(call, &mut changes),
+            Activity::Call(call) => has_effect = self.handle_call(call, &mut changes),
             Activity::JobState(change) => self.handle_job_state(change, &mut changes),
             Activity::Inventory(observation) => self.handle_observation(observation, &mut changes),
             Activity::Detector(observation) => self.handle_detector(observation, &mut changes),
             Activity::InvocationLog(log) => self.handle_invocation_log(log, &mut changes),
             Activity::Other(other) => {
                 self.memory.stats.uninteresting = self.memory.stats.uninteresting.saturating_add(1);
-                changed = self.note_time(&other.account, other.time);
+                has_effect = self.note_time(&other.account, other.time);
             }
         }
-        self.note_effect(changed, &changes);
+        self.note_effect(has_effect, &changes);
         self.keep_limits();
         self.conclude(&mut changes);
         changes
@@ -372,8 +372,8 @@ impl Engine {
         true
     }
 
-    fn note_effect(&mut self, changed: bool, changes: &[AlertChange]) {
-        self.effects = self.effects.saturating_add(u64::from(changed || !changes.is_empty()));
+    fn note_effect(&mut self, has_effect: bool, changes: &[AlertChange]) {
+        self.effects = self.effects.saturating_add(u64::from(has_effect || !changes.is_empty()));
     }
 
     /// Derives what was touched again and tells what changed.

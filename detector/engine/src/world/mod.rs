@@ -141,9 +141,11 @@ impl World {
         self.clock = self.clock.max(now);
     }
 
-    /// Notes that a record has this event time.
-    pub(crate) fn note_event(&mut self, at: Second) {
+    /// Notes that a record has this event time. Returns whether it is the greatest so far.
+    pub(crate) fn note_event(&mut self, at: Second) -> bool {
+        let advances = at > self.lived;
         self.lived = self.lived.max(at);
+        advances
     }
 
     /// When [`World::advance`] next has something to do.

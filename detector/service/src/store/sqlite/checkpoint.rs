@@ -6,11 +6,7 @@
 //! does it at a size that is never reached otherwise.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{self, RecvTimeoutError},
-    },
+    sync::mpsc::{self, RecvTimeoutError},
     thread::JoinHandle,
     time::Duration,
 };
@@ -22,20 +18,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// How often a round goes on with what was committed meanwhile.
 const PASSES_MAX: u32 = 4;
 
-/// How many transactions were committed.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Commits(Arc<AtomicU64>);
-
-impl Commits {
-    pub(super) fn note(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    fn number(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
 /// The thread; it ends when this is dropped.
 #[derive(Debug)]
 pub(super) struct Checkpointer {
@@ -44,26 +26,27 @@ pub(super) struct Checkpointer {
 }
 
 impl Checkpointer {
-    /// Follows `commits` with a connection of its own.
-    pub(super) fn start(connection: Connection, commits: Commits) -> Self {
+    /// Looks after the store at `place` with a connection of its own.
+    pub(super) fn start(place: String, connection: Connection) -> Self {
         let (stop, stopped) = mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
-            let mut moved = commits.number();
+            let mut moved = None;
             let mut trouble = String::new();
             while stopped.recv_timeout(PAUSE) == Err(RecvTimeoutError::Timeout) {
-                let now = commits.number();
-                if now == moved {
-                    continue;
-                }
-                match round(&connection) {
-                    Ok(()) => {
-                        moved = now;
+                match round(&connection, moved) {
+                    Ok(version) => {
+                        moved = version;
                         trouble.clear();
                     }
+                    // Said once, and not every second.
                     Err(error) if error.to_string() == trouble => {}
                     Err(error) => {
                         trouble = error.to_string();
-                        tracing::warn!(%error, "the store's write-ahead log is not moved into its database and grows");
+                        tracing::warn!(
+                            store = place,
+                            %error,
+                            "the store's write-ahead log is not moved into its database and grows"
+                        );
                     }
                 }
             }
@@ -82,17 +65,26 @@ impl Drop for Checkpointer {
     }
 }
 
-/// Moves all there is, without holding anybody up.
-fn round(connection: &Connection) -> rusqlite::Result<()> {
+/// Moves all there is, without holding anybody up, unless nothing was committed since everything was moved at the version
+/// `moved`. Returns the version at which everything is moved now, `None` if somebody still reads what is in the log.
+fn round(connection: &Connection, moved: Option<i64>) -> rusqlite::Result<Option<i64>> {
     for _ in 0..PASSES_MAX {
-        let (busy, pages, moved): (bool, i64, i64) =
+        // Another one after each commit of another connection.
+        let version: i64 = connection.query_row("PRAGMA data_version", [], |row| row.get(0))?;
+        if moved == Some(version) {
+            return Ok(moved);
+        }
+        let (busy, pages, done): (bool, i64, i64) =
             connection
                 .query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-        if busy || moved >= pages {
-            break;
+        if busy {
+            return Ok(None);
+        }
+        if done >= pages {
+            return Ok(Some(version));
         }
     }
-    Ok(())
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -115,20 +107,22 @@ mod tests {
             writer.execute("INSERT INTO position VALUES (hex(randomblob(8)), hex(zeroblob(50000)))", []).unwrap();
         };
         let mover = connect();
-        let left = |pages: i64| {
-            let log: i64 = mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1)).unwrap();
-            assert!(log <= pages, "{log} pages are in the log");
-        };
+        let pages_in_log =
+            || -> i64 { mover.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(1)).unwrap() };
         for _ in 0..3 {
             write(&writer);
         }
         let open = writer.transaction().unwrap();
         write(&open);
-        round(&mover).unwrap();
+        let before = round(&mover, None).unwrap();
+        assert!(before.is_some(), "what was committed is moved although a transaction is open");
+        assert_eq!(round(&mover, before).unwrap(), before, "nothing was committed meanwhile");
         open.commit().unwrap();
-        round(&mover).unwrap();
+        let after = round(&mover, before).unwrap();
+        assert!(after.is_some() && after != before, "{before:?} {after:?}");
         // All of it was moved, so the log begins anew.
         write(&writer);
-        left(60);
+        let pages = pages_in_log();
+        assert!(pages < 60, "{pages} pages are in the log, and four writes are 110");
     }
 }

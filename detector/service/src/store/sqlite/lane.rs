@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::{Failure, checkpoint::Commits};
+use super::Failure;
 use crate::store::StoreError;
 
 /// Pieces of work that may wait for a lane.
@@ -68,7 +68,7 @@ pub(super) struct Lane {
 
 impl Lane {
     /// A lane that writes, with one transaction for everything that waits. `kept` lives as long as the connection.
-    pub(super) fn writing<K: Send + 'static>(place: String, connection: Connection, commits: Commits, kept: K) -> Self {
+    pub(super) fn writing<K: Send + 'static>(place: String, connection: Connection, kept: K) -> Self {
         Self::start(place, move |mut queue| {
             let mut group: Vec<Box<dyn Job>> = Vec::new();
             while let Some(first) = queue.blocking_recv() {
@@ -79,7 +79,6 @@ impl Lane {
                     group.push(next);
                 }
                 let lost = together(&connection, &mut group).err();
-                commits.note();
                 for job in group.drain(..) {
                     job.answer(lost.as_deref());
                 }

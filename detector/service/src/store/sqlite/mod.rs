@@ -22,10 +22,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use self::{
-    checkpoint::{Checkpointer, Commits},
-    lane::Lane,
-};
+use self::{checkpoint::Checkpointer, lane::Lane};
 use super::{
     AlertFilter, Claim, Commit, Committed, DeadLetter, JournalEntry, Note, Page, Reach, Resolution, Revision,
     Settlement, Silence, Snapshot, Store, StoreError, StoredAlert, Waiting,
@@ -141,7 +138,7 @@ impl SqliteStore {
             owner,
             reader: Lane::reading(place.to_owned(), reading),
             _checkpointer: checkpointer,
-            writer: Lane::writing(place.to_owned(), writing, commits, snapshot),
+            writer: Lane::writing(place.to_owned(), writing, snapshot),
         })
     }
 }
