@@ -129,9 +129,8 @@ impl SqliteStore {
             }
         }
         let reading = open(false).map_err(failed)?;
-        let commits = Commits::default();
         let checkpointer =
-            if owner { Some(Checkpointer::start(open(false).map_err(failed)?, commits.clone())) } else { None };
+            if owner { Some(Checkpointer::start(place.to_owned(), open(false).map_err(failed)?)) } else { None };
         Ok(Self {
             place: place.to_owned(),
             snapshot: Arc::clone(&snapshot),
