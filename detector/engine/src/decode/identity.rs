@@ -139,9 +139,9 @@ fn through_bedrock(call: &ApiCall<'_>) -> Option<String> {
 
 /// The name of the role in a principal, without path and session; empty for what is no role.
 pub(crate) fn role_name(principal: &str) -> &str {
-    let Some(role) = principal.splitn(6, ':').nth(5).and_then(|resource| resource.strip_prefix("role/")) else {
-        return "";
-    };
+    let fifth_colon = memchr::memchr_iter(b':', principal.as_bytes()).nth(4);
+    let resource = fifth_colon.and_then(|colon| principal.get(colon.saturating_add(1)..)).unwrap_or_default();
+    let Some(role) = resource.strip_prefix("role/") else { return "" };
     // The session of a shared role follows its name.
     role.split('/').find(|part| part.starts_with(SHARED_ROLE_PREFIX)).unwrap_or_else(|| after_last_slash(role))
 }

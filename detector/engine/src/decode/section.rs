@@ -26,7 +26,7 @@ pub fn text<'a>(raw: &'a str, path: &[&str]) -> Option<Cow<'a, str>> {
 
 /// The value of `key` if it is the section's first field, compactly written, and a string without escapes: as in nearly
 /// every record that is read for one field only.
-fn first_field<'a>(raw: &'a str, key: &str) -> Option<&'a str> {
+pub(crate) fn first_field<'a>(raw: &'a str, key: &str) -> Option<&'a str> {
     let value = raw.strip_prefix("{\"")?.strip_prefix(key)?.strip_prefix("\":\"")?;
     let end = memchr::memchr2(b'"', b'\\', value.as_bytes())?;
     let (text, rest) = value.split_at_checked(end)?;

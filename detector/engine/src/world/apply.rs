@@ -17,7 +17,7 @@ use super::{
     dependents::DependentRef,
     group_rules::{items, named_rules, text},
     interests::{Meaning, meaning},
-    json::At,
+    json::{At, Section},
     logging::{LoggingChange, Posture},
     requests::{created_endpoint, read_job_detail, read_job_request, set, tags, texts},
     resource::{Effect, Entered, Loss, ResourceKey},
@@ -30,8 +30,8 @@ const JOB_TAG: &str = "BedrockModelCustomizationJobArn";
 /// A call on its way into the world.
 pub(super) struct Applying<'a> {
     pub(super) call: &'a ApiCall<'a>,
-    pub(super) request: Value,
-    pub(super) response: Value,
+    pub(super) request: Section<'a>,
+    pub(super) response: Section<'a>,
     pub(super) settings: &'a Settings,
 }
 
@@ -47,8 +47,8 @@ impl World {
         if call.error_code.is_some() && meaning != Meaning::DeleteGroup {
             return Touched::new();
         }
-        let section = |raw: &Option<std::borrow::Cow<'_, str>>| raw.as_deref().map_or(Value::Null, section::value);
-        let applying = Applying { call, request: section(&call.request), response: section(&call.response), settings };
+        let (request, response) = (Section::new(call.request.as_deref()), Section::new(call.response.as_deref()));
+        let applying = Applying { call, request, response, settings };
         self.apply(meaning, &applying)
     }
 
@@ -238,7 +238,7 @@ impl World {
 
     /// The group a call names, by id, or by name where a group of that name was seen being created.
     fn group_id(&self, it: &Applying<'_>) -> Option<String> {
-        let by_id = text(it.request.at("groupId")).or_else(|| text(it.response.at("groupId")));
+        let by_id = it.request.text("groupId").or_else(|| it.response.text("groupId"));
         by_id.or_else(|| {
             let name = text(it.request.at("groupName"))?;
             let is_it = |group: &super::SecurityGroup| {

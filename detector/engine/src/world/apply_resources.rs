@@ -20,7 +20,7 @@ impl World {
     pub(super) fn change_resource(&mut self, meaning: Meaning, it: &Applying<'_>) -> Touched {
         let account = &*it.call.account;
         let named = |field: &str, key: fn(Box<str>) -> ResourceKey| -> Vec<ResourceKey> {
-            text(it.request.at(field)).map(|id| key(id.into())).into_iter().collect()
+            it.request.text(field).map(|id| key(id.into())).into_iter().collect()
         };
         let (resources, effect) = match meaning {
             Meaning::DeleteSubnet => (named("subnetId", ResourceKey::Subnet), Effect::Lost(Loss::Deleted)),
