@@ -12,7 +12,7 @@ use bedrock_watch_engine::{
 use bedrock_watch_service::cases::{Case, RulePack};
 use bedrock_watch_tests::repository::{cases_of, compiled, root, rule_pack};
 
-/// The rules that the contract names.
+/// The flagship rules.
 const FLAGSHIPS: [&str; 14] = [
     "customization-job-dependency-lost",
     "customization-job-security-group-delete-refused",

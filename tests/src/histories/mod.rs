@@ -3,7 +3,7 @@
 //! The universe is small on purpose: a handful of groups, roles, keys, buckets, principals and models over one to
 //! three accounts and regions, so that joins, collisions and boundary values are frequent. What AWS cannot produce is
 //! left out (a deleted group that is used again, a job that ends twice), and so are late records and limits: those lie
-//! outside the order guarantee of the contract.
+//! outside what is promised about order.
 
 mod calls;
 mod delivery;

@@ -1,4 +1,4 @@
-//! An expected alert, in the form of the contract's JSON.
+//! An expected alert, in the form of its JSON.
 
 use bedrock_watch_engine::Second;
 use serde_json::{Map, Value, json};

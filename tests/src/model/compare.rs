@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{FLAGSHIP_RULES, json::text};
 
-/// Facts for which the contract allows an approximation, with the relative error it allows.
+/// Facts that may be approximated, with the relative error allowed.
 const APPROXIMATE: [(&str, f64); 1] = [("baseline_60s", 0.1)];
 
 /// One alert on which the model and the engine differ.

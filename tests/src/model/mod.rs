@@ -1,4 +1,4 @@
-//! The naive model: an executable reading of the contract, to test the engine against.
+//! The naive model: an executable reading of what rules and alerts mean, to test the engine against.
 //!
 //! It is given the whole history at once, in any order, and computes by brute force which alerts of the flagship rules
 //! stand at the end of a replay. It shares no code with the engine's world, windows or alerts: where both agree on a
@@ -23,7 +23,7 @@ use serde_json::Value;
 
 pub use self::compare::{Difference, differences};
 
-/// The rules the model knows: the flagship rules of the contract, two over first times, and one about what else stands on
+/// The rules the model knows: the flagship rules, two over first times, and one about what else stands on
 /// something.
 pub const FLAGSHIP_RULES: [&str; 17] = [
     "bedrock-first-use-by-principal",
@@ -47,7 +47,7 @@ pub const FLAGSHIP_RULES: [&str; 17] = [
 
 /// The alerts that stand after `records` were replayed: withdrawn ones omitted, in no particular order.
 ///
-/// Each has the fields of the contract's alert that the model decides: rule, account, region, subject, status,
+/// Each has the fields of an alert that the model decides: rule, account, region, subject, status,
 /// severity, the event times, ids and count, principal, and under `facts` those facts it knows of.
 #[must_use]
 pub fn final_alerts(records: &[Value]) -> Vec<Value> {

@@ -1,4 +1,4 @@
-//! The model against the contract's own sentences, on histories small enough to judge by eye.
+//! The model against what each rule says of itself, on histories small enough to judge by eye.
 
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! Who did it: one name for one actor, the account acted upon, and the credential.
 //!
-//! The names are written down in the README under "Principals"; changing one splits an actor's history in two.
+//! The names are what histories, alert ids and silences go by; changing one splits an actor's history in two.
 
 use std::{borrow::Cow, sync::LazyLock};
 

@@ -1,6 +1,6 @@
 //! The JSON of alerts with their history, and of what is wished for: the same over HTTP and on the command line.
 //!
-//! An alert in it is exactly the object of the contract, fields in their order; everything else stands beside it.
+//! An alert in it is exactly the object that `format` writes, fields in their order; everything else stands beside it.
 
 use bedrock_watch_engine::alert::{Alert, ChangeKind, Severity, Status};
 use jiff::Timestamp;
