@@ -100,6 +100,9 @@ enum Measurement {
         /// Only the first days of the month
         #[arg(long)]
         days: Option<u32>,
+        /// Write the records into this file, or pipe, instead of judging them
+        #[arg(long)]
+        write: Option<PathBuf>,
     },
 }
 
@@ -122,8 +125,12 @@ fn main() -> anyhow::Result<ExitCode> {
         Measurement::Run { scenarios, scale, .. } => run::run(&scenarios, scale)?,
         Measurement::Play { scenario, scale } => run::play(&scenario, scale).map(|()| true)?,
         Measurement::Serve { configuration } => run::serve(&configuration).map(|()| true)?,
-        Measurement::Month { events, seed, days } => {
-            month::run(&built_in_rules()?, month::Wanted { events, seed, days })?
+        Measurement::Month { events, seed, days, write } => {
+            let wanted = month::Wanted { events, seed, days };
+            match write {
+                Some(file) => month::write(wanted, &file).map(|()| true)?,
+                None => month::run(&built_in_rules()?, wanted)?,
+            }
         }
     };
     Ok(if is_kept { ExitCode::SUCCESS } else { ExitCode::from(EXCEEDED) })

@@ -10,6 +10,7 @@ outlives the test that started it. What is put right, and why, stands at each fu
 import base64
 import copy
 import json
+import re
 import sys
 import threading
 import time
@@ -298,12 +299,12 @@ def mend_what_is_made():
 
 
 def mend_agents():
-    """The Rust SDK asks for /agents, others for /agents/, which is all that moto knows. Times are RFC 3339."""
+    """The Rust SDK asks for /agents and /agents/ID, others for /agents/, which is all that moto knows. Times are RFC 3339."""
     agents.unix_time = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     plain = DomainDispatcherApplication.__call__
 
     def call(application, environ, start_response):
-        if environ.get("PATH_INFO") in ("/agents", "/knowledgebases"):
+        if re.fullmatch("/(agents(/[^/]+)?|knowledgebases)", environ.get("PATH_INFO", "")):
             environ["PATH_INFO"] += "/"
         return plain(application, environ, start_response)
 

@@ -2,6 +2,10 @@
 
 use std::sync::{Arc, OnceLock};
 
+use aws_sdk_bedrockagent::types::{
+    KnowledgeBaseConfiguration, KnowledgeBaseStorageType, KnowledgeBaseType, OpenSearchServerlessConfiguration,
+    OpenSearchServerlessFieldMapping, StorageConfiguration, VectorKnowledgeBaseConfiguration,
+};
 use bedrock_watch_engine::{Engine, Second, Settings, alert::Status, rule::RuleSet};
 use bedrock_watch_tests::{
     emulators::{self, ACCOUNT, Emulator, REGION},
@@ -199,6 +203,34 @@ fn what_contradicts_the_stream_is_explained() {
     check(known().observed(400, off()), &["is off, was on"]);
 }
 
+#[test]
+fn what_a_knowledge_base_of_which_no_event_is_known_embeds_is_explained() {
+    const BASE: &str = "arn:aws:bedrock:eu-central-1:123456789012:knowledge-base/KB1";
+    const ROLE: &str = "arn:aws:iam::123456789012:role/service-role/AmazonBedrockExecutionRoleForKnowledgeBase_1";
+    let known = json!({"dependents": [{"kind": "knowledge_base", "arn": BASE, "name": "handbook", "roleArn": ROLE}]});
+    let severities = |told: Told| -> Vec<(String, bool)> {
+        let asked = json!({"knowledgeBaseId": "KB1", "dataSourceId": "DS1"});
+        let answer =
+            json!({"ingestionJob": {"knowledgeBaseId": "KB1", "dataSourceId": "DS1", "ingestionJobId": "IJ1"}});
+        let mut told = told.called((200, 200), ("bedrock", "StartIngestionJob"), asked, answer);
+        for call in 0..150 {
+            told.number += 1;
+            let event = json!({"eventVersion": "1.11", "eventSource": "bedrock.amazonaws.com", "eventName": "InvokeModel",
+                "awsRegion": REGION, "eventTime": Second(START + 260 + call / 10).to_rfc3339(),
+                "eventID": format!("{:08x}-0000-4000-8000-000000000000", told.number), "recipientAccountId": ACCOUNT,
+                "userIdentity": {"type": "AssumedRole", "invokedBy": "bedrock.amazonaws.com",
+                    "arn": format!("arn:aws:sts::{ACCOUNT}:assumed-role/AmazonBedrockExecutionRoleForKnowledgeBase_1/task-1"),
+                    "sessionContext": {"sessionIssuer": {"type": "Role", "arn": ROLE}}},
+                "requestParameters": {"modelId": "amazon.titan-embed-text-v2:0"}, "responseElements": null});
+            told.judge(260 + call / 10, &event);
+        }
+        let bursts = told.engine.alerts().into_iter().filter(|alert| alert.rule == "invocation-burst");
+        bursts.map(|alert| (alert.severity.as_str().to_owned(), alert.facts.contains_key("explained_by"))).collect()
+    };
+    assert_eq!(severities(Told::nothing().observed(100, known)), [("low".to_owned(), true)]);
+    assert_eq!(severities(Told::nothing()), [("high".to_owned(), false)]);
+}
+
 fn config(emulator: &Emulator, interval_s: u32) -> String {
     format!(
         "[http]\nlisten = \"127.0.0.1:0\"\n[aws]\nregion = \"{REGION}\"\nendpoint_url = \"{}\"\ncalls_per_s = 1000\n\
@@ -248,6 +280,48 @@ async fn the_daemon_finds_a_missing_group_and_hears_that_the_job_is_over() {
     let resolved = next_alert(&daemon);
     assert_eq!((&resolved["id"], &resolved["status"]), (&fired["id"], &json!("resolved")), "{resolved}");
     assert!(daemon.end().is_empty(), "nothing else was told");
+}
+
+#[cfg(test)]
+fn vectors() -> KnowledgeBaseConfiguration {
+    let model = format!("arn:aws:bedrock:{REGION}::foundation-model/amazon.titan-embed-text-v2:0");
+    let vectors = VectorKnowledgeBaseConfiguration::builder().embedding_model_arn(model).build().unwrap();
+    let of_vectors = KnowledgeBaseConfiguration::builder().r#type(KnowledgeBaseType::Vector);
+    of_vectors.vector_knowledge_base_configuration(vectors).build().unwrap()
+}
+
+#[cfg(test)]
+fn collection() -> StorageConfiguration {
+    let arn = format!("arn:aws:aoss:{REGION}:{ACCOUNT}:collection/abc");
+    let collection = OpenSearchServerlessConfiguration::builder().collection_arn(arn).vector_index_name("index");
+    let fields = OpenSearchServerlessFieldMapping::builder().vector_field("v").text_field("t").metadata_field("m");
+    let collection = collection.field_mapping(fields.build().unwrap()).build().unwrap();
+    let storage = StorageConfiguration::builder().r#type(KnowledgeBaseStorageType::OpensearchServerless);
+    storage.opensearch_serverless_configuration(collection).build().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn knowledge_bases_and_agents_are_known_without_an_event() {
+    let emulator = emulators::aws(SCRATCH).await.unwrap();
+    let aws = emulator.aws().await;
+    let client = aws_sdk_bedrockagent::Client::new(aws.own());
+    let role = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/{name}");
+    client.create_agent().agent_name("helper").agent_resource_role_arn(role("agent")).send().await.unwrap();
+    let base = client.create_knowledge_base().name("handbook").role_arn(role("base"));
+    base.knowledge_base_configuration(vectors()).storage_configuration(collection()).send().await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let daemon = Daemon::start_with(folder.path(), &config(&emulator, 86_400), &emulator.environment());
+    drop(daemon.wait_for(SWEPT));
+    assert_eq!(readiness(daemon.address()).0, 200);
+    let (status, state) = request(daemon.address(), "GET", "/v1/state", b"").expect("the daemon answers");
+    let state: Value = serde_json::from_str(&state).expect("JSON");
+    let known = state["dependents"]["list"].as_array().into_iter().flatten();
+    let known: Vec<(&str, &str)> =
+        known.filter_map(|one| Some((one["kind"].as_str()?, one["name"].as_str()?))).collect();
+    assert_eq!((status, known), (200, vec![("agent", "helper"), ("knowledge_base", "handbook")]), "{state}");
+    let stands_on = state["dependents"].to_string();
+    assert!(stands_on.contains("collection/abc") && stands_on.contains("role/base"), "{stands_on}");
+    assert!(daemon.end().is_empty(), "nothing was told");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,7 +11,13 @@ mod score;
 mod services;
 mod stream;
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    fs::File,
+    io::{BufWriter, Write as _},
+    path::Path,
+    sync::Arc,
+    time::Instant,
+};
 
 use bedrock_watch_engine::{Engine, Second, Settings, rule::RuleSet};
 use bedrock_watch_load_tests::{
@@ -40,33 +46,69 @@ pub(crate) struct Wanted {
     pub(crate) days: Option<u32>,
 }
 
+impl Wanted {
+    fn minutes(self) -> u32 {
+        self.days.map_or(MINUTES, |days| days.saturating_mul(1_440).min(MINUTES))
+    }
+
+    /// Makes the records, and gives those that have arrived after each minute, in the order of arrival.
+    fn play(
+        self,
+        scenario: &Month,
+        mut take: impl FnMut(&[(Second, Vec<u8>)]) -> anyhow::Result<()>,
+    ) -> anyhow::Result<Stream> {
+        let events = self.events.unwrap_or(scenario.events);
+        let background = real(events.saturating_sub(BEHAVIOUR_RECORDS)) / f64::from(MINUTES);
+        let mut stream = Stream::new(self.seed.unwrap_or(scenario.seed));
+        let minutes = self.minutes();
+        for number in 0..=minutes {
+            let minute = Minute(number);
+            if number < minutes {
+                services::minute(minute, &mut stream);
+                people::minute(minute, &mut stream, background);
+                attacks::minute(minute, &mut stream);
+            }
+            let until = if number < minutes { minute.start() } else { Second::MAX };
+            let mut arrived = Vec::new();
+            while let Some(record) = stream.arrived(until) {
+                arrived.push(record);
+            }
+            take(&arrived)?;
+        }
+        Ok(stream)
+    }
+}
+
+/// Writes the records of the month in the order of arrival, one a line: for `replay`, which reads a pipe as well.
+pub(crate) fn write(wanted: Wanted, path: &Path) -> anyhow::Result<()> {
+    let scenario = scenario()?;
+    let mut file = BufWriter::new(File::create(path)?);
+    wanted.play(&scenario, |arrived| {
+        for (_, record) in arrived {
+            file.write_all(record)?;
+            file.write_all(b"\n")?;
+        }
+        Ok(())
+    })?;
+    Ok(file.flush()?)
+}
+
+fn scenario() -> anyhow::Result<Month> {
+    scenario::read("month", include_str!("../../scenarios/month.toml"))
+}
+
 /// Plays the month and prints what came of it. Returns whether every budget was kept.
 #[expect(clippy::print_stdout, reason = "the tables are what the binary is for")]
 pub(crate) fn run(rules: &Arc<RuleSet>, wanted: Wanted) -> anyhow::Result<bool> {
-    let scenario: Month = scenario::read("month", include_str!("../../scenarios/month.toml"))?;
-    let minutes = wanted.days.map_or(MINUTES, |days| days.saturating_mul(1_440).min(MINUTES));
-    let events = wanted.events.unwrap_or(scenario.events);
-    let background = real(events.saturating_sub(BEHAVIOUR_RECORDS)) / f64::from(MINUTES);
-    let mut stream = Stream::new(wanted.seed.unwrap_or(scenario.seed));
+    let scenario = scenario()?;
     let mut engine = Engine::new(Arc::clone(rules), Settings::standard());
     let (mut score, mut cost, mut rejected) = (Score::new(), Cost::default(), 0_u64);
     let started = Instant::now();
-    for number in 0..=minutes {
-        let minute = Minute(number);
-        if number < minutes {
-            services::minute(minute, &mut stream);
-            people::minute(minute, &mut stream, background);
-            attacks::minute(minute, &mut stream);
-        }
-        let until = if number < minutes { minute.start() } else { Second::MAX };
-        let mut arrived = Vec::new();
-        while let Some(record) = stream.arrived(until) {
-            arrived.push(record);
-        }
+    let stream = wanted.play(&scenario, |arrived| {
         let bytes = arrived.iter().map(|(_, bytes)| bytes.len()).sum();
         let changes = cost.add(arrived.len(), bytes, || {
             let mut changes = Vec::new();
-            for (now, bytes) in &arrived {
+            for (now, bytes) in arrived {
                 match engine.judge(bytes, *now) {
                     Ok(found) => changes.extend(found),
                     Err(_) => rejected = rejected.saturating_add(1),
@@ -75,8 +117,10 @@ pub(crate) fn run(rules: &Arc<RuleSet>, wanted: Wanted) -> anyhow::Result<bool> 
             changes
         });
         score.add(&changes);
-    }
+        Ok(())
+    })?;
     score.add(&engine.finish());
+    let minutes = wanted.minutes();
     let weeks = f64::from(minutes) / (7.0 * 1_440.0);
     println!(
         "{} records of {:.0} days, {} rules: {} records/s of CPU time, {:.0} s in all with making them, peak memory {} MB, {} late, {rejected} rejected",

@@ -37,6 +37,11 @@ impl Asker {
         aws_sdk_bedrock::Client::new(&self.aws.at(&target.place()).await)
     }
 
+    /// Agents and knowledge bases there.
+    pub(crate) async fn agents(&self, target: &Target) -> aws_sdk_bedrockagent::Client {
+        aws_sdk_bedrockagent::Client::new(&self.aws.at(&target.place()).await)
+    }
+
     /// EC2 there.
     pub(crate) async fn ec2(&self, target: &Target) -> aws_sdk_ec2::Client {
         aws_sdk_ec2::Client::new(&self.aws.at(&target.place()).await)

@@ -1,9 +1,9 @@
-//! What there is, as AWS says: customization jobs, what they stand on, invocation logging; in every account and region
-//! that is configured.
+//! What there is, as AWS says: customization jobs, what they stand on, invocation logging, knowledge bases and agents; in
+//! every account and region that is configured.
 //!
 //! ```text
 //! places (accounts x regions) -> sweep -> jobs -> network: groups, rules, subnets, endpoints
-//!                                      -> logging
+//!                                      -> logging, assistants
 //!        daemon: every few minutes -> records -> engine      audit: once -> verdicts
 //!        confirm: the jobs of one alert -> records -> engine
 //! ```
@@ -12,6 +12,7 @@
 //! `detector/docs/inventory.md`.
 
 mod ask;
+mod assistants;
 mod confirm;
 mod daemon;
 mod failure;

@@ -10,6 +10,8 @@ use super::{jobs::is_live, places::Target, sweep::Seen};
 
 /// Jobs in one observation.
 const JOBS_MAX: usize = 100;
+/// Knowledge bases and agents in one observation.
+const ASSISTANTS_MAX: usize = 100;
 /// Groups in one observation; each may have 1,000 rules (Amazon VPC quotas).
 const GROUPS_MAX: usize = 20;
 
@@ -37,6 +39,9 @@ pub(super) fn of(seen: &Seen, sweep: u64) -> Records {
     }
     if let Some((at, logging)) = &seen.logging {
         writer.write(*at, Observation { invocation_logging: Some(logging.clone()), ..Observation::default() });
+    }
+    for assistants in seen.assistants.chunks(ASSISTANTS_MAX) {
+        writer.write(seen.at, Observation { dependents: assistants.to_vec(), ..Observation::default() });
     }
     writer.records
 }
@@ -103,6 +108,7 @@ mod tests {
             jobs: vec![job("InProgress", "sg-1"), job("Completed", "sg-2")],
             network,
             logging: None,
+            assistants: Vec::new(),
             failures: Vec::new(),
         }
     }

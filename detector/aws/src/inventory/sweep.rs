@@ -5,11 +5,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use bedrock_watch_engine::{ObservedJob, ObservedLogging, Second};
+use bedrock_watch_engine::{ObservedDependent, ObservedJob, ObservedLogging, Second};
 use futures_util::{Stream, StreamExt as _, stream};
 
 use super::{
     ask::{Asker, now},
+    assistants::Assistants,
     failure::{Cause, Failure},
     jobs::{self, is_live},
     logging,
@@ -49,6 +50,8 @@ pub(crate) struct Seen {
     pub(crate) network: Option<Network>,
     /// The logging configuration and from when on it holds; `None` if that is not known.
     pub(crate) logging: Option<(Second, ObservedLogging)>,
+    /// Knowledge bases and agents that are new or have changed.
+    pub(crate) assistants: Vec<ObservedDependent>,
     /// What could not be found out.
     pub(crate) failures: Vec<Failure>,
 }
@@ -60,11 +63,12 @@ pub(crate) struct Sweeper {
     scope: Scope,
     /// Jobs that have ended and were reported, with their end, by place and ARN.
     ended: Arc<Mutex<BTreeMap<Target, BTreeMap<String, Second>>>>,
+    assistants: Assistants,
 }
 
 impl Sweeper {
     pub(crate) fn new(asker: Asker, scope: Scope) -> Self {
-        Self { asker, scope, ended: Arc::default() }
+        Self { asker, scope, ended: Arc::default(), assistants: Assistants::default() }
     }
 
     /// Asks all of `targets`, and gives what each answers as it comes.
@@ -76,8 +80,15 @@ impl Sweeper {
 
     async fn look(&self, target: &Target, all: &[Target]) -> Seen {
         let at = now();
-        let mut seen =
-            Seen { target: target.clone(), at, jobs: Vec::new(), network: None, logging: None, failures: Vec::new() };
+        let mut seen = Seen {
+            target: target.clone(),
+            at,
+            jobs: Vec::new(),
+            network: None,
+            logging: None,
+            assistants: Vec::new(),
+            failures: Vec::new(),
+        };
         match self.jobs(target, &mut seen.failures).await {
             Ok(jobs) => seen.jobs = jobs,
             Err(failure) if target.of_all && failure.cause == Cause::NoEndpoint => {
@@ -106,6 +117,9 @@ impl Sweeper {
                 Ok(logging) => seen.logging = Some(logging),
                 Err(failure) => seen.failures.push(failure),
             }
+            let (assistants, failures) = self.assistants.look(&self.asker, target).await;
+            seen.assistants = assistants;
+            seen.failures.extend(failures);
         }
         seen
     }
