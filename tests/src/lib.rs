@@ -2,6 +2,7 @@
 
 pub mod emulators;
 pub mod histories;
+pub mod insights;
 pub mod kinesis;
 pub mod model;
 pub mod peers;

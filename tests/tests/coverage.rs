@@ -4,6 +4,8 @@
 //! The lists it is held against are the project's own, in `tests/data`. Whether a rule is any good is not asked here:
 //! its cases and the clause test answer that.
 
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -11,7 +13,7 @@ use std::{
 
 use bedrock_watch_engine::{bedrock::INFERENCE_OPERATIONS, rule::RuleSet};
 use bedrock_watch_service::cases::RulePack;
-use bedrock_watch_tests::repository::{compiled, root, rule_pack};
+use bedrock_watch_tests::repository::{cases_of, compiled, root, rule_pack};
 use serde::Deserialize;
 
 /// How many published detections there are about Bedrock (`A`) and about what it stands on (`C`).
@@ -198,6 +200,7 @@ fn a_rule_mentions_what_it_covers() {
     let coverage = Coverage::read().unwrap();
     let pack = rule_pack().unwrap();
     let rules = compiled(&pack).unwrap();
+    let played = played(&pack);
     let every: BTreeSet<&str> = coverage.every_operation.iter().map(String::as_str).collect();
     let services: BTreeMap<&str, &str> =
         rows(OPERATIONS).map(|[service, name, ..]: [&str; 4]| (name, service)).collect();
@@ -210,7 +213,7 @@ fn a_rule_mentions_what_it_covers() {
     let mut faults = Vec::new();
     for (service, names, covering) in playbook.chain(groups) {
         for (name, rule) in names.iter().flat_map(|name| covering.iter().map(move |rule| (name, rule))) {
-            if !every.contains(rule.as_str()) && !judges(&rules, rule, service, name) && !plays(&pack, rule, name) {
+            if !every.contains(rule.as_str()) && !judges(&rules, rule, service, name) && !plays(&played, rule, name) {
                 faults.push(format!("{rule} does not mention {name}"));
             }
         }
@@ -235,19 +238,44 @@ fn judges(rules: &RuleSet, rule: &str, service: &str, name: &str) -> bool {
     counts || candidates.iter().any(|index| rules.get(*index).id() == rule)
 }
 
-/// Whether a case of the rule uses the operation; the inference calls stand for each other.
-fn plays(pack: &RulePack, rule: &str, name: &str) -> bool {
-    let folder = format!("{rule}/cases/");
-    let cases = pack.paths().filter(|path| path.starts_with(&folder)).filter_map(|path| pack.file(path));
-    let words: BTreeSet<String> = cases
-        .flat_map(|bytes| {
-            let text = String::from_utf8_lossy(bytes).into_owned();
-            text.split(|letter: char| !letter.is_ascii_alphanumeric()).map(str::to_owned).collect::<Vec<_>>()
-        })
-        .collect();
-    let inference =
-        INFERENCE_OPERATIONS.contains(&name) && INFERENCE_OPERATIONS.iter().any(|other| words.contains(*other));
-    inference || words.contains(name)
+/// The operations in the steps of each rule's firing cases. What a case only teaches, and what keeps quiet, shows
+/// nothing about the rule.
+fn played(pack: &RulePack) -> BTreeMap<String, BTreeSet<String>> {
+    let mut played = BTreeMap::new();
+    for rule in pack.rule_ids() {
+        let cases = cases_of(pack, &rule).unwrap();
+        let firing = cases.iter().filter(|case| !case.expect.is_empty());
+        let names =
+            firing.flat_map(|case| &case.deliveries).filter_map(|delivery| operation(&delivery.bytes)).collect();
+        played.insert(rule, names);
+    }
+    played
+}
+
+/// The operation that a record of CloudTrail is about, bare or in its envelope.
+fn operation(record: &[u8]) -> Option<String> {
+    let record: serde_json::Value = serde_json::from_slice(record).unwrap();
+    let names = [record.pointer("/eventName"), record.pointer("/detail/eventName")];
+    names.into_iter().flatten().find_map(|name| name.as_str().map(str::to_owned))
+}
+
+/// Whether the rule fires in a case that plays the operation; the inference calls stand for each other.
+fn plays(played: &BTreeMap<String, BTreeSet<String>>, rule: &str, name: &str) -> bool {
+    let stands_for =
+        |other: &str| other == name || (INFERENCE_OPERATIONS.contains(&name) && INFERENCE_OPERATIONS.contains(&other));
+    played.get(rule).is_some_and(|names| names.iter().any(|other| stands_for(other)))
+}
+
+#[test]
+fn only_steps_of_firing_cases_count_as_played() {
+    let played = played(&rule_pack().unwrap());
+    // Its cases teach inference, and its steps are the calls that enable.
+    assert!(!plays(&played, "enablement-chain", "InvokeModel"));
+    assert!(plays(&played, "enablement-chain", "CreateFoundationModelAgreement"));
+    assert!(plays(&played, "invocation-burst", "StartAsyncInvoke"));
+    // A quiet case looks at the rule that forwards.
+    assert!(!plays(&played, "detector-blind-path", "DescribeRule"));
+    assert!(!plays(&played, "no-such-rule", "InvokeModel"));
 }
 
 #[test]

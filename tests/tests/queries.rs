@@ -5,7 +5,7 @@
 use bedrock_watch_engine::{Inquiry, Language, Second, alert::Query};
 use bedrock_watch_service::cases::alerts;
 use bedrock_watch_tests::{
-    peers,
+    insights, peers,
     repository::{cases_of, compiled, rule_pack},
 };
 use serde_json::json;
@@ -92,6 +92,32 @@ async fn every_query_parses() {
     }
     let faults = peers::script(&python, "check_sql.py", &[], &input).await.unwrap();
     assert_eq!(faults, "", "of {count} queries");
+    assert!(count > 200, "only {count} queries");
+}
+
+#[test]
+fn every_query_of_insights_is_one_it_takes() {
+    let mut count = 0;
+    let mut faults = Vec::new();
+    for (inquiry, principal) in hostile() {
+        for query in inquiry.queries(None, &[Language::Insights]) {
+            count += 1;
+            let whole = query.title.starts_with("Everything") && inquiry.principal.as_deref() == Some(&principal);
+            match insights::texts(&query.text) {
+                // The principal is in it whole, as one literal or pattern.
+                Ok(texts) if !whole || texts.contains(&principal) => {}
+                Ok(texts) => faults.push(format!("{}: not {principal:?}, but {texts:?}", query.title)),
+                Err(fault) => faults.push(format!("{}: {fault}\n{}", query.title, query.text)),
+            }
+        }
+    }
+    for query in of_alerts().iter().filter(|query| query.language == Language::Insights.as_str()) {
+        count += 1;
+        faults.extend(
+            insights::texts(&query.text).err().map(|fault| format!("{}: {fault}\n{}", query.title, query.text)),
+        );
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
     assert!(count > 200, "only {count} queries");
 }
 

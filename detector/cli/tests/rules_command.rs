@@ -43,6 +43,45 @@ fn shows_a_rule_with_its_runbook() {
     assert!(stderr.contains("there is no rule `invocation-brust`; there are"), "{stderr}");
 }
 
+/// What `rules show` says between the rule in plain words and its file, which is the alert of one of its cases.
+fn sample_of(text: &str) -> Option<&str> {
+    let (_, behind) = text.split_once("\nAn alert of it, from the case `")?;
+    behind.split_once("\n# rules/").map(|(sample, _)| sample)
+}
+
+#[test]
+fn shows_an_alert_of_the_rule_from_a_case_that_fires() {
+    let check = |rule: &str, expected: &[&str]| {
+        let (code, text, _) = rules(&["show", rule]);
+        assert_eq!(code, Some(0), "{rule}");
+        let sample = sample_of(&text).unwrap_or_else(|| panic!("no alert of {rule} in\n{text}"));
+        for part in expected {
+            assert!(sample.contains(part), "{part} is not in the alert of {rule}:\n{sample}");
+        }
+    };
+    // One of each kind: about an event, a principal's day, a principal's calls, what is known, and a count of others.
+    let user = "the user ml-batch of 111122223333 because its access key was found in public";
+    check("quarantine-policy-attached", &["\nHIGH firing  ", user, "user ml-batch"]);
+    check(
+        "phantom-user-pivot",
+        &["\nHIGH firing  ", "UpdateLoginProfile for BedrockAPIKey-x9k2", "users BedrockAPIKey-x9k2"],
+    );
+    check("invocation-burst", &["\nHIGH firing  ", "made 100 Bedrock calls within 60 seconds", "peak_60s 100"]);
+    check("training-data-exposed", &["exposed bucket acme-handbook", "about    dependency acme-handbook"]);
+    check(
+        "knowledge-base-mass-deletion",
+        &["\nHIGH firing  ", "deleted 3 knowledge bases in 111122223333", "3 events"],
+    );
+
+    // No case of a rule that is yet to be written fires, so there is nothing to show, and nothing made up.
+    let folder = tempfile::tempdir().unwrap();
+    let place = shown(folder.path());
+    assert_eq!(rules(&["new", "model-called", "--dir", &place]).0, Some(0));
+    let (code, text, _) = rules(&["show", "model-called", "--rules", &place]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("\nname: model-called\n") && !text.contains("An alert of it"), "{text}");
+}
+
 #[test]
 fn checks_the_built_in_rules_and_names_every_problem_of_others() {
     let (code, text, _) = rules(&["check"]);

@@ -13,15 +13,23 @@ use super::{
     Principal, Row, Satisfied, events_of,
 };
 
-const LOOKS: [&str; 10] = [
+const LOOKS: [&str; 18] = [
     "GetFoundationModelAvailability",
     "GetModelInvocationLoggingConfiguration",
     "GetUseCaseForModelAccess",
+    "ListAgentActionGroups",
+    "ListAgentAliases",
+    "ListAgentKnowledgeBases",
+    "ListAgentVersions",
+    "ListAgents",
     "ListCustomModels",
+    "ListDataSources",
     "ListFoundationModelAgreementOffers",
     "ListFoundationModels",
     "ListImportedModels",
     "ListInferenceProfiles",
+    "ListIngestionJobs",
+    "ListKnowledgeBases",
     "ListModelInvocationJobs",
     "ListProvisionedModelThroughputs",
 ];

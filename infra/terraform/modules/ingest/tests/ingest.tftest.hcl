@@ -70,7 +70,7 @@ run "good" {
 
   assert {
     condition = alltrue([
-      for name in ["ec2", "iam", "kms", "s3", "logs", "cloudtrail", "events", "kinesis"] :
+      for name in ["ec2", "iam", "kms", "s3", "logs", "cloudtrail", "events", "kinesis", "sqs"] :
       contains(keys(aws_cloudwatch_event_rule.this), name)
     ])
     error_message = "A family of events is missing."
