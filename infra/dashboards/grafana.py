@@ -54,9 +54,7 @@ ROWS = {
           ('sum(rate(bedrock_watch_records_future_total{job=~"$job"}[$__rate_interval]))', "in the future"),
           ('sum(rate(bedrock_watch_records_duplicate_total{job=~"$job"}[$__rate_interval]))', "copies")]),
         ("Forgotten because of a limit", "timeseries", "cps", "Anything but zero: raise the limit in [limits], or add workers.",
-         [(f'sum(rate(bedrock_watch_{name}_total{{job=~"$job"}}[$__rate_interval]))', label) for name, label in (
-             ("principals_evicted", "principals"), ("jobs_evicted", "jobs"), ("dependencies_evicted", "dependencies"),
-             ("alerts_evicted", "alerts"), ("event_ids_evicted", "event ids"), ("limits_reached", "others"))]),
+         [('sum by (limit) (rate(bedrock_watch_limits_reached_total{job=~"$job"}[$__rate_interval]))', "{{limit}}")]),
     ],
     "What comes out": [
         ("Alerts fired", "timeseries", "none", "New alerts in each interval, by rule.",

@@ -85,7 +85,7 @@ async function answer(mock, request, response) {
   const [, , collection, id, verb] = pathname.split("/").map(decodeURIComponent);
   switch (`${request.method} ${collection} ${id ? "one" : "all"}${verb ? ` ${verb}` : ""}`) {
     case "GET state all":
-      return json(200, { ...mock.state, silences: mock.silences.length, access });
+      return json(200, { ...mock.state, firing: firing(mock), silences: mock.silences.length, access });
     case "GET stream all":
       return stream(mock, request, response);
     case "GET alerts all":
@@ -134,6 +134,14 @@ async function file(pathname, response) {
 
 const list = (mock, asked) =>
   [...mock.alerts.values()].filter((one) => !asked.get("status") || one.status === asked.get("status"));
+
+const firing = (mock) =>
+  Object.fromEntries(
+    Object.keys(mock.state.firing).map((severity) => [
+      severity,
+      [...mock.alerts.values()].filter((one) => one.status === "firing" && one.severity === severity).length,
+    ]),
+  );
 
 function details(mock, id) {
   const alert = mock.alerts.get(id);

@@ -114,6 +114,32 @@ test("a broken stream is said, and what was missed comes after it", async (t) =>
   assert.equal(mock.lastEventIds.at(-1), "e-1");
 });
 
+test("what another worker or a person elsewhere did appears without the stream", async (t) => {
+  const mock = await mocked(t);
+  const page = await visit(t, mock.address, { hash: "#alert=a-burst" });
+  await page.clock.install();
+  await page.reload();
+  await isReady(page);
+  await page.getByRole("heading", { name: "Firing now: 4" }).waitFor();
+  // In the shared store, and told to nobody here.
+  const elsewhere = alert("a-elsewhere", { severity: "critical", title: "Seen by another worker" });
+  mock.alerts.set("a-elsewhere", elsewhere);
+  await page.clock.fastForward(5_000);
+  await page.getByRole("link", { name: /critical firing .*Seen by another worker/ }).waitFor();
+  assert.match(await page.locator("#said-urgently").innerText(), /New critical alert: Seen by another worker/);
+  // Resolved with the command line.
+  mock.resolutions.set("a-burst", { author: "Ana", reason: "the key is off" });
+  mock.alerts.set("a-burst", { ...mock.alerts.get("a-burst"), status: "resolved" });
+  mock.silences.push({ id: "s-1", alert: "a-elsewhere", reason: "change 42", author: "Ana", ends_at: "2099-01-01T00:00:00Z" });
+  await page.clock.fastForward(5_000);
+  await page.getByText("Resolved by Ana").waitFor();
+  await page.getByText("Silences: 1").waitFor();
+  // What no count tells comes a little later.
+  mock.alerts.set("a-elsewhere", { ...elsewhere, title: "Seen again by another worker" });
+  await page.clock.fastForward(30_000);
+  await page.getByRole("link", { name: /Seen again by another worker/ }).waitFor();
+});
+
 test("text of an attacker stays text", async (t) => {
   const mock = await mocked(t);
   mock.state.dependents.list[0].name = HOSTILE;

@@ -1,7 +1,9 @@
 //! Limits hold under attack: inventing principals, sessions, keys and groups neither grows memory past its limit nor
 //! pushes out what protects somebody.
 
-use bedrock_watch_engine::{Engine, Second, Settings};
+use std::sync::{Arc, LazyLock};
+
+use bedrock_watch_engine::{Engine, Limit, Second, Settings, rule::RuleSet};
 use bedrock_watch_tests::repository::{compiled, rule_pack};
 use serde_json::{Value, json};
 
@@ -9,6 +11,11 @@ const ACCOUNT: &str = "111122223333";
 const START: u32 = 1_795_000_000;
 const VICTIM: &str = "arn:aws:iam::111122223333:user/analyst";
 const GROUP: &str = "sg-0a1b2c3d4e5f60718";
+
+static RULES: LazyLock<Arc<RuleSet>> = LazyLock::new(|| {
+    let pack = rule_pack().expect("the rules can be read");
+    compiled(&pack).expect("the rules compile")
+});
 
 /// An engine with small limits, which sees records one by one.
 struct Watched {
@@ -19,10 +26,9 @@ struct Watched {
 #[cfg(test)]
 impl Watched {
     fn new(change: impl FnOnce(&mut Settings)) -> Self {
-        let pack = rule_pack().expect("the rules can be read");
         let mut settings = Settings::standard();
         change(&mut settings);
-        Self { engine: Engine::new(compiled(&pack).expect("the rules compile"), settings), next: 0 }
+        Self { engine: Engine::new(Arc::clone(&RULES), settings), next: 0 }
     }
 
     /// Judges a record that happened `at` seconds after the start.
@@ -31,9 +37,16 @@ impl Watched {
         let time = Second(START + at);
         record["eventID"] = json!(format!("{:08x}-0000-4000-8000-000000000000", self.next));
         record["eventTime"] = json!(time.to_rfc3339());
-        record["recipientAccountId"] = json!(ACCOUNT);
+        if record["recipientAccountId"].is_null() {
+            record["recipientAccountId"] = json!(ACCOUNT);
+        }
         record["awsRegion"] = json!("us-east-1");
         self.engine.judge(record.to_string().as_bytes(), time).expect("the record is valid");
+    }
+
+    /// How much a limit cost.
+    fn reached(&self, limit: Limit) -> u64 {
+        self.engine.stats().limits.of(limit)
     }
 
     /// The subjects of a rule's alerts.
@@ -78,7 +91,7 @@ fn invented_principals_do_not_push_out_a_window() {
         watched.see(25 + call / 4, invoke(user(VICTIM)));
     }
     assert_eq!(watched.subjects_of("invocation-burst"), [VICTIM]);
-    assert!(watched.engine.stats().principals_evicted > 0);
+    assert!(watched.reached(Limit::PrincipalsMax) > 0);
     let principals: usize = watched.engine.summary(Second::MIN).accounts.iter().map(|account| account.principals).sum();
     assert!(principals <= PRINCIPALS_MAX as usize, "{principals}");
 }
@@ -99,6 +112,7 @@ fn invented_sessions_are_one_principal_and_a_bounded_count() {
     assert_eq!(burst.facts["sessions"], json!(DISTINCT_MAX));
     assert_eq!(burst.event_count, 5_000);
     assert_eq!(watched.engine.summary(Second::MIN).accounts[0].principals, 1);
+    assert_eq!(watched.reached(Limit::DistinctMax), u64::from(5_000 - DISTINCT_MAX));
 }
 
 #[test]
@@ -111,7 +125,7 @@ fn created_and_deleted_groups_do_not_push_out_a_job_or_its_group() {
     }
     watched.see(20, delete_group(GROUP));
     assert_eq!(watched.subjects_of("customization-job-security-group-deleted"), [GROUP]);
-    assert!(watched.engine.stats().dependencies_evicted > 0);
+    assert!(watched.reached(Limit::DependenciesMax) > 0);
     assert!(watched.engine.summary(Second::MIN).resources <= DEPENDENCIES_MAX as usize + 1);
 }
 
@@ -133,7 +147,72 @@ fn ended_jobs_are_forgotten_before_live_ones() {
     let about_jobs =
         watched.engine.alerts().into_iter().filter(|alert| alert.rule.starts_with("customization-job-sec"));
     assert_eq!(about_jobs.count(), 1);
-    assert!(watched.engine.stats().jobs_evicted > 0);
+    assert!(watched.reached(Limit::JobsMax) > 0);
+}
+
+/// A call of Bedrock's control plane.
+fn control(name: &str, principal: &str) -> Value {
+    json!({"eventSource": "bedrock.amazonaws.com", "eventName": name, "userIdentity": user(principal)})
+}
+
+fn model(name: &str) -> Value {
+    let mut record = invoke(user(VICTIM));
+    record["requestParameters"]["modelId"] = json!(name);
+    record
+}
+
+fn open_group() -> Value {
+    json!({"eventSource": "ec2.amazonaws.com", "eventName": "AuthorizeSecurityGroupEgress",
+        "userIdentity": user(VICTIM), "requestParameters": {"groupId": GROUP, "ipPermissions": {"items": [
+            {"ipProtocol": "tcp", "fromPort": 443, "toPort": 443, "ipRanges": {"items": [{"cidrIp": "10.0.0.0/8"}]}}]}}})
+}
+
+#[test]
+fn a_limit_that_is_reached_is_counted_by_its_name() {
+    type Flood = fn(u32) -> Value;
+    let check = |limit: Limit, change: fn(&mut Settings), flood: Flood| {
+        let mut watched = Watched::new(change);
+        for invention in 0..60 {
+            watched.see(invention * 30, flood(invention));
+        }
+        assert!(watched.reached(limit) > 0, "{}", limit.as_str());
+        let mut unlimited = Watched::new(|_| {});
+        for invention in 0..60 {
+            unlimited.see(invention * 30, flood(invention));
+        }
+        assert_eq!(unlimited.reached(limit), 0, "{}", limit.as_str());
+    };
+    let principal: Flood = |n| control("DeleteKnowledgeBase", &format!("{VICTIM}{n}"));
+    let repeated: Flood = |_| control("DeleteKnowledgeBase", VICTIM);
+    let operation: Flood = |n| control(&format!("GetThing{n}"), VICTIM);
+    check(Limit::ModelsMax, |settings| settings.limits.models_max = 4, |n| model(&format!("maker.model{n}-v1:0")));
+    check(Limit::DistinctMax, |settings| settings.limits.distinct_max = 4, |n| model(&format!("maker.model{n}-v1:0")));
+    check(Limit::CorrelationGroupsMax, |settings| settings.limits.correlation_groups_max = 4, principal);
+    check(Limit::CorrelationEventsMax, |settings| settings.limits.correlation_events_max = 4, repeated);
+    check(Limit::AlertsMax, |settings| settings.limits.alerts_max = 4, repeated);
+    check(Limit::EventIdsMax, |settings| settings.limits.event_ids_max = 4, repeated);
+    check(Limit::ChangesMax, |settings| settings.limits.changes_max = 4, |_| open_group());
+    check(
+        Limit::ChangesMax,
+        |settings| settings.limits.changes_max = 4,
+        |_| control("DeleteModelInvocationLoggingConfiguration", VICTIM),
+    );
+    check(
+        Limit::AccountsMax,
+        |settings| settings.limits.accounts_max = 4,
+        |n| {
+            let mut record = control("DeleteKnowledgeBase", VICTIM);
+            record["recipientAccountId"] = json!(format!("{n:012}"));
+            record
+        },
+    );
+    // Of the first days nothing is said to be new; here there are none.
+    let few_firsts = |settings: &mut Settings| {
+        settings.baseline_days = 0;
+        settings.limits.firsts_max = 4;
+    };
+    check(Limit::FirstsMax, few_firsts, operation);
+    check(Limit::SightingsMax, |settings| settings.limits.sightings_max = 4, operation);
 }
 
 #[test]
@@ -148,5 +227,5 @@ fn refused_attempts_are_counted_without_end_and_kept_within_a_limit() {
     watched.see(60, delete_group(GROUP));
     assert_eq!(watched.subjects_of("customization-job-security-group-deleted"), [GROUP]);
     assert_eq!(watched.subjects_of("customization-job-security-group-delete-refused"), [GROUP]);
-    assert!(watched.engine.stats().other_limits_reached > 0);
+    assert!(watched.reached(Limit::Fixed) > 0);
 }

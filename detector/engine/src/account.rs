@@ -73,24 +73,25 @@ pub(crate) struct Models {
 }
 
 impl Models {
-    /// The number of a model; [`NO_MODEL`] when the call named none. Beyond `max` models, all others share a number.
-    pub(crate) fn number_of(&mut self, model_id: Option<&str>, max: u32) -> u16 {
-        let Some(name) = model_id.map(normalise_model) else { return NO_MODEL };
+    /// The number of a model; [`NO_MODEL`] when the call named none. Beyond `max` models, all others share a number, and
+    /// the answer says so.
+    pub(crate) fn number_of(&mut self, model_id: Option<&str>, max: u32) -> (u16, bool) {
+        let Some(name) = model_id.map(normalise_model) else { return (NO_MODEL, false) };
         if self.numbers.len() != self.names.len() {
             self.numbers = self.names.iter().cloned().zip(0_u16..).collect();
         }
         if let Some(number) = self.numbers.get(&*name) {
-            return *number;
+            return (*number, false);
         }
         let max = u16::try_from(max).unwrap_or(NO_MODEL);
         let next = u16::try_from(self.names.len()).unwrap_or(u16::MAX).min(max);
         if next == max {
-            return max.saturating_sub(1);
+            return (max.saturating_sub(1), true);
         }
         self.names.push((*name).into());
         self.numbers.insert((*name).into(), next);
         self.seen.push(Seen::default());
-        next
+        (next, false)
     }
 
     /// The name of a model.

@@ -22,6 +22,7 @@ mod detector_observation;
 mod engine;
 mod firsts;
 mod hashing;
+mod limit;
 mod observation;
 mod order;
 pub mod prefilter;
@@ -41,6 +42,7 @@ mod world;
 pub use activity::{Activity, ApiCall, Identity, InvocationLog, JobStateChange, OtherEvent};
 pub use detector_observation::{DetectorObservation, DetectorState};
 pub use engine::{Engine, SnapshotError};
+pub use limit::{Limit, LimitCounts};
 pub use observation::{
     Observation, ObservedDependent, ObservedEndpoint, ObservedGroup, ObservedJob, ObservedLogging, ObservedRule,
 };

@@ -25,7 +25,7 @@ pub struct Settings {
     pub limits: Limits,
 }
 
-/// How much the engine keeps. Reaching a limit is counted in [`crate::Stats`].
+/// How much the engine keeps. Reaching a limit is counted in [`crate::Stats`], by the names of [`crate::Limit`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
     /// Principals with activity, over all accounts.

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limit::LimitCounts;
+
 /// Counters since the engine was made. They do not influence any answer.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stats {
@@ -21,20 +23,10 @@ pub struct Stats {
     pub copies_differ: u64,
     /// Records older than their account's watermark minus the allowed lateness.
     pub late: u64,
-    /// Principals forgotten because of a limit.
-    pub principals_evicted: u64,
-    /// Jobs forgotten because of a limit.
-    pub jobs_evicted: u64,
-    /// Dependencies forgotten because of a limit.
-    pub dependencies_evicted: u64,
-    /// Alerts forgotten because of a limit.
-    pub alerts_evicted: u64,
-    /// Event ids forgotten because of a limit.
-    pub event_ids_evicted: u64,
-    /// Changes, models, distinct values or correlation state not kept because of a limit.
-    pub other_limits_reached: u64,
     /// Alerts that fired.
     pub alerts_fired: u64,
+    /// What was forgotten or not kept because of limits.
+    pub limits: LimitCounts,
 }
 
 impl Stats {
@@ -49,14 +41,10 @@ impl Stats {
             duplicates,
             copies_differ,
             late,
-            principals_evicted,
-            jobs_evicted,
-            dependencies_evicted,
-            alerts_evicted,
-            event_ids_evicted,
-            other_limits_reached,
             alerts_fired,
+            limits,
         } = self;
+        limits.add(&other.limits);
         let pairs = [
             (records, other.records),
             (prefiltered, other.prefiltered),
@@ -66,12 +54,6 @@ impl Stats {
             (duplicates, other.duplicates),
             (copies_differ, other.copies_differ),
             (late, other.late),
-            (principals_evicted, other.principals_evicted),
-            (jobs_evicted, other.jobs_evicted),
-            (dependencies_evicted, other.dependencies_evicted),
-            (alerts_evicted, other.alerts_evicted),
-            (event_ids_evicted, other.event_ids_evicted),
-            (other_limits_reached, other.other_limits_reached),
             (alerts_fired, other.alerts_fired),
         ];
         for (sum, other) in pairs {

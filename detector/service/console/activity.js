@@ -33,7 +33,8 @@ export function activity() {
         { class: "muted" },
         `Inference calls a minute, the ${number(all.minutes)} minutes up to `,
         time(end(all)),
-        `. ${count(total, "principal")}, the busiest first${left > 0 ? `; ${number(left)} not shown` : ""}.`,
+        `. ${count(total, "principal")}, the busiest first${left > 0 ? `; ${number(left)} not shown` : ""}. ` +
+          "Of several workers, each shows the accounts that it watches.",
       ),
     ),
     h(

@@ -13,6 +13,9 @@ const ALERTS_MAX = 600;
 const DETAILS_MAX = 20;
 const POLL_MS = 5_000;
 const POLL_HIDDEN_MS = 30_000;
+// The stream tells what this worker did. What others did, and people by the command line, is in the store they share:
+// the lists are read again when the counts of it changed, and because those do not tell everything, this often anyway.
+const LISTS_MS = 30_000;
 // What is asked again because of a change waits for others to come.
 const SETTLE_MS = 250;
 const KINDS = new Set(["fired", "updated", "resolved", "withdrawn"]);
@@ -38,6 +41,10 @@ let scheduled = false;
 let timer = null;
 let settling = null;
 let stream = null;
+// What the service counted when the lists were last read, and when that was.
+let lists = { counted: null, at: 0 };
+// For each reading of alerts under way, what the stream told meanwhile: that is newer than what is read.
+const readings = new Set();
 
 /** Calls `listener.changed()` after changes, `listener.heard(kind, alert, before)` for each change of an alert,
  * `listener.stands(status, was)` when the page is live or no longer live, and `listener.restarted()` when everything
@@ -120,18 +127,81 @@ export async function refreshAfter(id) {
 }
 
 async function refreshAll() {
-  const alerts = attempt("alerts", async () => {
+  await Promise.all([refreshState(), refreshLists()]);
+  for (const id of known.details.keys()) open(id);
+}
+
+/** Reads alerts, silences and incidents. */
+async function refreshLists() {
+  // As it was before: what is counted from here on is noticed the next time, even if it is in what is read already.
+  lists = { counted: counted(), at: Date.now() };
+  await Promise.all([attempt("alerts", refreshAlerts), refreshSilences(), refreshIncidents()]);
+}
+
+const counted = () => known.state && JSON.stringify([known.state.firing, known.state.silences]);
+
+async function refreshAlerts() {
+  const meanwhile = new Map();
+  readings.add(meanwhile);
+  try {
     // The newest, and whatever is urgent among those before.
     const pages = await Promise.all([
       ask(`/v1/alerts?limit=${RECENT_MAX}`),
       ask(`/v1/alerts?status=firing&limit=${FIRING_MAX}`),
       ask(`/v1/alerts?status=firing&severity=high&limit=${FIRING_MAX}`),
     ]);
-    known.alerts = new Map(pages.flatMap((page) => page.alerts).map((alert) => [alert.id, alert]));
-    known.loaded = true;
+    take(pages, meanwhile);
+  } finally {
+    readings.delete(meanwhile);
+  }
+}
+
+/** Takes over what was read, and tells what of it is new as if the stream had told it. */
+function take(pages, meanwhile) {
+  const before = known.alerts;
+  const [newest] = pages;
+  // Those that are over and older than what was read stay as they are.
+  const oldest = newest.next ? newest.alerts.at(-1)?.first_event_time : "";
+  const old = [...before.values()].filter((one) => one.status !== "firing" && one.first_event_time < oldest);
+  known.alerts = new Map([...old, ...pages.flatMap((page) => page.alerts)].map((alert) => [alert.id, alert]));
+  for (const [id, alert] of meanwhile) {
+    known.alerts.delete(id);
+    if (alert) known.alerts.set(id, alert);
+  }
+  forgetOldest();
+  if (known.loaded) tellChanges(before, new Set([...newest.alerts.map((one) => one.id), ...before.keys()]), meanwhile);
+  known.loaded = true;
+}
+
+/** Tells what changed since `before` in alerts that are new or known, and reads what is shown of them again. */
+function tellChanges(before, heeded, told) {
+  const changes = [...known.alerts.values()].flatMap((alert) => {
+    const kind = told.has(alert.id) ? null : changeOf(alert, before.get(alert.id));
+    return kind ? [[kind, alert]] : [];
   });
-  await Promise.all([alerts, refreshState(), refreshSilences(), refreshIncidents()]);
-  for (const id of known.details.keys()) open(id);
+  for (const [kind, alert] of changes) {
+    if (!heeded.has(alert.id)) continue;
+    for (const listener of listeners) listener.heard?.(kind, alert, before.get(alert.id));
+  }
+  const changed = new Set(changes.map(([, alert]) => alert.id));
+  for (const id of known.details.keys()) {
+    if (changed.has(id) || (before.has(id) && !known.alerts.has(id))) open(id);
+  }
+  if (changes.length) for (const id of known.incident.keys()) openIncident(id);
+}
+
+function forgetOldest() {
+  while (known.alerts.size > ALERTS_MAX) {
+    const over = [...known.alerts.values()].find((one) => one.status !== "firing");
+    known.alerts.delete((over ?? known.alerts.values().next().value).id);
+  }
+}
+
+/** What became of an alert since it was `before`, in the stream's words, or null. */
+function changeOf(alert, before) {
+  if (!before) return alert.status === "firing" ? "fired" : null;
+  if (alert.status !== before.status) return alert.status === "firing" ? "fired" : "resolved";
+  return JSON.stringify(alert) === JSON.stringify(before) ? null : "updated";
 }
 
 const refreshState = () => attempt("state", async () => (known.state = await ask("/v1/state")));
@@ -153,12 +223,10 @@ function told(kind, data) {
   if (!KINDS.has(kind)) return;
   const alert = JSON.parse(data);
   const before = known.alerts.get(alert.id);
+  for (const meanwhile of readings) meanwhile.set(alert.id, kind === "withdrawn" ? null : alert);
   known.alerts.delete(alert.id);
   if (kind !== "withdrawn") known.alerts.set(alert.id, alert);
-  if (known.alerts.size > ALERTS_MAX) {
-    const over = [...known.alerts.values()].find((one) => one.status !== "firing");
-    known.alerts.delete((over ?? known.alerts.values().next().value).id);
-  }
+  forgetOldest();
   if (known.details.has(alert.id)) open(alert.id);
   for (const listener of listeners) listener.heard?.(kind, alert, before);
   changed();
@@ -187,6 +255,8 @@ async function attempt(what, doing, failed = () => {}) {
 async function poll() {
   clearTimeout(timer);
   await refreshState();
+  // Without the counts, because the service does not answer, there is nothing to read either.
+  if (!troubles.has("state") && (counted() !== lists.counted || Date.now() - lists.at >= LISTS_MS)) await refreshLists();
   timer = setTimeout(poll, document.hidden ? POLL_HIDDEN_MS : POLL_MS);
 }
 timer = setTimeout(poll, POLL_MS);

@@ -10,6 +10,7 @@ use crate::{
     decode::CallFields,
     firsts::{self, Bits, First, Key, Matched, Origin, found},
     hashing::short_hash_of,
+    limit::{Limit, LimitCounts},
     order::EventId,
     principals::{NO_MODEL, StoredActor},
     rule::{Field, Fields, FirstTimes, RuleSet, Value},
@@ -47,7 +48,7 @@ impl Engine {
         let limits = self.limits_of_sightings();
         let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
         let keys = Keys::of(call, noted);
-        let firsts = sight(account, call, noted, &keys, limits);
+        let firsts = sight(account, call, noted, &keys, limits, &mut self.memory.stats.limits);
         if self.teaching {
             return;
         }
@@ -111,8 +112,7 @@ impl Engine {
         };
         let max = usize::try_from(self.settings.limits.firsts_max).unwrap_or(usize::MAX);
         if account.firsts.insert(first, max) {
-            let stats = &mut self.memory.stats;
-            stats.other_limits_reached = stats.other_limits_reached.saturating_add(1);
+            self.memory.stats.limits.count(Limit::FirstsMax, 1_u64);
         }
         changed
     }
@@ -189,7 +189,14 @@ impl Keys {
 }
 
 /// Notes what an event shows. Returns what it is the first of.
-fn sight(account: &mut Account, call: &ApiCall<'_>, noted: Noted, keys: &Keys, limits: Limits) -> Bits {
+fn sight(
+    account: &mut Account,
+    call: &ApiCall<'_>,
+    noted: Noted,
+    keys: &Keys,
+    limits: Limits,
+    reached: &mut LimitCounts,
+) -> Bits {
     let second = call.time.0;
     let Account { principals, firsts: log, .. } = account;
     let Some((_, principal)) = principals.get_mut(noted.principal) else { return 0 };
@@ -201,7 +208,8 @@ fn sight(account: &mut Account, call: &ApiCall<'_>, noted: Noted, keys: &Keys, l
         } else {
             (&mut principal.sightings, limits.of_principal)
         };
-        let (seen, _) = list.note(key, second, max);
+        let (seen, is_full) = list.note(key, second, max);
+        reached.count(if of_account { Limit::ModelsMax } else { Limit::SightingsMax }, is_full);
         if key.kind == firsts::PRINCIPAL && !seen.is_some_and(|seen| seen.on_days_before(second, limits.days)) {
             bits |= firsts::DAY;
         }

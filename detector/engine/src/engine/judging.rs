@@ -19,6 +19,7 @@ use crate::{
     bedrock::Outcome,
     decode::{CallFields, section},
     hashing::short_hash_of,
+    limit::Limit,
     order::{EventId, Evidence},
     prefilter::Relevance,
     principals::{
@@ -58,7 +59,9 @@ impl Engine {
         account.note_activity(call.time);
         let region = account.regions.number_of(&call.region);
         let model_id = call.request.as_deref().and_then(|request| section::text(request, &["modelId"]));
-        let model = account.models.number_of(model_id.as_deref(), limits.models_max);
+        let reached = &mut self.memory.stats.limits;
+        let (model, is_shared) = account.models.number_of(model_id.as_deref(), limits.models_max);
+        reached.count(Limit::ModelsMax, is_shared);
         let kind = kind_of(call, model, region);
         let second = call.time.0;
         let (newest, seen) = (account.watermark.0, account.models.seen.get_mut(usize::from(model)));
@@ -72,7 +75,8 @@ impl Engine {
         principal.compact(watermark.0, &self.settings);
         principal.settle(watermark.0, &self.settings);
         let placed = principal.insert_call(second, kind);
-        note_day(principal, call, kind, limits.distinct_max, || StoredActor::of(call, shared));
+        let left_out = note_day(principal, call, kind, limits.distinct_max, || StoredActor::of(call, shared));
+        reached.count(Limit::DistinctMax, left_out);
         let mut touched = false;
         if !self.teaching {
             let court = Court {
@@ -262,7 +266,12 @@ impl Engine {
             CorrelatedEvent { account: &call.account, at: call.time, event_id: &call.event_id, context: &context };
         let indices: Vec<RuleIndex> = matched.iter().map(|(index, _)| *index).collect();
         let fields = CallFields::new(call, None);
-        let hits = self.memory.correlator.observe(&self.rules, &indices, &fields, event, allowance);
+        let correlator = &mut self.memory.correlator;
+        let (groups, events) = (correlator.evicted_groups(), correlator.dropped_events());
+        let hits = correlator.observe(&self.rules, &indices, &fields, event, allowance);
+        let reached = &mut self.memory.stats.limits;
+        reached.count(Limit::CorrelationGroupsMax, correlator.evicted_groups().saturating_sub(groups));
+        reached.count(Limit::CorrelationEventsMax, correlator.dropped_events().saturating_sub(events));
         for hit in hits {
             self.tell_correlation(&hit, &call.account, changes);
         }
@@ -336,14 +345,14 @@ fn kind_of(call: &ApiCall<'_>, model: u16, region: u8) -> CallKind {
     CallKind { model, region, outcome, long_lived: call.credential.is_long_lived(), limit_probe }
 }
 
-/// Takes a call into its day.
+/// Takes a call into its day. Returns how many of its values `distinct_max` left out.
 fn note_day(
     principal: &mut Principal,
     call: &ApiCall<'_>,
     kind: CallKind,
     distinct_max: u32,
     actor: impl FnOnce() -> StoredActor,
-) {
+) -> u64 {
     let max = usize::try_from(distinct_max).unwrap_or(usize::MAX);
     let day = principal.day_mut(call.time.day());
     day.tally_mut(kind.outcome).add(call.time.0, || EventId::new(&call.event_id), kind.region, actor);
@@ -351,14 +360,19 @@ fn note_day(
         day.note_refusal(call.error_code.as_deref().unwrap_or_default(), kind.model);
     }
     if kind.outcome == Outcome::Throttled {
-        return;
+        return 0;
     }
     if kind.outcome != Outcome::Success {
         day.failed = day.failed.saturating_add(1);
     }
     let used = &mut day.used;
-    if kind.model != crate::principals::NO_MODEL && used.models.len() < max {
-        insert_sorted(&mut used.models, kind.model);
+    let mut left_out = 0_u64;
+    if kind.model != crate::principals::NO_MODEL {
+        if used.models.len() < max {
+            insert_sorted(&mut used.models, kind.model);
+        } else {
+            left_out = left_out.saturating_add(u64::from(used.models.binary_search(&kind.model).is_err()));
+        }
     }
     insert_sorted(&mut used.regions, kind.region);
     let texts = [
@@ -368,10 +382,12 @@ fn note_day(
         (call.user_agent.as_deref(), &mut used.user_agents),
     ];
     for (text, known) in texts {
-        if let Some(text) = text
-            && known.len() < max
-        {
-            insert_hash(known, short_hash_of(text));
+        let Some(hash) = text.map(short_hash_of) else { continue };
+        if known.len() < max {
+            insert_hash(known, hash);
+        } else {
+            left_out = left_out.saturating_add(u64::from(known.binary_search(&hash).is_err()));
         }
     }
+    left_out
 }

@@ -5,6 +5,7 @@ use crate::{
     account::Account,
     activity::ApiCall,
     hashing::{hash_of, short_hash_of},
+    limit::Limit,
     seen_events::Novelty,
     time::{DAY_S, Second},
 };
@@ -34,7 +35,7 @@ impl Engine {
         }
         let max = usize::try_from(self.settings.limits.accounts_max).unwrap_or(usize::MAX);
         if self.memory.accounts.len() >= max {
-            self.memory.stats.other_limits_reached = self.memory.stats.other_limits_reached.saturating_add(1);
+            self.memory.stats.limits.count(Limit::AccountsMax, 1_u64);
             self.forget_quietest_account();
         }
         self.memory.accounts.insert(account, Account::default());
@@ -78,13 +79,9 @@ impl Engine {
         }
         let alerts_max = usize::try_from(self.settings.limits.alerts_max).unwrap_or(usize::MAX);
         let forgotten = self.memory.book.forget_beyond(alerts_max);
-        let stats = &mut self.memory.stats;
-        stats.alerts_evicted = stats.alerts_evicted.saturating_add(forgotten);
-        let other = self.memory.world.take_other_limits_reached();
-        stats.other_limits_reached = stats.other_limits_reached.saturating_add(other);
-        let reached = self.memory.world.limits_reached();
-        stats.jobs_evicted = reached.jobs;
-        stats.dependencies_evicted = reached.dependencies;
+        let reached = &mut self.memory.stats.limits;
+        reached.count(Limit::AlertsMax, forgotten);
+        reached.add(&self.memory.world.take_limits_reached());
     }
 
     /// The account that has the most principals pays for the limit.
@@ -98,8 +95,7 @@ impl Engine {
         account.usage.follow_eviction(&account.principals);
         account.with_verdicts.retain(|number| evicted.binary_search(number).is_err());
         self.memory.principal_count = self.memory.principal_count.saturating_sub(evicted.len());
-        let evicted = u64::try_from(evicted.len()).unwrap_or(u64::MAX);
-        self.memory.stats.principals_evicted = self.memory.stats.principals_evicted.saturating_add(evicted);
+        self.memory.stats.limits.count(Limit::PrincipalsMax, evicted.len());
     }
 
     /// Once a minute of its own time, an account forgets what can no longer matter.
@@ -114,8 +110,7 @@ impl Engine {
         let horizon = account.watermark.minus(self.settings.lateness_s);
         let ids_max = usize::try_from(self.settings.limits.event_ids_max).unwrap_or(usize::MAX);
         let lost = account.seen.forget(horizon, ids_max);
-        let stats = &mut self.memory.stats;
-        stats.event_ids_evicted = stats.event_ids_evicted.saturating_add(u64::try_from(lost).unwrap_or(u64::MAX));
+        self.memory.stats.limits.count(Limit::EventIdsMax, lost);
         let models_horizon = horizon.minus(crate::rule::vocabulary::WINDOW_MAX_S);
         for seen in &mut account.models.seen {
             seen.compact(models_horizon.0);

@@ -7,6 +7,7 @@ use crate::{
     alert::{AlertChange, ChangeKind, Status},
     bedrock::{Outcome, normalise_model},
     hashing::{hash_of, short_hash_of},
+    limit::Limit,
     order::EventId,
     principals::{NO_MODEL, StoredActor},
     rule::Counts,
@@ -43,7 +44,8 @@ impl Engine {
         let Some(account) = self.memory.accounts.get_mut(&log.account) else { return u32::MAX };
         let (principals_before, ledgers_before) = (account.principals.len(), account.usage.len());
         let models_max = self.settings.limits.models_max;
-        let model = account.models.number_of(log.model_id.as_deref(), models_max);
+        let (model, is_shared) = account.models.number_of(log.model_id.as_deref(), models_max);
+        self.memory.stats.limits.count(Limit::ModelsMax, is_shared);
         let region = account.regions.number_of(&log.region);
         let Account { principals, usage, shared, .. } = account;
         let number = usage.owner(&log.principal, principals);
@@ -163,8 +165,7 @@ impl Engine {
             // Without CloudTrail nobody else closes the days of an account.
             let is_alone = account.watermark.0 == 0;
             let horizon = account.usage.watermark.minus(self.settings.lateness_s);
-            let stats = &mut self.memory.stats;
-            stats.event_ids_evicted = stats.event_ids_evicted.saturating_add(u64::try_from(lost).unwrap_or(u64::MAX));
+            self.memory.stats.limits.count(Limit::EventIdsMax, lost);
             self.memory.ledger_count = self.memory.ledger_count.saturating_sub(emptied);
             if is_alone {
                 self.archive_verdicts(account_name, horizon.minus(crate::rule::vocabulary::WINDOW_MAX_S).0 / DAY_S);
@@ -183,9 +184,7 @@ impl Engine {
         let Some(account) = self.memory.accounts.get_mut(&name) else { return };
         let evicted = account.usage.evict();
         self.memory.ledger_count = self.memory.ledger_count.saturating_sub(evicted);
-        let stats = &mut self.memory.stats;
-        stats.other_limits_reached =
-            stats.other_limits_reached.saturating_add(u64::try_from(evicted).unwrap_or(u64::MAX));
+        self.memory.stats.limits.count(Limit::UsagePrincipalsMax, evicted);
     }
 }
 

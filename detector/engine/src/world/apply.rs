@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::{
     activity::{ApiCall, JobStateChange},
     decode::section,
+    limit::Limit,
     order::{Evidence, Moment},
     principals::actor_of,
     settings::Settings,
@@ -18,7 +19,7 @@ use super::{
     group_rules::{items, named_rules, text},
     interests::{Meaning, meaning},
     json::{At, Section},
-    logging::{LoggingChange, Posture},
+    logging::{LoggingChange, LoggingHistory, Posture},
     requests::{created_endpoint, read_job_detail, read_job_request, set, tags, texts},
     resource::{Effect, Entered, Loss, ResourceKey},
     security_group::RuleChange,
@@ -135,12 +136,11 @@ impl World {
     ) -> Touched {
         let limits = &settings.limits;
         let is_job = wanted.kind == Kind::CustomizationJob;
-        let max = usize::try_from(if is_job { limits.jobs_max } else { limits.dependents_max }).unwrap_or(usize::MAX);
+        let (limit, max) =
+            if is_job { (Limit::JobsMax, limits.jobs_max) } else { (Limit::DependentsMax, limits.dependents_max) };
+        let max = usize::try_from(max).unwrap_or(usize::MAX);
         if self.dependents.len_beside(wanted.kind) >= max && self.dependents.find(wanted).is_none() {
-            let gone = u64::try_from(self.dependents.evict(wanted.kind, max)).unwrap_or(u64::MAX);
-            let reached = &mut self.limits_reached;
-            let count = if is_job { &mut reached.jobs } else { &mut reached.other };
-            *count = count.saturating_add(gone);
+            self.limits_reached.count(limit, self.dependents.evict(wanted.kind, max));
         }
         let resources = self.dependents.update(wanted, change);
         let endpoints = self.network.endpoints_of(&resources);
@@ -189,11 +189,12 @@ impl World {
         }
         let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
         let history = self.logging.entry(key.clone()).or_default();
-        if !history.enter(change, max) {
+        let entered = history.enter(change, max);
+        if !self.note_entered(entered) {
             return Touched::new();
         }
         // Where the logs go may be exposed.
-        let buckets: Vec<ResourceKey> = history.buckets();
+        let buckets = self.logging.get(&key).map(LoggingHistory::buckets).unwrap_or_default();
         let exposed = buckets.into_iter().filter(|bucket| self.has_story(bucket)).map(Origin::Resource);
         let origin = Origin::Logging { account: key.0, region: key.1 };
         exposed.chain([origin]).collect()
@@ -209,7 +210,8 @@ impl World {
         set(&mut group.name, it.request.at("groupName"));
         set(&mut group.description, it.request.at("groupDescription"));
         set(&mut group.vpc, it.request.at("vpcId"));
-        group.enter(it.evidence(), RuleChange::Created, max);
+        let entered = group.enter(it.evidence(), RuleChange::Created, max);
+        self.note_entered(entered);
         let key = ResourceKey::SecurityGroup(id.into());
         let endpoints = vpc.map(|vpc| self.network.place(key.clone(), &vpc)).unwrap_or_default();
         std::iter::once(key).chain(endpoints).map(Origin::Resource).collect()
@@ -230,7 +232,7 @@ impl World {
             Entered::New => Touched::from([Origin::Resource(key)]),
             Entered::Known => Touched::new(),
             Entered::AtLimit => {
-                self.limits_reached.other = self.limits_reached.other.saturating_add(1);
+                self.limits_reached.count(Limit::Fixed, 1_u64);
                 Touched::new()
             }
         }
@@ -256,7 +258,8 @@ impl World {
         let group = self.group_mut(&id, it.settings);
         group.account = (*it.call.account).into();
         group.region = (*it.call.region).into();
-        if !group.enter(it.evidence(), change, max) {
+        let entered = group.enter(it.evidence(), change, max);
+        if !self.note_entered(entered) {
             return Touched::new();
         }
         Touched::from([Origin::Resource(ResourceKey::SecurityGroup(id.into()))])

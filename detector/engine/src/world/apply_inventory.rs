@@ -62,7 +62,8 @@ impl World {
             keep(&mut group.description, &observed.description);
             keep(&mut group.vpc, &observed.vpc_id);
             let rules = observed.rules.iter().map(GroupRule::observed).collect();
-            group.enter(evidence.clone(), RuleChange::Observed(rules), max);
+            let entered = group.enter(evidence.clone(), RuleChange::Observed(rules), max);
+            self.note_entered(entered);
             let key = ResourceKey::SecurityGroup(observed.group_id.as_str().into());
             if let Some(vpc) = &observed.vpc_id {
                 touched.extend(self.network.place(key.clone(), vpc).into_iter().map(Origin::Resource));

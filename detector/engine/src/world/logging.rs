@@ -13,7 +13,11 @@ use crate::{
     time::Second,
 };
 
-use super::{group_rules::text, json::At, resource::ResourceKey};
+use super::{
+    group_rules::text,
+    json::At,
+    resource::{Entered, ResourceKey},
+};
 
 /// The data types, with the flag that switches each; an omitted flag counts as delivering.
 const DATA_TYPES: [(&str, &str); 5] = [
@@ -205,17 +209,18 @@ const CONFIRMED_S: u32 = 900;
 const REPEATS_MAX: usize = 8;
 
 impl LoggingHistory {
-    /// Enters a change. Returns false when it was known.
-    pub(crate) fn enter(&mut self, change: LoggingChange, max: usize) -> bool {
+    /// Enters a change. Beyond `max` changes the oldest is forgotten.
+    pub(crate) fn enter(&mut self, change: LoggingChange, max: usize) -> Entered {
         match self.changes.binary_search_by(|known| known.evidence.moment.cmp(&change.evidence.moment)) {
-            Ok(_) => false,
+            Ok(_) => Entered::Known,
             Err(place) => {
                 self.changes.insert(place, change);
                 self.drop_repeats(place);
                 if self.changes.len() > max.max(2) {
                     self.changes.remove(0);
+                    return Entered::AtLimit;
                 }
-                true
+                Entered::New
             }
         }
     }

@@ -44,7 +44,13 @@ pub(crate) use security_group::SecurityGroup;
 use serde::{Deserialize, Serialize};
 pub(crate) use state_event::{Repair, StateEvent};
 
-use crate::{detector_observation::DetectorObservation, settings::Settings, table::Table, time::Second};
+use crate::{
+    detector_observation::DetectorObservation,
+    limit::{Limit, LimitCounts},
+    settings::Settings,
+    table::Table,
+    time::Second,
+};
 
 use self::{
     detector::{Part, Protection},
@@ -77,19 +83,11 @@ pub(crate) struct World {
     /// The greatest event time of all records: what things age by. The clock goes on when a replay ends, and it goes by
     /// arrivals; neither makes anything older.
     lived: Second,
-    /// How often a limit made it forget or ignore something.
-    limits_reached: Reached,
+    /// What limits made it forget or ignore since somebody last asked.
+    limits_reached: LimitCounts,
     /// Where inventory contradicted the stream since somebody last asked.
     #[serde(skip)]
     corrections: Vec<String>,
-}
-
-/// How often a limit was reached, by what it limits.
-#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
-pub(crate) struct Reached {
-    pub(crate) jobs: u64,
-    pub(crate) dependencies: u64,
-    pub(crate) other: u64,
 }
 
 /// What has to be derived again: the origins of alerts.
@@ -127,7 +125,7 @@ impl World {
     /// Takes in what the daemon noticed about its own protection.
     pub(crate) fn apply_detector(&mut self, seen: &DetectorObservation) -> Touched {
         let (touched, forgotten) = self.protection.enter(seen);
-        self.limits_reached.other = self.limits_reached.other.saturating_add(forgotten);
+        self.limits_reached.count(Limit::Fixed, forgotten);
         touched
     }
 
@@ -177,14 +175,9 @@ impl World {
         std::mem::take(&mut self.corrections)
     }
 
-    /// How often limits were reached.
-    pub(crate) const fn limits_reached(&self) -> Reached {
-        self.limits_reached
-    }
-
-    /// How often other limits were reached since this was last asked.
-    pub(crate) fn take_other_limits_reached(&mut self) -> u64 {
-        std::mem::take(&mut self.limits_reached.other)
+    /// What limits made it forget or ignore since this was last asked.
+    pub(crate) fn take_limits_reached(&mut self) -> LimitCounts {
+        std::mem::take(&mut self.limits_reached)
     }
 
     /// How many resources are remembered.
@@ -218,10 +211,13 @@ impl World {
     ) -> Touched {
         let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
         let entered = self.ledger_mut(&resource, settings).enter(evidence, effect, max);
-        if entered == Entered::AtLimit {
-            self.limits_reached.other = self.limits_reached.other.saturating_add(1);
-        }
-        if entered == Entered::Known { Touched::new() } else { self.origins_of(resource) }
+        if self.note_entered(entered) { self.origins_of(resource) } else { Touched::new() }
+    }
+
+    /// Counts when an older change was forgotten for this one. Returns whether it was new.
+    fn note_entered(&mut self, entered: Entered) -> bool {
+        self.limits_reached.count(Limit::ChangesMax, entered == Entered::AtLimit);
+        entered != Entered::Known
     }
 
     /// What has to be derived again when `resource` changed.
@@ -253,7 +249,7 @@ impl World {
             if let ResourceKey::SecurityGroup(id) = &resource {
                 self.groups.remove(id);
             }
-            self.limits_reached.dependencies = self.limits_reached.dependencies.saturating_add(1);
+            self.limits_reached.count(Limit::DependenciesMax, 1_u64);
         }
     }
 

@@ -203,7 +203,7 @@ pub(crate) struct LossInterval<'a> {
 }
 
 impl Ledger {
-    /// Enters a change. Returns whether it was new; false also when `max` changes are kept already.
+    /// Enters a change. Beyond `max` changes the oldest is forgotten.
     pub(crate) fn enter(&mut self, evidence: Evidence, effect: Effect, max: usize) -> Entered {
         match self.changes.binary_search_by(|(known, _)| known.moment.cmp(&evidence.moment)) {
             Ok(_) => Entered::Known,
@@ -277,7 +277,7 @@ impl Ledger {
     }
 }
 
-/// What became of an entry.
+/// What became of an entry. At the limit a change is kept and an older one forgotten; a refusal is not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Entered {
     New,

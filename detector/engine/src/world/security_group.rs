@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{order::Evidence, time::Second};
 
-use super::group_rules::{GroupRule, NamedRule, NamedRules};
+use super::{
+    group_rules::{GroupRule, NamedRule, NamedRules},
+    resource::Entered,
+};
 
 /// A security group.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -61,7 +64,7 @@ pub(crate) struct EmptyStretch<'a> {
 
 impl SecurityGroup {
     /// Enters a change. Returns false when it was known.
-    pub(crate) fn enter(&mut self, evidence: Evidence, change: RuleChange, max: usize) -> bool {
+    pub(crate) fn enter(&mut self, evidence: Evidence, change: RuleChange, max: usize) -> Entered {
         // Nothing happens to a group before it is made, whatever eventIDs say about one second.
         let created = matches!(change, RuleChange::Created);
         let place = self.changes.binary_search_by(|(known, known_change)| {
@@ -74,7 +77,7 @@ impl SecurityGroup {
             }
         });
         match place {
-            Ok(_) => false,
+            Ok(_) => Entered::Known,
             Err(place) => {
                 // Most groups are made, and that is all.
                 self.changes.reserve_exact(1);
@@ -82,8 +85,9 @@ impl SecurityGroup {
                 self.drop_repeats(place);
                 if self.changes.len() > max.max(1) {
                     self.fold_oldest();
+                    return Entered::AtLimit;
                 }
-                true
+                Entered::New
             }
         }
     }

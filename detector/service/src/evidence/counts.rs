@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bedrock_watch_engine::Limit;
 use jiff::Timestamp;
 
 use super::{Witness, fact::Counted};
@@ -30,12 +31,6 @@ impl Counters {
             ("unreadable", service.unreadable),
             ("future", service.future),
             ("misplaced", service.misplaced),
-            ("evicted_principals", stats.principals_evicted),
-            ("evicted_jobs", stats.jobs_evicted),
-            ("evicted_dependencies", stats.dependencies_evicted),
-            ("evicted_alerts", stats.alerts_evicted),
-            ("evicted_event_ids", stats.event_ids_evicted),
-            ("limits_reached", stats.other_limits_reached),
             ("alerts_fired", stats.alerts_fired),
             ("changes_routed", service.routing.routed),
             ("changes_silenced", service.routing.silenced),
@@ -45,6 +40,7 @@ impl Counters {
         .into_iter()
         .map(|(name, count)| (name.to_owned(), count))
         .collect();
+        counts.extend(Limit::ALL.map(|limit| (format!("limit {}", limit.as_str()), stats.limits.of(limit))));
         counts.extend(service.shadow.iter().map(|(rule, count)| (format!("shadow {rule}"), *count)));
         Self { sent, back, open, counts }
     }

@@ -3,6 +3,8 @@
 //! To add one: a line here. What it reads must be in [`Gathered`]. A label's values are either fixed, or as many as the
 //! configuration or the rules have; nothing that records contain ever becomes a label.
 
+use bedrock_watch_engine::Limit;
+
 use super::metric::{Gathered, Kind, Label, Metric, Point, Value};
 use crate::sink::Counted;
 
@@ -115,24 +117,18 @@ pub const METRICS: &[Metric] = &[
     }),
     counter("bedrock_watch.input", "By", "Bytes of records.", |g| Point::one(g.report.service.bytes)),
     counter("bedrock_watch.batches", "{batch}", "Batches of records judged.", |g| Point::one(g.report.service.batches)),
-    counter("bedrock_watch.principals.evicted", "{principal}", "Principals forgotten because of a limit.", |g| {
-        Point::one(g.report.stats.principals_evicted)
-    }),
-    counter("bedrock_watch.jobs.evicted", "{job}", "Jobs forgotten because of a limit.", |g| {
-        Point::one(g.report.stats.jobs_evicted)
-    }),
-    counter("bedrock_watch.dependencies.evicted", "{dependency}", "Dependencies forgotten because of a limit.", |g| {
-        Point::one(g.report.stats.dependencies_evicted)
-    }),
-    counter("bedrock_watch.alerts.evicted", "{alert}", "Alerts forgotten because of a limit.", |g| {
-        Point::one(g.report.stats.alerts_evicted)
-    }),
-    counter("bedrock_watch.event_ids.evicted", "{event}", "Event ids forgotten because of a limit.", |g| {
-        Point::one(g.report.stats.event_ids_evicted)
-    }),
-    counter("bedrock_watch.limits.reached", "{time}", "Anything else not kept because of a limit.", |g| {
-        Point::one(g.report.stats.other_limits_reached)
-    }),
+    with(
+        counter(
+            "bedrock_watch.limits.reached",
+            "{time}",
+            "How much was forgotten or not kept because of a limit: things of the kind that is limited.",
+            |g| Limit::ALL.map(|limit| Point::labelled(limit.as_str(), g.report.stats.limits.of(limit))).to_vec(),
+        ),
+        &[Label {
+            name: "limit",
+            values: "names of the settings in `[limits]`, and fixed for limits that are no settings",
+        }],
+    ),
     with(
         counter(
             "bedrock_watch.rules.matched",

@@ -19,6 +19,8 @@ module "ingest" {
   organization_id = var.organization_id
   activity_shards = 4
 
+  global_alarm_topic_arns = var.global_alarm_topic_arns
+
   providers = {
     aws        = aws
     aws.global = aws.global
@@ -66,6 +68,8 @@ resource "aws_cloudformation_stack_set" "forwarder" {
     # Roles are global: one region makes the one for asking.
     RoleRegion = var.region
     MemberRole = local.member_role
+    # REGION in it stands for each region.
+    AlarmTopicArn = var.forwarder_alarm_topic_arn
   }
 
   auto_deployment {

@@ -74,3 +74,15 @@ variable "alarm_topic_arns" {
   type        = list(string)
   default     = []
 }
+
+variable "global_alarm_topic_arns" {
+  description = "Topics in us-east-1 that are told when events of global services could not be forwarded from there."
+  type        = list(string)
+  default     = []
+}
+
+variable "forwarder_alarm_topic_arn" {
+  description = "The topic that is told when an account's forwarder could not forward events for a day. An alarm reaches topics of its own region alone, so there is one in each: arn:aws:sns:REGION:ACCOUNT:NAME, with the word REGION as it stands. Their policy must let CloudWatch publish for all accounts of the organization. Empty: no alarm."
+  type        = string
+  default     = ""
+}

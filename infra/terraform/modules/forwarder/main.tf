@@ -112,3 +112,30 @@ resource "aws_sqs_queue_policy" "undelivered" {
     }]
   })
 }
+
+# What waits here is lost to the service after 14 days, and the service itself cannot know of it.
+resource "aws_cloudwatch_metric_alarm" "undelivered" {
+  count = length(var.alarm_topic_arns) == 0 ? 0 : 1
+
+  alarm_name          = aws_sqs_queue.undelivered.name
+  alarm_description   = "EventBridge could not forward events to bedrock-watch for a day; they wait in the queue of this name. Mend the target, then send them again."
+  namespace           = "AWS/SQS"
+  metric_name         = "ApproximateNumberOfMessagesVisible"
+  dimensions          = { QueueName = aws_sqs_queue.undelivered.name }
+  statistic           = "Maximum"
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  evaluation_periods  = 1
+  datapoints_to_alarm = 1
+  period              = 300
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarm_topic_arns
+  ok_actions          = var.alarm_topic_arns
+
+  lifecycle {
+    precondition {
+      condition     = alltrue([for arn in var.alarm_topic_arns : split(":", arn)[3] == local.region])
+      error_message = "alarm_topic_arns must be topics of the forwarder's own region: an alarm cannot reach others."
+    }
+  }
+}

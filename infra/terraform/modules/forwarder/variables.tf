@@ -29,3 +29,14 @@ variable "only" {
     error_message = "only must name a rule, or be null for all."
   }
 }
+
+variable "alarm_topic_arns" {
+  description = "Topics of the forwarder's own region that are told when events could not be forwarded for a day. Empty: there is no alarm, and somebody has to look at the queue."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.alarm_topic_arns : can(regex("^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:.+$", arn))])
+    error_message = "alarm_topic_arns must be ARNs of topics: arn:aws:sns:REGION:ACCOUNT:NAME."
+  }
+}

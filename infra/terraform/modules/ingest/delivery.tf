@@ -96,6 +96,8 @@ module "global" {
   bus_arn = local.bus_arn
   only    = [for name, rule in module.patterns.rules : name if rule.global]
 
+  alarm_topic_arns = var.global_alarm_topic_arns
+
   providers = {
     aws = aws.global
   }

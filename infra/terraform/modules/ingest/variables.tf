@@ -68,3 +68,9 @@ variable "forward_global_events" {
   type        = bool
   default     = true
 }
+
+variable "global_alarm_topic_arns" {
+  description = "Topics in us-east-1 that are told when events of global services could not be forwarded from there for a day. Of the queue in the service's own region the module `service` tells."
+  type        = list(string)
+  default     = []
+}

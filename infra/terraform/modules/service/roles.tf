@@ -28,6 +28,7 @@ locals {
       MemberRoleArn     = local.or_nothing["OtherAccounts"]
       SinkBusArn        = local.or_nothing["SinkEventBridge"]
       TopicArn          = local.or_nothing["SinkSns"]
+      Partition         = local.partition
       # Of features that this deployment does not use; their statements are left out.
       QueueArn       = local.nothing
       TrailBucketArn = local.nothing
@@ -53,6 +54,14 @@ locals {
     var.organization_coverage ? "" : "Coverage",
     length(var.named_secret_arns) == 0 ? "Secrets" : "",
   ])
+
+  # The repositories of those images that are in ECR, in whichever account and region: ECS needs rights for no others.
+  repositories = distinct(flatten([
+    for image in [var.image, var.file_image] : [
+      for parts in regexall("^([0-9]{12})\\.dkr[.-]ecr(?:-fips)?\\.([a-z0-9-]+)\\.[a-z.]+/([^:@]+)", image) :
+      "arn:${local.partition}:ecr:${parts[1]}:${parts[0]}:repository/${parts[2]}"
+    ]
+  ]))
 
   # Terraform makes the tables, so the service need not.
   not_needed = ["dynamodb:CreateTable", "dynamodb:UpdateTimeToLive"]
@@ -101,19 +110,23 @@ resource "aws_iam_role_policy" "execution" {
           Action   = ["logs:CreateLogStream", "logs:PutLogEvents"]
           Resource = "${aws_cloudwatch_log_group.this.arn}:*"
         },
-        {
-          # There is no resource for this one.
-          Sid      = "LogInToRegistry"
-          Effect   = "Allow"
-          Action   = ["ecr:GetAuthorizationToken"]
-          Resource = "*"
-        },
-        {
-          Sid      = "Image"
-          Effect   = "Allow"
-          Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
-          Resource = "arn:${local.partition}:ecr:*:*:repository/*"
-        },
+      ],
+      [
+        for statement in [
+          {
+            # There is no resource for this one.
+            Sid      = "LogInToRegistry"
+            Effect   = "Allow"
+            Action   = ["ecr:GetAuthorizationToken"]
+            Resource = ["*"]
+          },
+          {
+            Sid      = "Image"
+            Effect   = "Allow"
+            Action   = ["ecr:BatchCheckLayerAvailability", "ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]
+            Resource = local.repositories
+          },
+        ] : statement if length(local.repositories) > 0
       ],
       length(var.secrets) == 0 ? [] : [{
         Sid    = "Secrets"

@@ -28,6 +28,42 @@ run "everything" {
   }
 }
 
+run "nobody_to_tell" {
+  command = plan
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.undelivered) == 0
+    error_message = "There is an alarm that tells nobody."
+  }
+}
+
+run "with_an_alarm" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["arn:aws:sns:eu-central-1:999988887777:alarms"]
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.undelivered[0].dimensions.QueueName == aws_sqs_queue.undelivered.name &&
+      aws_cloudwatch_metric_alarm.undelivered[0].threshold == 0 &&
+      toset(aws_cloudwatch_metric_alarm.undelivered[0].alarm_actions) == toset(var.alarm_topic_arns)
+    )
+    error_message = "Nobody is told of events that could not be forwarded."
+  }
+}
+
+run "a_topic_of_another_region" {
+  command = plan
+
+  variables {
+    alarm_topic_arns = ["arn:aws:sns:us-east-1:999988887777:alarms"]
+  }
+
+  expect_failures = [aws_cloudwatch_metric_alarm.undelivered]
+}
+
 run "to_itself" {
   command = plan
 

@@ -150,6 +150,22 @@ run "good" {
   }
 }
 
+run "somebody_is_told_of_us_east_1" {
+  providers = {
+    aws        = aws
+    aws.global = aws.global
+  }
+
+  variables {
+    global_alarm_topic_arns = ["arn:aws:sns:us-east-1:123456789012:alarms"]
+  }
+
+  assert {
+    condition     = module.global[0].alarm_names == ["bedrock-watch-global-undelivered"]
+    error_message = "Nobody is told of events that could not be forwarded from us-east-1."
+  }
+}
+
 run "in_us_east_1_nothing_is_forwarded_to_itself" {
   providers = {
     aws        = aws

@@ -115,6 +115,14 @@ run "good" {
     error_message = "The task role may make tables, which Terraform makes."
   }
 
+  # The other image is in no registry of AWS.
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.execution.policy).Statement : statement.Resource if statement.Sid == "Image"
+    ] == [["arn:aws:ecr:eu-central-1:123456789012:repository/bedrock-watch"]]
+    error_message = "ECS may fetch other images than those of its tasks."
+  }
+
   assert {
     condition     = aws_s3_bucket.this["evidence"].object_lock_enabled && aws_s3_bucket_object_lock_configuration.evidence.rule[0].default_retention[0].days == 400
     error_message = "Evidence can be deleted within 400 days."
@@ -206,6 +214,48 @@ run "of_an_organization" {
       for statement in jsondecode(aws_iam_role_policy.execution.policy).Statement : statement.Resource if statement.Sid == "Secrets"
     ] == [["arn:aws:secretsmanager:eu-central-1:123456789012:secret:pager-AbCdEf"]]
     error_message = "ECS may read other secrets than those of the environment."
+  }
+}
+
+run "of_another_partition" {
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws-us-gov" }
+  }
+
+  variables {
+    image             = "210987654321.dkr.ecr-fips.us-gov-west-1.amazonaws.com/security/bedrock-watch:1@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    file_image        = "123456789012.dkr.ecr.us-gov-east-1.amazonaws.com/busybox@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+    sink_security_hub = true
+  }
+
+  assert {
+    condition = [
+      for statement in jsondecode(aws_iam_role_policy.execution.policy).Statement : statement.Resource if statement.Sid == "Image"
+      ] == [[
+        "arn:aws-us-gov:ecr:us-gov-west-1:210987654321:repository/security/bedrock-watch",
+        "arn:aws-us-gov:ecr:us-gov-east-1:123456789012:repository/busybox",
+    ]]
+    error_message = "ECS may not fetch the images of its tasks, or others."
+  }
+
+  assert {
+    condition = alltrue(flatten([
+      for statement in jsondecode(aws_iam_role_policy.task.policy).Statement : [for arn in statement.Resource : startswith(arn, "arn:aws-us-gov:")]
+      if statement.Sid == "SinkSecurityHub"
+    ])) && contains([for statement in jsondecode(aws_iam_role_policy.task.policy).Statement : statement.Sid], "SinkSecurityHub")
+    error_message = "Findings go to Security Hub of another partition."
+  }
+}
+
+run "images_elsewhere" {
+  variables {
+    image = "registry.example.com/bedrock-watch@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+  }
+
+  assert {
+    condition     = [for statement in jsondecode(aws_iam_role_policy.execution.policy).Statement : statement.Sid] == ["Log"]
+    error_message = "ECS has rights in ECR that it needs for nothing."
   }
 }
 
