@@ -13,7 +13,6 @@ use crate::{
     order::EventId,
     principals::{NO_MODEL, StoredActor},
     rule::{Field, Fields, FirstTimes, RuleSet, Value},
-    time::DAY_S,
 };
 
 /// A principal's number, a rule and a day for which something changed.
