@@ -13,7 +13,7 @@ use crate::{
     principals::{NO_MODEL, Principals, Seen, SharedStrings},
     seen_events::SeenEvents,
     settings::Settings,
-    time::Second,
+    time::{DAY_S, Second},
     usage::UsageTable,
     world::RegionCalls,
 };
@@ -23,8 +23,8 @@ use crate::{
 pub(crate) struct Account {
     /// The greatest event time seen.
     pub(crate) watermark: Second,
-    /// The earliest inference or enabling call known.
-    pub(crate) first_activity: Option<Second>,
+    /// The earliest event time seen, whatever the event: an account that never used Bedrock has a history too.
+    pub(crate) known_since: Option<Second>,
     pub(crate) seen: SeenEvents,
     pub(crate) models: Models,
     pub(crate) shared: SharedStrings,
@@ -44,21 +44,23 @@ pub(crate) struct Account {
 }
 
 impl Account {
-    /// Notes an event time. Returns whether it is the greatest so far.
-    pub(crate) fn advance(&mut self, time: Second) -> bool {
-        let advances = time > self.watermark;
+    /// Notes an event time. Returns whether it is the greatest or the least so far.
+    pub(crate) fn note_time(&mut self, time: Second) -> bool {
+        let is_outside = time > self.watermark || self.known_since.is_none_or(|since| time < since);
         self.watermark = self.watermark.max(time);
-        advances
+        self.known_since = Some(self.known_since.map_or(time, |since| since.min(time)));
+        is_outside
+    }
+
+    /// Whether, at that time, it is known for too short a time to say what is new or normal in it.
+    pub(crate) fn is_learning(&self, at: Second, settings: &Settings) -> bool {
+        let known_days_s = settings.baseline_days.saturating_mul(DAY_S);
+        self.known_since.is_none_or(|since| at.since(since) < known_days_s)
     }
 
     /// Whether an event is too old to take part in counts.
     pub(crate) fn is_late(&self, time: Second, settings: &Settings) -> bool {
         time.plus(settings.lateness_s) < self.watermark
-    }
-
-    /// Notes activity with models.
-    pub(crate) fn note_activity(&mut self, time: Second) {
-        self.first_activity = Some(self.first_activity.map_or(time, |first| first.min(time)));
     }
 }
 
@@ -148,5 +150,30 @@ impl Regions {
             [one] => Some(self.name(*one).to_owned()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::arithmetic_side_effects, reason = "the numbers of a test are small")]
+mod tests {
+    use super::*;
+
+    const NOON: u32 = 20_000 * DAY_S + DAY_S / 2;
+
+    #[test]
+    fn it_is_learning_for_seven_days_from_its_earliest_event_whatever_came_first() {
+        let check = |times: &[u32], at: u32, expected: bool| {
+            let mut account = Account::default();
+            let changed: Vec<bool> = times.iter().map(|time| account.note_time(Second(*time))).collect();
+            assert_eq!(account.is_learning(Second(at), &Settings::standard()), expected, "{times:?} {at}");
+            changed
+        };
+        check(&[], NOON, true);
+        let week = 7 * DAY_S;
+        assert_eq!(check(&[NOON], NOON + week, false), [true]);
+        check(&[NOON], NOON + week - 1, true);
+        // The second comes late, the third changes nothing.
+        assert_eq!(check(&[NOON + 60, NOON, NOON + 30], NOON + week, false), [true, true, false]);
+        assert_eq!(check(&[NOON, NOON + 30, NOON + 60], NOON + week, false), [true, true, true]);
     }
 }

@@ -48,6 +48,7 @@ pub fn alert(id: &str) -> Alert {
             user_agent: Some("aws-cli/2.31.4 md/awscrt#0.28 exec-env/none".to_owned()),
             via: Some("api_key".to_owned()),
             workload: None,
+            source_identity: None,
         },
         first_event_time: Second(START),
         last_event_time: Second(START),
@@ -181,6 +182,7 @@ pub fn hostile(random: &mut StdRng) -> Alert {
         user_agent: text(4),
         via: text(2),
         workload: text(2),
+        source_identity: None,
     };
     let principal = text(3);
     let region = text(3);

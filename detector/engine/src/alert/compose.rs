@@ -182,8 +182,11 @@ pub(crate) fn blank(about: &About) -> Alert {
     }
 }
 
-/// Writes the summary, which follows from the rest of the alert.
+/// Writes what follows from the rest of the alert: the summary, and the fact that names the person behind the actor.
 pub(crate) fn finish(alert: &mut Alert, about: &About, event_name: &str) {
+    if let Some(person) = &alert.actor.source_identity {
+        alert.facts.insert("source_identity".to_owned(), json!(person));
+    }
     alert.summary = match &about.summary {
         Some(template) => template.render(|hole| fill(hole, alert, event_name)),
         None => default_summary(alert, event_name),

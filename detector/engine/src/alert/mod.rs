@@ -126,6 +126,9 @@ pub struct Actor {
     /// What runs behind a role session, as `lambda:NAME`, `ecs_task:ID`, `sso:PERSON`; nothing where nothing tells.
     #[serde(default)]
     pub workload: Option<String>,
+    /// `userIdentity.sessionContext.sourceIdentity`: the person behind a chain of roles. Told as a fact of that name.
+    #[serde(default)]
+    pub source_identity: Option<String>,
 }
 
 /// A command that repairs something.

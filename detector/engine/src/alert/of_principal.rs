@@ -9,7 +9,7 @@ use crate::{
     principals::{Day, Opening, Principal, PrincipalBaseline, Tally, Verdict},
     rule::{Counts, Metric, Rule},
     settings::Settings,
-    time::{DAY_S, Second, day_to_string},
+    time::{Second, day_to_string},
     usage::{Ledger, Prices, UsageDay, UsageMoment, usd},
 };
 
@@ -133,6 +133,9 @@ impl Source<'_> {
     /// What was new, of a rule over first times.
     fn first_time_facts(&self, facts: &mut Map<String, Json>, opening: &Opening) {
         let asked = self.rule.first_times().map_or(0, |terms| terms.asked);
+        if asked != 0 && self.is_learning() {
+            facts.insert("learning".to_owned(), json!(true));
+        }
         if asked & firsts::MODEL != 0 {
             let names = self.account.models.names(&opening.new_models);
             facts.insert("new_models".to_owned(), json!(names));
@@ -254,9 +257,7 @@ impl Source<'_> {
 
     /// Whether the account is known for too short a time to say what is new or normal.
     fn is_learning(&self) -> bool {
-        let known_days_s = self.settings.baseline_days.saturating_mul(DAY_S);
-        let held = Second(self.verdict.first().unwrap_or(0));
-        self.account.first_activity.is_none_or(|first| held.since(first) < known_days_s)
+        self.account.is_learning(Second(self.verdict.first().unwrap_or(0)), self.settings)
     }
 }
 

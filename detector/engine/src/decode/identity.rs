@@ -20,6 +20,11 @@ static BEARER_FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memme
 const PROVIDER: &str = "federatedProvider";
 static PROVIDER_FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(PROVIDER));
 
+/// The key under which CloudTrail names the person behind a chain of roles.
+const SOURCE_IDENTITY: &str = "sourceIdentity";
+static SOURCE_IDENTITY_FINDER: LazyLock<memmem::Finder<'static>> =
+    LazyLock::new(|| memmem::Finder::new(SOURCE_IDENTITY));
+
 /// What roles of Identity Center permission sets are called; many people share each, and the session names the person.
 const SHARED_ROLE_PREFIX: &str = "AWSReservedSSO_";
 
@@ -151,6 +156,14 @@ pub(crate) fn names_provider(call: &ApiCall<'_>) -> bool {
     PROVIDER_FINDER.find(call.record.as_bytes()).is_some()
 }
 
+/// The person behind a chain of roles, as whoever took the first of them said (`sts:SourceIdentity`); it cannot be
+/// changed from role to role. `None` where the session has none.
+pub(crate) fn source_identity(call: &ApiCall<'_>) -> Option<String> {
+    SOURCE_IDENTITY_FINDER.find(call.record.as_bytes())?;
+    let name = section::text(&call.record, &["userIdentity", "sessionContext", SOURCE_IDENTITY])?;
+    (!name.is_empty()).then(|| name.into_owned())
+}
+
 /// What runs behind the session that made the call, as `lambda:NAME`; `None` where nothing tells.
 #[must_use]
 pub fn workload(call: &ApiCall<'_>) -> Option<String> {
@@ -209,6 +222,24 @@ mod tests {
         check(r#"{"type":"Unknown"}"#, "unknown@111122223333");
         check("null", "unknown@111122223333");
         check("{}", "unknown@111122223333");
+    }
+
+    #[test]
+    fn source_identity_is_that_of_the_session() {
+        let check = |session: &str, request: &str, expected: Option<&str>| {
+            let record = format!(
+                r#"{{"eventSource":"sts.amazonaws.com","eventName":"AssumeRole","eventTime":"2026-11-22T05:39:00Z","requestParameters":{request},"userIdentity":{{"type":"AssumedRole","sessionContext":{session}}}}}"#
+            );
+            match crate::decode::decode(record.as_bytes()) {
+                Ok(crate::Activity::Call(call)) => assert_eq!(super::source_identity(&call).as_deref(), expected),
+                other => panic!("{record}: {other:?}"),
+            }
+        };
+        check(r#"{"sourceIdentity":"ada"}"#, "null", Some("ada"));
+        check(r#"{"sourceIdentity":"","attributes":{}}"#, "null", None);
+        // What is asked for is not yet so.
+        check("{}", r#"{"sourceIdentity":"eve"}"#, None);
+        check(r#"{"sourceIdentity":"ada"}"#, r#"{"sourceIdentity":"eve"}"#, Some("ada"));
     }
 
     #[test]

@@ -26,7 +26,7 @@ use std::borrow::Cow;
 
 pub use error::DecodeError;
 pub use fields::CallFields;
-pub(crate) use identity::{names_provider, role_name};
+pub(crate) use identity::{names_provider, role_name, source_identity};
 pub use identity::{via, workload};
 pub use invocation_log::without_content;
 pub use json::NESTING_MAX;

@@ -14,7 +14,6 @@ use crate::{
     order::EventId,
     principals::{NO_MODEL, StoredActor},
     rule::{Field, Fields, FirstTimes, RuleSet, Value},
-    time::DAY_S,
 };
 
 /// A principal's number, a rule and a day for which something changed.
@@ -44,7 +43,6 @@ impl Engine {
 
     /// Takes an event on Bedrock into the first times, and judges what that changes.
     pub(super) fn note_firsts(&mut self, call: &ApiCall<'_>, noted: Noted, changes: &mut Vec<AlertChange>) {
-        let is_learning = self.is_learning_firsts(call);
         let limits = self.limits_of_sightings();
         let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
         let keys = Keys::of(call, noted);
@@ -57,21 +55,12 @@ impl Engine {
         if account.firsts.has_from(second) {
             changed = account.firsts.take(keys.as_slice(), number, second, &EventId::new(&call.event_id));
         }
-        if firsts & firsts::ALL != 0 && !is_learning {
+        if firsts & firsts::ALL != 0 {
             changed.extend(self.enter_first(call, noted, &keys, firsts));
         }
         for (principal, rule, day) in changed.into_iter().collect::<BTreeSet<Changed>>() {
             self.renew_first_times(&call.account, principal, &rule, day, changes);
         }
-    }
-
-    /// Notes since when the account is known. Returns whether that is too short a time to say what is new.
-    fn is_learning_firsts(&mut self, call: &ApiCall<'_>) -> bool {
-        let known_days_s = self.settings.baseline_days.saturating_mul(DAY_S);
-        let Some(account) = self.memory.accounts.get_mut(&call.account) else { return true };
-        let since = account.firsts.known_since.map_or(call.time.0, |since| since.min(call.time.0));
-        account.firsts.known_since = Some(since);
-        call.time.0.saturating_sub(since) < known_days_s
     }
 
     fn limits_of_sightings(&self) -> Limits {
@@ -87,8 +76,13 @@ impl Engine {
 
     /// Asks the rules about an event that is the first of something, and keeps it. Returns for what that counts.
     fn enter_first(&mut self, call: &ApiCall<'_>, noted: Noted, keys: &Keys, firsts: Bits) -> Vec<Changed> {
-        let matched = matched(&self.rules, call, firsts);
         let Some(account) = self.memory.accounts.get_mut(&call.account) else { return Vec::new() };
+        let mut matched = matched(&self.rules, call, firsts);
+        if account.is_learning(call.time, &self.settings) {
+            // Nearly every event is the first of something then, and says nothing; several of a kind within a short time
+            // are what an attack on an account looks like that never used Bedrock.
+            matched.retain(|(_, terms)| terms.at_least > 1);
+        }
         let day = call.time.day();
         let mut changed: Vec<Changed> = Vec::new();
         for (answer, terms) in &matched {

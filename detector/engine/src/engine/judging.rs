@@ -56,7 +56,6 @@ impl Engine {
         let history_s = self.settings.history_days.saturating_mul(DAY_S);
         let limits = &self.settings.limits;
         let account = self.memory.accounts.get_mut(&call.account)?;
-        account.note_activity(call.time);
         let region = account.regions.number_of(&call.region);
         let model_id = call.request.as_deref().and_then(|request| section::text(request, &["modelId"]));
         let reached = &mut self.memory.stats.limits;
@@ -122,7 +121,6 @@ impl Engine {
 
     fn note_enabling(&mut self, call: &ApiCall<'_>, changes: &mut Vec<AlertChange>) {
         let Some(account) = self.memory.accounts.get_mut(&call.account) else { return };
-        account.note_activity(call.time);
         let region = account.regions.number_of(&call.region);
         let known = account.principals.len();
         let number = account.principals.find_or_insert(&call.principal);

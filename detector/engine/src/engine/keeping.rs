@@ -15,15 +15,15 @@ impl Engine {
     pub(super) fn note_time(&mut self, account: &str, time: Second) -> bool {
         let of_all = self.memory.world.note_event(time);
         if let Some(known) = self.memory.accounts.get_mut(account) {
-            let advances = known.advance(time);
+            let is_outside = known.note_time(time);
             if known.watermark.minute() > known.tidied {
                 self.memory.touched_account = Some(account.into());
             }
-            return advances || of_all;
+            return is_outside || of_all;
         }
         self.know_account(account);
         if let Some(fresh) = self.memory.accounts.get_mut(account) {
-            fresh.watermark = time;
+            fresh.note_time(time);
         }
         true
     }

@@ -73,8 +73,6 @@ impl First {
 pub(crate) struct FirstLog {
     /// The account's regions and models.
     pub(crate) sightings: SightingsList,
-    /// The earliest event on Bedrock known.
-    pub(crate) known_since: Option<u32>,
     /// In judging order.
     events: Vec<First>,
 }

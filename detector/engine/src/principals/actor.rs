@@ -86,6 +86,7 @@ struct Parts<'a> {
     source_ip: Option<&'a str>,
     user_agent: Option<&'a str>,
     via: Option<String>,
+    source_identity: Option<String>,
     workload: Workload,
 }
 
@@ -112,6 +113,7 @@ impl StoredActor {
             source_ip: call.source_ip.as_deref(),
             user_agent: call.user_agent.as_deref(),
             via: decode::via(call),
+            source_identity: decode::source_identity(call),
             workload: if says_more { Workload::Known(decode::workload(call)) } else { Workload::ByRest },
         };
         Self::new(&parts, &call.principal, |text| shared.number_of(text))
@@ -149,6 +151,7 @@ impl StoredActor {
             source_ip: actor.source_ip.as_deref(),
             user_agent: actor.user_agent.as_deref(),
             via: actor.via.clone(),
+            source_identity: actor.source_identity.clone(),
             workload: Workload::Known(actor.workload.clone()),
         };
         Self::new(&parts, principal, number_of)
@@ -180,7 +183,7 @@ impl StoredActor {
             }
             None => text(&mut parts, agent),
         }));
-        hows.push(actor.via.as_deref().map_or(NONE, |via| text(&mut parts, via)));
+        hows.push(via_and_person(&mut parts, actor.via.as_deref(), actor.source_identity.as_deref()));
         hows.push(match &actor.workload {
             Workload::ByRest => NONE,
             Workload::Known(known) if *known == told_by_rest(actor.kind, principal, session, actor.user_agent) => NONE,
@@ -238,7 +241,13 @@ impl StoredActor {
             SHORT => shared(parts.number()?),
             how => text_if(how, &mut parts)?,
         };
-        actor.via = text_if(hows.take(), &mut parts)?;
+        let how_via = hows.take();
+        if how_via == TEXT || how_via == OTHER {
+            actor.via = Some(parts.text()?.to_owned());
+        }
+        if how_via == SHORT || how_via == OTHER {
+            actor.source_identity = Some(parts.text()?.to_owned());
+        }
         let how_workload = hows.take();
         let workload = text_if(how_workload, &mut parts)?;
         match how_arn {
@@ -289,6 +298,19 @@ fn text(parts: &mut Writer, text: &str) -> u8 {
 
 fn text_if(how: u8, parts: &mut Reader<'_>) -> Option<Option<String>> {
     if how == TEXT { parts.text().map(|text| Some(text.to_owned())) } else { Some(None) }
+}
+
+/// Writes the way of a call and the person behind it, who is rarely named: `SHORT` is the person alone, `OTHER` both.
+fn via_and_person(parts: &mut Writer, via: Option<&str>, person: Option<&str>) -> u8 {
+    for part in [via, person].into_iter().flatten() {
+        text(parts, part);
+    }
+    match (via, person) {
+        (None, None) => NONE,
+        (Some(_), None) => TEXT,
+        (None, Some(_)) => SHORT,
+        (Some(_), Some(_)) => OTHER,
+    }
 }
 
 fn kind_number(parts: &mut Writer, kind: &str) -> u8 {
@@ -393,6 +415,7 @@ pub(crate) fn actor_of(call: &ApiCall<'_>) -> Actor {
         user_agent: text(&call.user_agent),
         via: decode::via(call),
         workload: decode::workload(call),
+        source_identity: decode::source_identity(call),
     }
 }
 
@@ -404,7 +427,7 @@ mod tests {
     fn actors_survive_in_few_bytes() {
         const ROLE: &str = "arn:aws:iam::111122223333:role/path/app";
         const PERSON: &str = "arn:aws:iam::111122223333:role/AWSReservedSSO_x/ann@example.com";
-        let check = |principal: &str, parts: [&str; 8], expected: usize| {
+        let check_named = |principal: &str, parts: [&str; 8], source_identity: Option<&str>, expected: usize| {
             let [arn, kind, key, session, address, agent, via, workload] =
                 parts.map(|part| (part != "-").then(|| part.to_owned()));
             let actor = Actor {
@@ -416,6 +439,7 @@ mod tests {
                 user_agent: agent,
                 via,
                 workload,
+                source_identity: source_identity.map(str::to_owned),
             };
             let stored = StoredActor::of_actor(&actor, principal, |text| (text == "shared").then_some(3));
             let read = stored.read(principal, |number| (number == 3).then(|| "shared".to_owned()));
@@ -423,6 +447,9 @@ mod tests {
             assert_eq!(StoredActor::from_bytes(stored.as_bytes()), stored);
             assert_eq!(stored.as_bytes().len(), expected, "{parts:?}");
         };
+        let check = |principal: &str, parts: [&str; 8], expected: usize| check_named(principal, parts, None, expected);
+        check_named(ROLE, ["-"; 8], Some("ada"), 2 + 4);
+        check_named(ROLE, ["-", "-", "-", "-", "-", "-", "console", "x:y"], Some("ada"), 2 + 8 + 4 + 4);
         check(ROLE, ["-"; 8], 2);
         check(ROLE, [""; 8], 10);
         let session = "arn:aws:sts::111122223333:assumed-role/app/s-1";

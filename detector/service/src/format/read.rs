@@ -101,6 +101,8 @@ pub fn alert(text: &str) -> Result<Alert, serde_json::Error> {
             user_agent: read.actor.user_agent,
             via: read.actor.via,
             workload: read.actor.workload,
+            // Written as a fact.
+            source_identity: read.facts.get("source_identity").and_then(Value::as_str).map(str::to_owned),
         },
         event_ids: read.event_ids,
         event_count: read.event_count,

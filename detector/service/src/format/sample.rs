@@ -37,6 +37,7 @@ pub(crate) fn alert() -> Alert {
             user_agent: Some("aws-cli\u{1b}[31m\u{202e}/2.15\nfake: line".to_owned()),
             via: None,
             workload: None,
+            source_identity: None,
         },
         first_event_time: Second(1_763_470_800),
         last_event_time: Second(1_763_470_860),

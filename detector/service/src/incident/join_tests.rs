@@ -64,6 +64,35 @@ fn alerts_that_share_something_and_are_near_belong_together() {
 }
 
 #[test]
+fn roles_of_one_person_and_what_was_made_belong_together() {
+    let (a, b) = ("203.0.113.1", "203.0.113.2");
+    let said = |facts: serde_json::Value, alert: Alert| Alert { facts: facts.as_object().cloned().unwrap(), ..alert };
+    let role = |id: &str, who: &str, address: &str, person: &str| {
+        let role = format!("arn:aws:iam::444455556666:role/{who}");
+        let facts = serde_json::json!({ "source_identity": person });
+        said(facts, Alert { principal: Some(role), ..alert(id, who, address, (0, 0)) })
+    };
+    check("one person", &[role("1", "build", a, "Ada"), role("2", "admin", b, "ada")], &[("i-1", "1 2")]);
+    let two = [role("1", "build", a, "ada"), role("2", "admin", b, "eve")];
+    check("two people", &two, &[("i-1", "1"), ("i-2", "2")]);
+    let made = |facts| said(facts, alert("1", "mallory", a, (0, 0)));
+    let user = alert("2", "BedrockAPIKey-x", b, (60, 60));
+    let for_user = made(serde_json::json!({ "credential_made_for_user": ["BedrockAPIKey-x", "BedrockAPIKey-y"] }));
+    check("who made a credential, and who has it", &[for_user, user.clone()], &[("i-1", "1 2")]);
+    let arn = made(serde_json::json!({ "created_user_arn": ["arn:aws:iam::111122223333:user/BedrockAPIKey-x"] }));
+    check("who made a user, and the user", &[arn, user.clone()], &[("i-1", "1 2")]);
+    let other = made(serde_json::json!({ "credential_made_for_user": ["BedrockAPIKey-y"] }));
+    check("another user", &[other, user.clone()], &[("i-1", "1"), ("i-2", "2")]);
+    let with_key = |id: &str| {
+        let actor = Actor { access_key_id: Some(id.to_owned()), ..user.actor.clone() };
+        Alert { actor, principal: Some("unknown@111122223333".to_owned()), ..user.clone() }
+    };
+    let key = made(serde_json::json!({ "created_access_key_id": ["AKIAEXAMPLE1", "AKIAEXAMPLE2"] }));
+    check("who made a key, and who used it", &[key.clone(), with_key("AKIAEXAMPLE2")], &[("i-1", "1 2")]);
+    check("another key", &[key, with_key("AKIAEXAMPLE3")], &[("i-1", "1"), ("i-2", "2")]);
+}
+
+#[test]
 fn an_address_that_many_share_ties_nobody() {
     let nat = |id: &str, who: &str| alert(id, who, "203.0.113.1", (0, 0));
     let three = [nat("1", "a"), nat("2", "b"), nat("3", "c")];

@@ -3,14 +3,15 @@
 //! Pure. The rows made here are what a store keeps beside an alert, so a key is a digest: short, the same everywhere,
 //! and no name in it. Deliberately no ties by account, region or rule: those would tie strangers together.
 
-use std::net::IpAddr;
+use std::{collections::BTreeSet, net::IpAddr};
 
 use bedrock_watch_engine::{
     Second,
     alert::{Alert, Severity, Status},
 };
-use serde_json::Value;
 use sha2::{Digest as _, Sha256};
+
+use super::facts;
 
 /// An alert reaches from its first event to its last, but at most so far, in seconds. One about logging that stays off
 /// may last for weeks, and what happens weeks later is another matter.
@@ -26,6 +27,8 @@ const ACTOR_FACTS: [&str; 7] =
     ["attempted_by", "attached_by", "changed_by", "created_by", "deleted_by", "disabled_by", "emptied_by"];
 /// Facts that name a credential, or somebody, that an attacker made to come back with.
 const MADE_FACTS: [&str; 3] = ["created_access_key_id", "created_principal", "created_user_arn"];
+/// The fact that names the IAM users for whom credentials were made; records about that have no ARN.
+const MADE_FOR_FACT: &str = "credential_made_for_user";
 /// The fact that names the person behind a chain of roles, as `sts:SourceIdentity` says.
 const SOURCE_IDENTITY_FACT: &str = "source_identity";
 /// What roles of Identity Center permission sets are called; the person follows the role's name.
@@ -85,10 +88,13 @@ pub fn links(alert: &Alert) -> Vec<Link> {
     if alert.status == Status::Withdrawn {
         return Vec::new();
     }
-    let mut keys: Vec<String> = ties(alert).into_iter().map(|(tie, value)| key(tie, &value)).collect();
+    let mut ties = ties(alert);
+    // What ties best stands first, so what is cut off is some of many things that were made.
+    let mut seen = BTreeSet::new();
+    ties.retain(|tie| seen.insert(tie.clone()));
+    ties.truncate(LINKS_MAX);
+    let mut keys: Vec<String> = ties.into_iter().map(|(tie, value)| key(tie, &value)).collect();
     keys.sort_unstable();
-    keys.dedup();
-    keys.truncate(LINKS_MAX);
     let who = alert.principal.as_deref().or(alert.actor.arn.as_deref()).unwrap_or(&alert.account);
     let who = key(Tie::Principal, who);
     let (first, last) = span(alert);
@@ -114,21 +120,30 @@ pub(super) fn address(alert: &Alert) -> Option<IpAddr> {
     alert.actor.source_ip.as_deref()?.parse().ok()
 }
 
+/// The ties of an alert, those of whoever did it first.
 fn ties(alert: &Alert) -> Vec<(Tie, String)> {
-    let fact = |name: &&str| alert.facts.get(*name).and_then(Value::as_str);
+    let fact = |name: &&str| facts::texts(alert, name);
     let mut ties = Vec::new();
-    let principals = alert.principal.as_deref().into_iter().chain(ACTOR_FACTS.iter().filter_map(fact));
+    let principals = alert.principal.as_deref().into_iter().chain(ACTOR_FACTS.iter().flat_map(fact));
     for name in principals.filter(|name| is_somebody(name)) {
         ties.push((Tie::Principal, name.to_owned()));
         ties.extend(person(name).map(|person| (Tie::Person, person)));
     }
-    ties.extend(fact(&SOURCE_IDENTITY_FACT).map(|name| (Tie::Person, name.to_ascii_lowercase())));
+    ties.extend(fact(&SOURCE_IDENTITY_FACT).into_iter().map(|name| (Tie::Person, name.to_ascii_lowercase())));
     ties.extend(alert.actor.access_key_id.as_deref().filter(|id| is_key(id)).map(|id| (Tie::Key, id.to_owned())));
-    for made in MADE_FACTS.iter().filter_map(fact) {
+    ties.extend(address(alert).and_then(|address| Some((Tie::Address, place(address, &alert.account)?))));
+    for made in MADE_FACTS.iter().flat_map(fact) {
         ties.push((if is_key(made) { Tie::Key } else { Tie::Principal }, made.to_owned()));
     }
-    ties.extend(address(alert).and_then(|address| Some((Tie::Address, place(address, &alert.account)?))));
+    ties.extend(fact(&MADE_FOR_FACT).into_iter().map(|name| (Tie::Principal, user_arn(alert, name))));
     ties
+}
+
+/// The ARN of an IAM user of the alert's account that lies under no path, as users behind Bedrock API keys do not.
+fn user_arn(alert: &Alert, name: &str) -> String {
+    let arn = alert.principal.as_deref().and_then(|arn| arn.strip_prefix("arn:"));
+    let partition = arn.and_then(|rest| rest.split(':').next()).unwrap_or("aws");
+    format!("arn:{partition}:iam::{}:user/{name}", alert.account)
 }
 
 /// Whether a principal is one actor: a service of AWS acts for everybody, and somebody unknown may be anybody.
@@ -177,7 +192,7 @@ fn key(tie: Tie, value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use bedrock_watch_engine::alert::Actor;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::format::sample;
@@ -219,6 +234,24 @@ mod tests {
         check((None, None, None), &facts, &[(Tie::Principal, user)]);
         let facts = json!({ "source_identity": "Ada", "created_access_key_id": "AKIA0", "created_user_arn": user });
         check((None, None, None), &facts, &[(Tie::Person, "ada"), (Tie::Key, "AKIA0"), (Tie::Principal, user)]);
+        // Alerts about a day list what its records said.
+        let facts = json!({ "created_access_key_id": ["AKIA0", "AKIA1"], "credential_made_for_user": ["mallory"] });
+        check((None, None, None), &facts, &[(Tie::Key, "AKIA0"), (Tie::Key, "AKIA1"), (Tie::Principal, user)]);
+        let (admin, made) = ("arn:aws-cn:iam::111122223333:user/a", "arn:aws-cn:iam::111122223333:user/mallory");
+        let facts = json!({ "credential_made_for_user": "mallory" });
+        check((Some(admin), None, None), &facts, &[(Tie::Principal, admin), (Tie::Principal, made)]);
+    }
+
+    #[test]
+    fn whoever_did_it_is_not_crowded_out_by_what_was_made() {
+        let keys: Vec<String> = (0..20).map(|number| format!("AKIA{number}")).collect();
+        let facts = json!({ "created_access_key_id": keys }).as_object().cloned().unwrap_or_default();
+        let alert = Alert { facts, ..sample::alert() };
+        let found: Vec<String> = links(&alert).into_iter().map(|link| link.key).collect();
+        assert_eq!(found.len(), LINKS_MAX);
+        for own in links(&sample::alert()) {
+            assert!(found.contains(&own.key), "{}", own.key);
+        }
     }
 
     #[test]

@@ -6,12 +6,14 @@
 //! is stored: what a store keeps are the ties of each alert, in the same transaction as the alert.
 
 mod contacts;
+mod facts;
 mod gather;
 mod join;
 pub mod json;
 mod known;
 mod link;
 mod report;
+mod resources;
 mod score;
 mod stages;
 mod text;

@@ -7,21 +7,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bedrock_watch_engine::{
     Second,
-    alert::{Alert, Severity, Status, SubjectKind},
+    alert::{Alert, Severity, Status},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Contacts, Incident};
+use super::{Contacts, Incident, resources::resources};
 use crate::store::{Silence, StoredAlert};
 
 /// Event ids that are listed.
 const EVENT_IDS_MAX: usize = 200;
 /// Queries that are listed, each with another title.
 const QUERIES_MAX: usize = 12;
-/// Resources that are listed.
-const RESOURCES_MAX: usize = 100;
 
 /// What a support case asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -201,19 +199,6 @@ fn timeline(incident: &Incident) -> Vec<Step> {
         runbook: alert.runbook.clone(),
     };
     incident.alerts.iter().map(step).collect()
-}
-
-/// What the alerts are about, but for principals and events, and the jobs that depend on it.
-fn resources(alerts: &[&Alert]) -> Vec<String> {
-    let mut found = BTreeSet::new();
-    for alert in alerts {
-        if !matches!(alert.subject_kind, SubjectKind::Principal | SubjectKind::Event) {
-            found.insert(format!("{} {}", alert.subject_kind.as_str().replace('_', " "), alert.subject_id));
-        }
-        let jobs = alert.facts.get("jobs").and_then(Value::as_array).into_iter().flatten();
-        found.extend(jobs.filter_map(|job| job.get("arn")?.as_str()).map(|arn| format!("job {arn}")));
-    }
-    found.into_iter().take(RESOURCES_MAX).collect()
 }
 
 /// A number that alerts may know, and how it is read from one.

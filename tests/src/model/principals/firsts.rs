@@ -1,9 +1,9 @@
-//! `bedrock-first-use-by-principal` and `reconnaissance-chain`: what a principal had not done in 30 UTC days, in an
-//! account that is known for seven.
+//! `bedrock-first-use-by-principal` and `reconnaissance-chain`: what a principal had not done in 30 UTC days; the former
+//! in an account that is known for seven.
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{
     super::{
@@ -39,10 +39,11 @@ pub(super) fn first_use<'a>(principal: &Principal<'a>) -> Vec<Expected<'a>> {
     if principal.name.starts_with("service:") {
         return Vec::new();
     }
-    let firsts = firsts(principal, |row| on_bedrock(row).then_some(()));
+    let mut firsts = firsts(principal, |row| on_bedrock(row).then_some(()));
+    firsts.retain(|row| !principal.learning(row.time));
     principal.alerts("bedrock-first-use-by-principal", satisfied(&firsts, "low"), |day, _| {
         let of_day: Vec<&Row<'_>> = firsts.iter().copied().filter(|row| row.time.div_euclid(DAY) == day).collect();
-        (events_of(&of_day), operations(&of_day))
+        (events_of(&of_day), json!({"operations": names(&of_day)}))
     })
 }
 
@@ -61,7 +62,9 @@ pub(super) fn reconnaissance<'a>(principal: &Principal<'a>) -> Vec<Expected<'a>>
         let mut rests_on: Vec<&Row<'a>> = of_day.flat_map(|end| window(end)).collect();
         rests_on.sort_by(|a, b| a.event.order.cmp(&b.event.order));
         rests_on.dedup_by(|a, b| a.event.order == b.event.order);
-        let found = operations(&rests_on);
+        // Null is said of a fact that is not there.
+        let learning = rests_on.first().filter(|first| principal.learning(first.time)).map(|_| true);
+        let found = json!({"operations": names(&rests_on), "learning": learning});
         (events_of(&rests_on), found)
     })
 }
@@ -75,15 +78,13 @@ fn firsts<'p, 'a, K: PartialEq>(
     principal: &'p Principal<'a>,
     key: impl Fn(&'p Row<'a>) -> Option<K>,
 ) -> Vec<&'p Row<'a>> {
-    let known = principal.of_account.iter().filter(|row| on_bedrock(row)).map(|row| row.time).min();
-    let is_learning = |row: &Row<'_>| known.is_none_or(|known| row.time - known < 7 * DAY);
     let day = |row: &Row<'_>| row.time.div_euclid(DAY);
     let is_first = |row: &&'p Row<'a>| {
         let Some(own) = key(row) else { return false };
         let remembered = |other: &&'p Row<'a>| {
             day(other) >= day(row) - 30 && other.event.order < row.event.order && key(other).as_ref() == Some(&own)
         };
-        !is_learning(row) && !principal.own.iter().any(|other| remembered(&other))
+        !principal.own.iter().any(|other| remembered(&other))
     };
     principal.own.iter().filter(is_first).collect()
 }
@@ -93,7 +94,6 @@ fn satisfied(rows: &[&Row<'_>], severity: &'static str) -> Vec<Satisfied> {
     seconds.into_iter().map(|at| Satisfied { at, severity, facts: facts(json!({})) }).collect()
 }
 
-fn operations(rows: &[&Row<'_>]) -> Value {
-    let names: BTreeSet<&str> = rows.iter().map(|row| row.call.name.as_str()).collect();
-    json!({"operations": names})
+fn names<'a>(rows: &[&Row<'a>]) -> BTreeSet<&'a str> {
+    rows.iter().map(|row| row.call.name.as_str()).collect()
 }

@@ -19,7 +19,7 @@ use serde_json::{Map, Value};
 use self::row::Row;
 use super::{
     alert::{Expected, facts},
-    event::{DAY, Event, Time},
+    event::{DAY, Event, Time, What},
 };
 
 /// The alerts of the principal rules. At the end of a replay all of them are resolved.
@@ -30,7 +30,9 @@ pub(super) fn alerts(events: &[Event]) -> Vec<Expected<'_>> {
     for (account, name) in principals {
         let of_account: Vec<Row<'_>> = rows.iter().filter(|row| row.account == account).cloned().collect();
         let own: Vec<Row<'_>> = of_account.iter().filter(|row| row.principal == name).cloned().collect();
-        let principal = Principal { account, name, own, of_account };
+        let heard_of = |event: &&Event| event.account == account && !matches!(event.what, What::Inventory(_));
+        let known_since = events.iter().filter(heard_of).map(Event::time).min();
+        let principal = Principal { account, name, own, of_account, known_since };
         alerts.extend(burst::alerts(&principal));
         alerts.extend(fanout::models(&principal));
         alerts.extend(fanout::regions(&principal));
@@ -51,6 +53,8 @@ struct Principal<'a> {
     own: Vec<Row<'a>>,
     /// Everybody's calls in the account.
     of_account: Vec<Row<'a>>,
+    /// The account's earliest event of any kind.
+    known_since: Option<Time>,
 }
 
 /// A second at which a rule's condition held.
@@ -82,8 +86,7 @@ impl<'a> Principal<'a> {
 
     /// "carry `facts.learning = true` until the account has 7 known days".
     fn learning(&self, s: Time) -> bool {
-        let known = self.of_account.iter().filter(|row| row.inference || row.enables).map(|row| row.time).min();
-        known.is_none_or(|known| s - known < 7 * DAY)
+        self.known_since.is_none_or(|known| s - known < 7 * DAY)
     }
 
     /// One alert a day from the seconds at which a condition held; `rests_on` gives the day's calls and facts.
