@@ -262,7 +262,12 @@ impl Engine {
             CorrelatedEvent { account: &call.account, at: call.time, event_id: &call.event_id, context: &context };
         let indices: Vec<RuleIndex> = matched.iter().map(|(index, _)| *index).collect();
         let fields = CallFields::new(call, None);
-        let hits = self.memory.correlator.observe(&self.rules, &indices, &fields, event, allowance);
+        let correlator = &mut self.memory.correlator;
+        let before = correlator.limits_reached();
+        let hits = correlator.observe(&self.rules, &indices, &fields, event, allowance);
+        let reached = correlator.limits_reached().saturating_sub(before);
+        let stats = &mut self.memory.stats;
+        stats.other_limits_reached = stats.other_limits_reached.saturating_add(reached);
         for hit in hits {
             self.tell_correlation(&hit, &call.account, changes);
         }

@@ -1,6 +1,9 @@
 //! The type of a correlation and its condition: what must be true of the events in a window.
 //!
-//! Deliberately refused: a condition on an order, which is its own condition, and percentiles that are not named.
+//! Deliberately refused: a condition on an order that asks for anything else than all of it, and percentiles that are
+//! not named.
+
+use std::collections::BTreeSet;
 
 use rsigma_parser::{ConditionExpr, CorrelationType, Quantifier};
 
@@ -140,8 +143,16 @@ pub(super) fn read(node: &Node, names: &[&str], problems: &mut Problems<'_>) -> 
         },
         (Some(CorrelationType::TemporalOrdered), None) => Some(CorrelationKind::InOrder),
         (Some(CorrelationType::TemporalOrdered), Some(condition)) => {
-            problems.add(condition.place, "temporal_ordered takes no condition; all its rules match in their order");
-            None
+            let asks_for_all = match condition.text() {
+                Some(text) => asks_for_all(&expression(text, condition.place, names, problems)?, names.len()),
+                None => counts_all(&counts(condition, &[], problems)?, names.len()),
+            };
+            if !asks_for_all {
+                let message = "temporal_ordered asks for all its rules in their order; a condition can only say the \
+                               same: their number under gte, or all of them joined by and";
+                problems.add(condition.place, message);
+            }
+            Some(CorrelationKind::InOrder)
         }
         (Some(_), None) => {
             problems.add(value.place, "the condition is missing; write, for example, condition: {gte: 10}");
@@ -153,6 +164,30 @@ pub(super) fn read(node: &Node, names: &[&str], problems: &mut Problems<'_>) -> 
             None
         }
     }
+}
+
+/// Whether an expression says no more than that all rules matched.
+fn asks_for_all(expression: &Expression, rules: usize) -> bool {
+    fn is_joined(expression: &Expression, named: &mut BTreeSet<usize>) -> bool {
+        match expression {
+            Expression::All(parts) => parts.iter().all(|part| is_joined(part, named)),
+            Expression::Rule(position) => {
+                named.insert(*position);
+                true
+            }
+            Expression::Any(_) | Expression::Not(_) | Expression::AtLeast(..) => false,
+        }
+    }
+    let mut named = BTreeSet::new();
+    is_joined(expression, &mut named) && named.len() == rules
+}
+
+/// Whether a count of rules says no more than that all matched.
+fn counts_all(predicates: &[Predicate], rules: usize) -> bool {
+    let is_all = |predicate: &Predicate| {
+        matches!(predicate.operator, "gte" | "eq") && usize::try_from(predicate.value) == Ok(rules)
+    };
+    predicates.iter().all(is_all)
 }
 
 fn counted_fields(condition: &Node, problems: &mut Problems<'_>) -> Vec<Field> {

@@ -199,6 +199,11 @@ impl Correlator {
         self.dropped_events
     }
 
+    /// How often something was forgotten because of a limit.
+    pub(crate) const fn limits_reached(&self) -> u64 {
+        self.evicted_groups.saturating_add(self.dropped_events)
+    }
+
     /// How many groups are remembered.
     #[must_use]
     pub fn groups(&self) -> usize {

@@ -334,5 +334,22 @@ mod tests {
             "It looks at what `failed` match, within 10 min.\nIt holds when there are at least 3 different values of \
              awsRegion.\nThere is one alert for each account, userIdentity.arn and UTC day. Its level is high.\n"
         );
+        let summing = "title: d\nlevel: low\ncorrelation:\n  type: value_percentile\n  rules: [c, failed]\n  timespan: 7d\n  \
+                       condition: {gt: 0.5, field: requestParameters.size, percentile: 99.9}\n";
+        let text = format!("{base}{}---\n{summing}", text.replace("title: c", "title: c\nname: c"));
+        let file = RuleFile { path: "r".to_owned(), id: "d".to_owned(), text };
+        let rules = RuleSet::compile(&[file]).unwrap();
+        let [inner, outer] = rules.correlations() else { panic!("two correlations") };
+        assert_eq!(
+            inner.explain(&inner.input_ids(&rules)),
+            "It looks at what `d/failed` match, within 10 min.\nIt holds when there are at least 3 different values of \
+             awsRegion.\nThat is no alert by itself; it only counts in other correlations.\n"
+        );
+        assert_eq!(
+            outer.explain(&outer.input_ids(&rules)),
+            "It looks at what `d/c` and `d/failed` match, within 7 days.\nIt holds when the percentile 99.9 of \
+             requestParameters.size in such events is more than 0.5.\nThere is one alert for each account and UTC day. \
+             Its level is low.\n"
+        );
     }
 }

@@ -18,8 +18,11 @@ const SPAN_S: u32 = 60;
 /// The events of each group, with the inputs they belong to as bits.
 type Groups<'a> = BTreeMap<&'static str, BTreeMap<&'a Event, u32>>;
 
+/// The events of an input, and the group of each.
+type Source<'a> = (BTreeSet<&'a Event>, fn(&Event) -> &'static str);
+
 /// Puts the events of each input into their groups.
-fn grouped<'a>(inputs: &[(BTreeSet<&'a Event>, fn(&Event) -> &'static str)]) -> Groups<'a> {
+fn grouped<'a>(inputs: &[Source<'a>]) -> Groups<'a> {
     let mut groups = Groups::new();
     for (number, (events, group)) in inputs.iter().enumerate() {
         for event in events {

@@ -208,7 +208,7 @@ fn check(kind: &str, takes_part: &dyn Fn(&Event) -> bool, satisfied: Satisfied<'
 fn any_order_gives_what_the_model_gives() {
     let distinct = |window: &[&Event]| window.iter().map(|event| event.region).collect::<BTreeSet<_>>().len();
     let has = |window: &[&Event], name: &str| window.iter().any(|event| event.has(name));
-    let kinds: [(&str, Satisfied<'_>); 7] = [
+    let kinds: [(&str, Satisfied<'_>); 9] = [
         ("type: event_count, condition: {gte: 3}", &|window| window.len() >= 3),
         ("type: event_count, condition: {gt: 1, lte: 3}", &|window| window.len() > 1 && window.len() <= 3),
         ("type: value_count, condition: {gte: 2, field: awsRegion}", &move |window| distinct(window) >= 2),
@@ -220,6 +220,8 @@ fn any_order_gives_what_the_model_gives() {
             ["A", "B", "C"].iter().filter(|name| has(window, name)).count() >= 2
         }),
         ("type: temporal_ordered", &ordered),
+        ("type: temporal_ordered, condition: {gte: 3}", &ordered),
+        ("type: temporal_ordered, condition: all of them", &ordered),
     ];
     for (kind, satisfied) in kinds {
         check(kind, &|_| true, satisfied);

@@ -45,14 +45,14 @@ fn check(correlations: &[(&str, &str)]) {
             fired += usize::from(expected);
         }
     }
-    assert!(fired * 50 > agreed && fired * 10 < agreed * 9, "{correlations:?}: {fired} of {agreed}");
+    assert!(fired > 10 && fired < agreed - 10, "{correlations:?}: {fired} of {agreed}");
 }
 
 #[test]
 fn agrees_with_rsigma_on_every_event() {
     let of = |kind: &str| format!("{{{kind}, group-by: [userIdentity.arn], timespan: 10m}}");
     for kind in [
-        "type: event_count, rules: [A], condition: {gte: 4}",
+        "type: event_count, rules: [A], condition: {gte: 3}",
         "type: value_count, rules: [A], condition: {gte: 3, field: awsRegion}",
         "type: temporal, rules: [A, B, C]",
         "type: value_sum, rules: [A], condition: {gte: 6, field: requestParameters.size}",
@@ -63,7 +63,7 @@ fn agrees_with_rsigma_on_every_event() {
         check(&[("c", &of(kind))]);
     }
     check(&[
-        ("burst", &of("type: event_count, rules: [A], condition: {gte: 3}")),
-        ("c", &of("type: event_count, rules: [burst], condition: {gte: 3}")),
+        ("burst", &of("type: event_count, rules: [A], condition: {gte: 2}")),
+        ("c", &of("type: event_count, rules: [burst], condition: {gte: 2}")),
     ]);
 }

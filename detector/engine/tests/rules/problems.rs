@@ -156,6 +156,10 @@ fn correlations() {
     check(&numbers("median, condition: {field: a, percentile: 5, gte: 5}"), &[("9:57", "unknown comparison")]);
     check(&numbers("percentile, condition: {field: image, lte: 1}"), &[("9:50", "which percentile is missing")]);
     check(&numbers("percentile, condition: {field: a, percentile: 101, lte: 1}"), &[("9:73", "from 0 to 100")]);
+    let ordered = |rest: &str| of(&format!("{{type: temporal_ordered, rules: [base], timespan: 5m, {rest}}}"));
+    assert!(problems(&ordered("condition: {eq: 1}")).is_empty() && problems(&ordered("condition: base")).is_empty());
+    check(&ordered("condition: {gte: 2}"), &[("9:79", "all its rules in their order")]);
+    check(&ordered("condition: not base"), &[("9:79", "all its rules in their order")]);
     check(&of("{type: temporal, rules: [base, bsae], timespan: 2h}"), &[("9:45", "did you mean base?")]);
     check(
         &of("{type: temporal, rules: [base], timespan: 2h, condition: base and other}"),
