@@ -1,40 +1,61 @@
 //! Sigma correlations, read and checked: how many events, values or different rules within a time, for one group.
 //!
-//! What happens to them in event time is `correlator`. Deliberately refused: sums, averages, medians and percentiles,
-//! tumbling and session windows, and correlations of correlations.
+//! What happens to them in event time is `correlator`; what they name is found by `correlation_link`. Deliberately
+//! refused: tumbling and session windows.
 
 use rsigma_parser::Timespan;
 use sha2::{Digest, Sha256};
 
 use super::{
     RuleFile,
-    correlation_kind::{self, COUNT_MAX, CorrelationKind, Predicate},
-    definition::{About, Rule},
+    correlation_kind::{self, CorrelationKind},
+    correlation_number,
+    definition::About,
     extension::{self, Speaker},
     field, metadata,
-    problem::{Place, Problem, Problems, listed, nearest},
-    set::RuleIndex,
+    problem::{Place, Problems, listed},
+    set::{RuleIndex, RuleSet},
     threshold::Threshold,
     tuning::unknown_threshold,
     value::Field,
     vocabulary::Domain,
     yaml::{Key, Kind, Node},
 };
+use crate::time::DAY_S;
 
-/// The longest window of a correlation, in seconds.
-pub const SPAN_MAX_S: u32 = 86_400;
-/// The most base rules of one correlation.
+/// The longest window of a correlation, in seconds: 30 days.
+pub const SPAN_MAX_S: u32 = 30 * DAY_S;
+/// The most inputs of one correlation.
 const RULES_MAX: usize = 32;
 const KEYS: [&str; 8] = ["type", "rules", "group-by", "timespan", "timeframe", "condition", "aliases", "generate"];
+
+/// What a correlation looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Input {
+    /// The events that a rule matches.
+    Rule(RuleIndex),
+    /// The events at which the correlation at this place holds.
+    Correlation(u32),
+}
 
 /// A compiled correlation.
 #[derive(Debug, Clone)]
 pub struct CorrelationRule {
     pub(super) about: About,
     pub(super) kind: CorrelationKind,
+    pub(super) inputs: Vec<Input>,
+    /// The rules among the inputs, and among theirs.
     pub(super) rules: Vec<RuleIndex>,
     pub(super) group_by: Vec<GroupField>,
     pub(super) span_s: u32,
+    /// How many correlations stand below it, in the longest chain.
+    pub(super) depth: usize,
+    /// The places of the correlations that have it as an input, and as which of theirs.
+    pub(super) named_by: Vec<(u32, u32)>,
+    pub(super) alerts: bool,
+    /// Tells what it says from what others say.
+    pub(super) meaning: u64,
+    /// The same of everything it finds: it depends on the correlations below, too.
     pub(super) fingerprint: u64,
 }
 
@@ -45,10 +66,26 @@ impl CorrelationRule {
         &self.about
     }
 
-    /// The rules whose matches it correlates.
+    /// The rules whose matches it correlates, itself or through other correlations.
     #[must_use]
     pub fn rules(&self) -> &[RuleIndex] {
         &self.rules
+    }
+
+    /// The ids of the rules and correlations that it names, in its order; `all` is the set it is of.
+    #[must_use]
+    pub fn input_ids<'a>(&self, all: &'a RuleSet) -> Vec<&'a str> {
+        let id = |input: &Input| match input {
+            Input::Rule(index) => Some(all.get(*index).id()),
+            Input::Correlation(index) => all.correlation(*index).map(|inner| inner.about.id.as_str()),
+        };
+        self.inputs.iter().filter_map(id).collect()
+    }
+
+    /// Whether it alerts by itself; false for one that only feeds correlations which do not `generate`.
+    #[must_use]
+    pub const fn alerts(&self) -> bool {
+        self.alerts
     }
 
     /// The names it groups by, as written; the values of a hit are in this order.
@@ -64,17 +101,25 @@ impl CorrelationRule {
 }
 
 impl CorrelationRule {
-    /// The numbers that its condition compares with: one, called `count`, where it counts at all.
+    /// The number that its condition compares with, where it compares with one: `count`, `sum`, `average`, `median` or
+    /// `percentile`.
     #[must_use]
     pub fn thresholds(&self) -> Vec<Threshold> {
-        let named = |predicate: &Predicate| Threshold {
-            name: "count".to_owned(),
-            key: format!("condition|{}", predicate.operator),
-            value: f64::from(u32::try_from(predicate.value).unwrap_or(u32::MAX)),
+        let named = |name: &str, operator: &str, value: f64| {
+            vec![Threshold { name: name.to_owned(), key: format!("condition|{operator}"), value }]
         };
-        match self.kind.predicates() {
-            [only] => vec![named(only)],
-            _ => Vec::new(),
+        match &self.kind {
+            CorrelationKind::Events(predicates)
+            | CorrelationKind::Values(predicates, _)
+            | CorrelationKind::Rules(predicates) => match predicates.as_slice() {
+                [only] => named("count", only.operator, f64::from(u32::try_from(only.value).unwrap_or(u32::MAX))),
+                _ => Vec::new(),
+            },
+            CorrelationKind::Numbers(predicates, _, statistic) => match predicates.as_slice() {
+                [only] => named(statistic.name(), only.operator, correlation_number::to_float(only.value)),
+                _ => Vec::new(),
+            },
+            CorrelationKind::Together(_) | CorrelationKind::InOrder => Vec::new(),
         }
     }
 
@@ -84,17 +129,13 @@ impl CorrelationRule {
         if !known.iter().any(|threshold| threshold.name == name) {
             return Err(unknown_threshold(name, &known));
         }
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "compared with the bounds")]
-        let count = (value >= 1.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0).then_some(value as u64);
-        let count = count.filter(|count| *count <= COUNT_MAX);
-        let count = count.ok_or_else(|| format!("`{name}` must be a whole number from 1 to {COUNT_MAX}"))?;
-        self.kind.set_count(count);
-        self.fingerprint = fingerprint(&format!("{} {count}", self.fingerprint));
+        self.kind.set_number(name, value)?;
+        self.meaning = fingerprint(&format!("{} {value}", self.meaning));
         Ok(())
     }
 }
 
-/// One name of `group-by` and the field it means in the events of each base rule.
+/// One name of `group-by` and the field it means in the events of each input.
 #[derive(Debug, Clone)]
 pub(super) struct GroupField {
     pub(super) name: String,
@@ -104,12 +145,12 @@ pub(super) struct GroupField {
 /// A correlation whose references are not resolved yet.
 #[derive(Debug)]
 pub(super) struct Draft {
-    about: About,
-    kind: CorrelationKind,
-    references: Vec<(Place, String)>,
-    group_by: Vec<GroupField>,
-    span_s: u32,
-    generate: bool,
+    pub(super) about: About,
+    pub(super) kind: CorrelationKind,
+    pub(super) references: Vec<(Place, String)>,
+    pub(super) group_by: Vec<GroupField>,
+    pub(super) span_s: u32,
+    pub(super) generate: bool,
 }
 
 impl Draft {
@@ -133,7 +174,7 @@ pub(super) fn draft(document: &Node, id: &str, file: &RuleFile, problems: &mut P
     }
     let references = metadata::placed_texts(node, "rules", problems);
     if references.is_empty() || references.len() > RULES_MAX {
-        problems.add(node.place, format!("rules names between 1 and {RULES_MAX} rules"));
+        problems.add(node.place, format!("rules names between 1 and {RULES_MAX} rules or correlations"));
     }
     let names: Vec<&str> = references.iter().map(|(_, name)| name.as_str()).collect();
     let span_s = span(node, problems);
@@ -155,7 +196,7 @@ fn span(node: &Node, problems: &mut Problems<'_>) -> Option<u32> {
         value.text().and_then(|text| Timespan::parse(text).ok()).and_then(|span| u32::try_from(span.seconds).ok());
     let seconds = seconds.filter(|seconds| (1..=SPAN_MAX_S).contains(seconds));
     if seconds.is_none() {
-        problems.add(value.place, "the timespan is a number with s, m, h or d, at most 24h");
+        problems.add(value.place, "the timespan is a number with s, m, h or d, at most 30d");
     }
     seconds
 }
@@ -210,69 +251,8 @@ pub(super) fn resolved(name: &str, place: Place, problems: &mut Problems<'_>) ->
     }
 }
 
-/// Resolves references by rule id, Sigma name or Sigma id, and silences rules that only feed correlations. A name in
-/// `declared` belongs to a rule that has problems of its own.
-pub(super) fn link(
-    drafts: Vec<Draft>,
-    rules: &mut [Rule],
-    declared: &[String],
-    found: &mut Vec<Problem>,
-) -> Vec<CorrelationRule> {
-    let mut linked = Vec::new();
-    let mut feeding: Vec<(RuleIndex, bool)> = Vec::new();
-    for draft in drafts {
-        let file = draft.about.file.clone();
-        let mut problems = Problems::new(&file);
-        let mut indices = Vec::new();
-        for (place, name) in &draft.references {
-            match find(name, rules) {
-                Ok(index) => indices.push(index),
-                Err(_) if declared.contains(name) => {}
-                Err(message) => problems.add(*place, message),
-            }
-        }
-        feeding.extend(indices.iter().map(|index| (*index, draft.generate)));
-        found.extend(problems.into_found());
-        let Draft { about, kind, group_by, span_s, .. } = draft;
-        let fingerprint = fingerprint(&format!("{kind:?} {group_by:?} {span_s} {:?}", draft.references));
-        linked.push(CorrelationRule { about, kind, rules: indices, group_by, span_s, fingerprint });
-    }
-    for (index, rule) in (0..).map(RuleIndex).zip(rules) {
-        let mut uses = feeding.iter().filter(|(fed, _)| *fed == index).peekable();
-        rule.alerts = uses.peek().is_none() || uses.any(|(_, generate)| *generate);
-    }
-    linked
-}
-
-fn find(name: &str, rules: &[Rule]) -> Result<RuleIndex, String> {
-    let called = |rule: &Rule| {
-        rule.about.id == name
-            || rule.about.name.as_deref() == Some(name)
-            || rule.about.sigma_id.as_deref() == Some(name)
-    };
-    let mut matching = (0..).map(RuleIndex).zip(rules).filter(|(_, rule)| called(rule));
-    match (matching.next(), matching.next()) {
-        (Some((_, rule)), None) if rule.first_times.is_some() => Err(format!(
-            "`{name}` asks for first times, which late records can take away; write at_least and within there"
-        )),
-        (Some((index, rule)), None) if rule.domain == Domain::CloudTrail => Ok(index),
-        (Some(_), None) => Err(format!("`{name}` is not for aws/cloudtrail; only such rules can be correlated")),
-        (Some((_, one)), Some((_, other))) => {
-            Err(format!("`{name}` is both {} and {}; refer to it by its rule id", one.about.id, other.about.id))
-        }
-        (None, _) => {
-            let known = rules.iter().map(|rule| rule.about.name.as_deref().unwrap_or(&rule.about.id));
-            let hint = match nearest(name, known).as_slice() {
-                [] => String::new(),
-                near => format!("; did you mean {}?", near.join(" or ")),
-            };
-            Err(format!("no rule is named `{name}`, by its folder, Sigma name or Sigma id{hint}"))
-        }
-    }
-}
-
 /// Tells a remembered state of one meaning from that of another.
-fn fingerprint(meaning: &str) -> u64 {
+pub(super) fn fingerprint(meaning: &str) -> u64 {
     let digest = Sha256::digest(meaning.as_bytes());
     digest.iter().take(8).fold(0, |value, byte| (value << 8) | u64::from(*byte))
 }

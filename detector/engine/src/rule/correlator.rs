@@ -2,15 +2,25 @@
 //!
 //! Each group keeps its events in judging order as long as a record that is still allowed to arrive can share a window
 //! with them. Deliberately no clock: the caller says before which second nothing counts any more.
+//!
+//! A correlation of correlations gets, as its events, those at which the inner correlation holds: the last event of each
+//! satisfied window, with its time and its fields. Which these are depends on the events alone and not on their order,
+//! so the outer correlation is as exact as the inner one. A late record can make the inner one hold at later events, or
+//! no longer hold at them, whose records are gone by then; so every event remembers from the start what it would be to
+//! the outer correlations ([`Feed`]), and whatever turns is told to them in one go, from the innermost outward. Only
+//! events at or after the floor can turn, because windows that end before it can no longer change; an outer group still
+//! has everything that shares a window with those.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    correlation::CorrelationRule,
+    correlation::{CorrelationRule, Input},
     correlation_kind::CorrelationKind,
-    correlator_group::{Entry, Group, Summary},
+    correlation_number,
+    correlator_entry::{Counted, Entry, Feed, bit},
+    correlator_group::{Change, Group, Outcome, Summary},
     correlator_limit,
     matcher::with_text,
     set::{RuleIndex, RuleSet},
@@ -99,38 +109,59 @@ impl Correlator {
         if event.at < allowance.floor || matched.is_empty() {
             return hits;
         }
+        // By depth, so that every group is changed once, after all that can change it.
+        let mut pending: BTreeMap<(usize, u32, GroupKey), Vec<Change>> = BTreeMap::new();
         for (index, correlation) in (0..).zip(rules.correlations()) {
             for (key, mask) in groups_of(correlation, matched, fields, event.account) {
-                let Some(values) = counted_values(&correlation.kind, fields) else { continue };
-                let entry = Entry::new(event, mask, values);
-                hits.extend(self.insert(index, correlation, key, entry, allowance));
+                let Some(counted) = counted_of(&correlation.kind, fields) else { continue };
+                let entry = Entry::new(event, mask, counted, feeds_of(rules, correlation, fields));
+                pending.insert((correlation.depth, index, key), vec![Change::Enter(entry)]);
+            }
+        }
+        while let Some(((_, index, key), changes)) = pending.pop_first() {
+            let Some(correlation) = rules.correlation(index) else { continue };
+            let (outcome, found) = self.apply((index, correlation), &key, changes, allowance);
+            hits.extend(found);
+            for mut turn in outcome.turns {
+                for feed in std::mem::take(&mut turn.feeds) {
+                    let outer = (0..).zip(rules.correlations()).find(|(_, outer)| outer.fingerprint == feed.to);
+                    let Some((index, outer)) = outer else { continue };
+                    let key = GroupKey { account: key.account.clone(), values: feed.group.clone() };
+                    let change = if turn.holds {
+                        Change::Enter(Entry::fed(&turn, feed))
+                    } else {
+                        Change::Part { at: turn.at, id: turn.id.clone(), input: feed.input }
+                    };
+                    pending.entry((outer.depth, index, key)).or_default().push(change);
+                }
             }
         }
         hits
     }
 
-    fn insert(
+    /// Changes a group; says what followed, and what is now found of the days that changed.
+    fn apply(
         &mut self,
-        index: u32,
-        correlation: &CorrelationRule,
-        key: GroupKey,
-        entry: Entry,
+        (index, correlation): (u32, &CorrelationRule),
+        key: &GroupKey,
+        changes: Vec<Change>,
         allowance: Allowance,
-    ) -> Vec<CorrelationHit> {
+    ) -> (Outcome, Vec<CorrelationHit>) {
         let state = self.correlations.entry(correlation.about.id.clone()).or_default();
         if state.fingerprint != correlation.fingerprint {
             *state = State { fingerprint: correlation.fingerprint, groups: BTreeMap::new() };
         }
         let group = state.groups.entry(key.clone()).or_default();
-        let (days, dropped) = group.insert(entry, correlation, allowance);
-        self.dropped_events = self.dropped_events.saturating_add(dropped);
-        let hits = days.into_iter().map(|day| hit(index, &key, day, group.summary(day))).collect();
+        let outcome = group.apply(changes, correlation, allowance);
+        self.dropped_events = self.dropped_events.saturating_add(outcome.dropped);
+        let told = outcome.days.iter().filter(|_| correlation.alerts);
+        let hits = told.map(|day| hit(index, key, *day, group.summary(*day))).collect();
         if state.groups.len() > allowance.groups_max as usize {
             let span = correlation.span_s;
             let evicted = correlator_limit::evict(&mut state.groups, &key.account, allowance, span);
             self.evicted_groups = self.evicted_groups.saturating_add(evicted);
         }
-        hits
+        (outcome, hits)
     }
 
     /// Forgets correlations that `rules` no longer has, or has with another meaning.
@@ -190,7 +221,7 @@ fn hit(correlation: u32, key: &GroupKey, day: u32, summary: Option<&Summary>) ->
     }
 }
 
-/// The groups an event belongs to, each with the base rules (as bits) by which it does.
+/// The groups an event belongs to, each with the rules (as bits) by which it does.
 fn groups_of(
     correlation: &CorrelationRule,
     matched: &[RuleIndex],
@@ -198,23 +229,38 @@ fn groups_of(
     account: &str,
 ) -> Vec<(GroupKey, u32)> {
     let mut found: Vec<(GroupKey, u32)> = Vec::new();
-    for (position, rule) in correlation.rules.iter().enumerate() {
-        if !matched.contains(rule) {
+    for (input, named) in (0..).zip(&correlation.inputs) {
+        if !matches!(named, Input::Rule(rule) if matched.contains(rule)) {
             continue;
         }
-        let values: Option<Vec<String>> = correlation
-            .group_by
-            .iter()
-            .map(|field| field.by_rule.get(position).and_then(|field| scalar(fields, field)))
-            .collect();
-        let Some(values) = values else { continue };
-        let bit = u32::try_from(position).ok().and_then(|position| 1_u32.checked_shl(position)).unwrap_or(0);
+        let Some(values) = group_of(correlation, input, fields) else { continue };
         match found.iter_mut().find(|(key, _)| key.values == values) {
-            Some((_, mask)) => *mask |= bit,
-            None => found.push((GroupKey { account: account.to_owned(), values }, bit)),
+            Some((_, mask)) => *mask |= bit(input),
+            None => found.push((GroupKey { account: account.to_owned(), values }, bit(input))),
         }
     }
     found
+}
+
+/// The values of the group that an event belongs to as this input, if it has them all.
+fn group_of(correlation: &CorrelationRule, input: u32, fields: &(impl Fields + ?Sized)) -> Option<Vec<String>> {
+    let input = usize::try_from(input).ok()?;
+    correlation.group_by.iter().map(|field| scalar(fields, field.by_rule.get(input)?)).collect()
+}
+
+/// What an event would be to the correlations that have this one as an input.
+fn feeds_of(rules: &RuleSet, correlation: &CorrelationRule, fields: &(impl Fields + ?Sized)) -> Vec<Feed> {
+    let feed = |(index, input): &(u32, u32)| {
+        let outer = rules.correlation(*index)?;
+        Some(Feed {
+            to: outer.fingerprint,
+            input: *input,
+            group: group_of(outer, *input, fields)?,
+            counted: counted_of(&outer.kind, fields)?,
+            feeds: feeds_of(rules, outer, fields),
+        })
+    };
+    correlation.named_by.iter().filter_map(feed).collect()
 }
 
 /// The text of a field that has one value.
@@ -235,12 +281,23 @@ fn scalar(fields: &(impl Fields + ?Sized), field: &Field) -> Option<String> {
     text
 }
 
-/// What a `value_count` counts of an event; `None` when it has no such value and does not take part.
-fn counted_values(kind: &CorrelationKind, fields: &(impl Fields + ?Sized)) -> Option<Vec<String>> {
-    let CorrelationKind::Values(_, counted) = kind else {
-        return Some(Vec::new());
-    };
-    if let [only] = counted.as_slice()
+/// What a correlation looks at in an event; `None` when the event has no such value and does not take part.
+fn counted_of(kind: &CorrelationKind, fields: &(impl Fields + ?Sized)) -> Option<Counted> {
+    match kind {
+        CorrelationKind::Values(_, counted) => texts_of(counted, fields).map(Counted::Texts),
+        CorrelationKind::Numbers(_, field, _) => {
+            let numbers = correlation_number::of_value(&fields.value(field));
+            (!numbers.is_empty()).then_some(Counted::Numbers(numbers))
+        }
+        CorrelationKind::Events(_)
+        | CorrelationKind::Rules(_)
+        | CorrelationKind::Together(_)
+        | CorrelationKind::InOrder => Some(Counted::Nothing),
+    }
+}
+
+fn texts_of(counted: &[Field], fields: &(impl Fields + ?Sized)) -> Option<Vec<String>> {
+    if let [only] = counted
         && let Value::List(elements) = fields.value(only)
     {
         let mut values = Vec::new();

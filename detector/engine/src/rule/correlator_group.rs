@@ -1,51 +1,22 @@
 //! The events of one group of a correlation, and which windows over them are satisfied.
 //!
 //! A window ends with an event and holds, in judging order, the events up to it whose time is less than the span before.
-//! Deliberately evaluated only where a new event can change something.
+//! Deliberately evaluated only where a change of the events can change something, many changes at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{
     correlation::CorrelationRule,
-    correlator::{Allowance, CorrelatedEvent},
+    correlator::Allowance,
+    correlator_entry::{Entry, Turn},
     correlator_sweep::Sweep,
 };
 use crate::time::{DAY_S, Second};
 
 /// How many event ids a hit names.
 const IDS_MAX: usize = 50;
-
-/// An event of a group.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Entry {
-    pub(super) at: Second,
-    id: String,
-    /// The base rules it matched, as bits.
-    pub(super) mask: u32,
-    /// What `value_count` counts of it.
-    pub(super) values: Vec<String>,
-    context: String,
-    /// Whether the window that ends with it is satisfied.
-    fires: bool,
-    /// Whether it lies in a satisfied window that ends on its own day, and on the next.
-    counted: [bool; 2],
-}
-
-impl Entry {
-    pub(super) fn new(event: CorrelatedEvent<'_>, mask: u32, values: Vec<String>) -> Self {
-        Self {
-            at: event.at,
-            id: event.event_id.to_owned(),
-            mask,
-            values,
-            context: event.context.to_owned(),
-            fires: false,
-            counted: [false; 2],
-        }
-    }
-}
 
 /// The events of all satisfied windows that end on one day.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +33,7 @@ impl Summary {
     fn add(&mut self, entry: &Entry) {
         self.count = self.count.saturating_add(1);
         self.last = self.last.max(entry.at);
-        let place = self.ids.partition_point(|(at, id)| (*at, id.as_str()) < (entry.at, entry.id.as_str()));
+        let place = self.ids.partition_point(|(at, id)| (*at, id.as_str()) < entry.order());
         if place == 0 {
             self.context.clone_from(&entry.context);
         }
@@ -80,6 +51,36 @@ struct Day {
     settled: Summary,
     /// Of all events.
     now: Summary,
+}
+
+/// A change of a group's events.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// An event belongs to inputs, perhaps besides others.
+    Enter(Entry),
+    /// A correlation no longer holds at an event, which no longer belongs to this input.
+    Part { at: Second, id: String, input: u32 },
+}
+
+/// What followed from changes.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    /// The days whose summary changed.
+    pub(super) days: BTreeSet<u32>,
+    /// The events at which the correlation began to hold or no longer holds, where that matters to another.
+    pub(super) turns: Vec<Turn>,
+    /// How many events were dropped for the limit.
+    pub(super) dropped: u64,
+}
+
+/// The times between which changes lie, and what evaluating them takes.
+struct Touched {
+    first: Second,
+    last: Second,
+    /// The place in judging order of an event that entered and is the only change.
+    only: Option<(Second, String)>,
+    /// The days to count anew whatever the windows say.
+    recount: BTreeSet<u32>,
 }
 
 /// One group.
@@ -105,40 +106,88 @@ impl Group {
         self.entries.last().map_or(Second::MIN, |entry| entry.at)
     }
 
-    /// Puts an event in its place; says which days changed, and how many events were dropped for the limit.
-    pub(super) fn insert(&mut self, entry: Entry, rule: &CorrelationRule, allowance: Allowance) -> (Vec<u32>, u64) {
+    /// Changes its events.
+    pub(super) fn apply(&mut self, changes: Vec<Change>, rule: &CorrelationRule, allowance: Allowance) -> Outcome {
         self.expire(rule.span_s, allowance.floor);
-        let order = |known: &Entry| (known.at, known.id.as_str()).cmp(&(entry.at, entry.id.as_str()));
-        let position = match self.entries.binary_search_by(order) {
-            Ok(position) => {
-                let Some(known) = self.entries.get_mut(position).filter(|known| known.mask | entry.mask != known.mask)
-                else {
-                    return (Vec::new(), 0);
-                };
-                known.mask |= entry.mask;
-                position
+        let mut outcome = Outcome::default();
+        let mut touched: Option<Touched> = None;
+        for change in changes {
+            let (at, only, recount) = match change {
+                Change::Enter(entry) => match self.enter(entry) {
+                    Some(place) => (place.0, Some(place), None),
+                    None => continue,
+                },
+                Change::Part { at, id, input } => match self.part((at, &id), input, &mut outcome) {
+                    Some(recount) => (at, None, recount),
+                    None => continue,
+                },
+            };
+            match &mut touched {
+                None => {
+                    let recount = recount.into_iter().collect();
+                    touched = Some(Touched { first: at, last: at, only, recount });
+                }
+                Some(touched) => {
+                    touched.first = touched.first.min(at);
+                    touched.last = touched.last.max(at);
+                    touched.only = None;
+                    touched.recount.extend(recount);
+                }
             }
+        }
+        let excess = self.entries.len().saturating_sub(allowance.events_max as usize);
+        if excess > 0 {
+            // More than one at a time, so that a group at its limit is not moved for every event.
+            let dropped = excess.max(self.entries.len() / 16);
+            self.settle(dropped, allowance.floor);
+            outcome.dropped = u64::try_from(dropped).unwrap_or(u64::MAX);
+        }
+        if let Some(touched) = touched {
+            self.evaluate(&touched, rule, &mut outcome);
+        }
+        outcome
+    }
+
+    /// Puts an event in its place, which it returns if that changes anything.
+    fn enter(&mut self, entry: Entry) -> Option<(Second, String)> {
+        let place = (entry.at, entry.id.clone());
+        match self.position(entry.order()) {
+            Ok(position) => self.entries.get_mut(position).is_some_and(|known| known.join(entry)).then_some(place),
             Err(position) => {
                 self.entries.insert(position, entry);
-                position
+                Some(place)
             }
-        };
-        let excess = self.entries.len().saturating_sub(allowance.events_max as usize);
-        if excess == 0 {
-            return (self.evaluate(position, rule), 0);
         }
-        // More than one at a time, so that a group at its limit is not moved for every event.
-        let dropped = excess.max(self.entries.len() / 16);
-        self.settle(dropped);
-        let days = position.checked_sub(dropped).map_or_else(Vec::new, |position| self.evaluate(position, rule));
-        (days, u64::try_from(dropped).unwrap_or(u64::MAX))
+    }
+
+    /// Takes an event out of an input, and away if it has no other. `None` if that changes nothing; else the day to
+    /// count anew, if the window ended on it that the event took with it.
+    fn part(&mut self, place: (Second, &str), input: u32, outcome: &mut Outcome) -> Option<Option<u32>> {
+        let position = self.position(place).ok()?;
+        let entry = self.entries.get_mut(position)?;
+        if !entry.part(input) {
+            return None;
+        }
+        if entry.mask != 0 {
+            return Some(None);
+        }
+        let mut entry = self.entries.remove(position);
+        if !std::mem::take(&mut entry.fires) {
+            return Some(None);
+        }
+        outcome.turns.extend(entry.turn());
+        Some(Some(entry.at.day()))
+    }
+
+    fn position(&self, place: (Second, &str)) -> Result<usize, usize> {
+        self.entries.binary_search_by(|known| known.order().cmp(&place))
     }
 
     /// Forgets events that can share no window with anything that may still arrive, and days that are over.
     pub(super) fn expire(&mut self, span_s: u32, floor: Second) {
+        self.days.retain(|day, _| is_open(*day, floor));
         let keep_from = self.entries.partition_point(|entry| entry.at.plus(span_s) <= floor);
-        self.settle(keep_from);
-        self.days.retain(|day, _| Second(day.saturating_add(1).saturating_mul(DAY_S)).plus(span_s) > floor);
+        self.settle(keep_from, floor);
     }
 
     /// Whether nothing is left of it.
@@ -146,62 +195,63 @@ impl Group {
         self.entries.is_empty() && self.days.is_empty()
     }
 
-    /// Removes the first events; what they add to days stays.
-    fn settle(&mut self, first: usize) {
+    /// Removes the first events; what they add to days that are not over stays.
+    fn settle(&mut self, first: usize, floor: Second) {
         for entry in self.entries.drain(..first.min(self.entries.len())) {
-            for (counted, later) in entry.counted.into_iter().zip(0_u32..) {
-                if counted {
-                    self.days.entry(entry.at.day().saturating_add(later)).or_default().settled.add(&entry);
-                }
+            for day in entry.days().filter(|day| is_open(*day, floor)) {
+                self.days.entry(day).or_default().settled.add(&entry);
             }
         }
     }
 
-    /// Evaluates every window that the event at `position` lies in.
-    fn evaluate(&mut self, position: usize, rule: &CorrelationRule) -> Vec<u32> {
-        let mut changed = Vec::new();
-        let mut shrunk = Vec::new();
-        for Window { start, end, fires } in self.windows(position, rule) {
+    /// Evaluates every window that a changed event lies in.
+    fn evaluate(&mut self, touched: &Touched, rule: &CorrelationRule, outcome: &mut Outcome) {
+        let mut recount = touched.recount.clone();
+        let only = match touched.only.as_ref().map(|(at, id)| self.position((*at, id))) {
+            None => None,
+            Some(Ok(position)) => Some(position),
+            // It was dropped for the limit.
+            Some(Err(_)) => return,
+        };
+        let first = only.unwrap_or_else(|| self.entries.partition_point(|entry| entry.at < touched.first));
+        for Window { start, end, fires } in self.windows(touched, first, rule) {
             let Some(entry) = self.entries.get_mut(end) else { break };
-            let (fired, day) = (entry.fires, entry.at.day());
-            entry.fires = fires;
-            let grew = match (fired, fires) {
-                (false, true) => self.count(start, end, day),
-                (true, true) => self.count(position, position, day),
-                (true, false) => {
-                    shrunk.push(day);
+            let (fired, day) = (std::mem::replace(&mut entry.fires, fires), entry.at.day());
+            if fired != fires {
+                outcome.turns.extend(entry.turn());
+            }
+            // One event that entered only ever adds to days whose windows stay satisfied.
+            let grew = match (fired, fires, only) {
+                (false, false, _) => false,
+                (false, true, Some(_)) => self.count(start, end, day),
+                (true, true, Some(position)) => self.count(position, position, day),
+                (_, _, None) | (true, false, Some(_)) => {
+                    recount.insert(day);
                     false
                 }
-                (false, false) => false,
             };
             if grew {
-                changed.push(day);
+                outcome.days.insert(day);
             }
         }
-        shrunk.dedup();
-        for day in shrunk {
-            self.recount(day, rule.span_s);
-            changed.push(day);
+        for day in recount {
+            if self.recount(day, rule.span_s) {
+                outcome.days.insert(day);
+            }
         }
-        changed.sort_unstable();
-        changed.dedup();
-        changed
     }
 
-    fn windows(&self, position: usize, rule: &CorrelationRule) -> Vec<Window> {
-        let Some(new) = self.entries.get(position) else {
-            return Vec::new();
-        };
+    /// The windows that changes lie in, which end with the event at `first` or later.
+    fn windows(&self, touched: &Touched, first: usize, rule: &CorrelationRule) -> Vec<Window> {
         let span_s = rule.span_s;
-        let mut start = self.entries.partition_point(|entry| entry.at.plus(span_s) <= new.at);
+        let mut start = self.entries.partition_point(|entry| entry.at.plus(span_s) <= touched.first);
         let mut sweep = Sweep::new(rule);
-        for entry in self.entries.iter().take(position).skip(start) {
+        for entry in self.entries.iter().take(first).skip(start) {
             sweep.add(entry);
         }
         let mut windows = Vec::new();
-        let last =
-            self.entries.iter().enumerate().skip(position).take_while(|(_, entry)| entry.at < new.at.plus(span_s));
-        for (end, entry) in last {
+        let until = touched.last.plus(span_s);
+        for (end, entry) in self.entries.iter().enumerate().skip(first).take_while(|(_, entry)| entry.at < until) {
             sweep.add(entry);
             while let Some(old) = self.entries.get(start).filter(|old| old.at.plus(span_s) <= entry.at) {
                 sweep.remove(old);
@@ -217,9 +267,7 @@ impl Group {
     fn count(&mut self, start: usize, end: usize, day: u32) -> bool {
         let mut grew = false;
         for entry in self.entries.iter_mut().take(end.saturating_add(1)).skip(start) {
-            let later = day.saturating_sub(entry.at.day()) as usize;
-            if let Some(counted) = entry.counted.get_mut(later).filter(|counted| !**counted) {
-                *counted = true;
+            if entry.count_for(day) {
                 grew = true;
                 self.days.entry(day).or_default().now.add(entry);
             }
@@ -227,27 +275,34 @@ impl Group {
         grew
     }
 
-    /// Counts a day anew, after a window turned out not to be satisfied.
-    fn recount(&mut self, day: u32, span_s: u32) {
+    /// Counts a day anew; says whether that changed anything.
+    fn recount(&mut self, day: u32, span_s: u32) -> bool {
         let known = self.days.entry(day).or_default();
-        known.now = known.settled.clone();
+        let before = std::mem::replace(&mut known.now, known.settled.clone());
         for entry in &mut self.entries {
-            if let Some(counted) = entry.counted.get_mut(day.wrapping_sub(entry.at.day()) as usize) {
-                *counted = false;
-            }
+            entry.discount_for(day);
         }
+        let is_of_day = |entry: &Entry| entry.fires && entry.at.day() == day;
         let firing: Vec<(usize, Second)> = self
             .entries
             .iter()
             .enumerate()
-            .filter(|(_, entry)| entry.fires && entry.at.day() == day)
+            .filter(|(_, entry)| is_of_day(entry))
             .map(|(end, entry)| (end, entry.at))
             .collect();
+        let mut counted = 0;
         for (end, at) in firing {
             let start = self.entries.partition_point(|entry| entry.at.plus(span_s) <= at);
-            self.count(start, end, day);
+            self.count(start.max(counted), end, day);
+            counted = end.saturating_add(1);
         }
+        self.days.get(&day).is_some_and(|known| known.now != before)
     }
+}
+
+/// Whether windows that end on the day can still change.
+fn is_open(day: u32, floor: Second) -> bool {
+    Second(day.saturating_add(1).saturating_mul(DAY_S)) > floor
 }
 
 /// The window that ends with one event, by the positions of its first and last event.

@@ -2,16 +2,19 @@
 //!
 //! Written from the compiled rule, so it says what will be done, tuning included, and not what the file seems to say.
 
+use std::fmt::Display;
+
 use super::{
     correlation::CorrelationRule,
     correlation_kind::{CorrelationKind, Expression, Predicate},
+    correlation_number::{Statistic, to_float},
     definition::{Counts, Rule},
     logic::{Item, Logic, Search},
     problem::listed,
     value::{Field, Metric},
     vocabulary::{Domain, FIELDS, METRICS},
 };
-use crate::alert::SubjectKind;
+use crate::{alert::SubjectKind, time::DAY_S};
 
 /// Columns by which each level is moved to the right.
 const INDENT: usize = 2;
@@ -70,7 +73,7 @@ impl Rule {
 }
 
 impl CorrelationRule {
-    /// The correlation in plain words, one sentence a line.
+    /// The correlation in plain words, one sentence a line; `base` is what its inputs are called.
     #[must_use]
     pub fn explain(&self, base: &[&str]) -> String {
         let mut text = Lines::default();
@@ -84,11 +87,26 @@ impl CorrelationRule {
                 let fields = listed(fields.iter().map(String::as_str));
                 format!("there are {} different values of {fields}", counted(predicates))
             }
+            CorrelationKind::Numbers(predicates, field, statistic) => {
+                let statistic = match statistic {
+                    Statistic::Percentile(thousandths) if *statistic != Statistic::MEDIAN => {
+                        format!("percentile {}", f64::from(*thousandths) / 1_000.0)
+                    }
+                    _ => statistic.name().to_owned(),
+                };
+                let of_number = |predicate: &Predicate<i128>| (predicate.operator, to_float(predicate.value));
+                let needed = compared("less than", predicates.iter().map(of_number));
+                format!("the {statistic} of {} in such events is {needed}", name(field))
+            }
             CorrelationKind::Rules(predicates) => format!("{} of these rules matched", counted(predicates)),
             CorrelationKind::Together(expression) => format!("there was a match of {}", together(expression, base)),
             CorrelationKind::InOrder => "all of these rules matched, in this order".to_owned(),
         };
         text.line(0, &format!("It holds when {needed}."));
+        if !self.alerts {
+            text.line(0, "That is no alert by itself; it only counts in other correlations.");
+            return text.0;
+        }
         let group: Vec<&str> = self.group_names().collect();
         let group = if group.is_empty() { String::new() } else { format!(", {}", listed(group)) };
         let level = self.about.severity.as_str();
@@ -229,6 +247,7 @@ fn meaning(metric: Metric) -> &'static str {
 
 fn duration(seconds: u32) -> String {
     match seconds {
+        seconds if seconds > DAY_S && seconds % DAY_S == 0 => format!("{} days", seconds / DAY_S),
         seconds if seconds % 3_600 == 0 => format!("{} h", seconds / 3_600),
         seconds if seconds % 60 == 0 => format!("{} min", seconds / 60),
         seconds => format!("{seconds} s"),
@@ -236,18 +255,22 @@ fn duration(seconds: u32) -> String {
 }
 
 fn counted(predicates: &[Predicate]) -> String {
-    let one = |predicate: &Predicate| {
-        let words = match predicate.operator {
-            "lt" => "fewer than",
+    compared("fewer than", predicates.iter().map(|predicate| (predicate.operator, predicate.value)))
+}
+
+fn compared(below: &str, predicates: impl Iterator<Item = (&'static str, impl Display)>) -> String {
+    let one = |(operator, value)| {
+        let words = match operator {
+            "lt" => below,
             "lte" => "at most",
             "gt" => "more than",
             "eq" => "exactly",
             "neq" => "not exactly",
             _ => "at least",
         };
-        format!("{words} {}", predicate.value)
+        format!("{words} {value}")
     };
-    let all: Vec<String> = predicates.iter().map(one).collect();
+    let all: Vec<String> = predicates.map(one).collect();
     all.join(" and ")
 }
 
@@ -310,6 +333,23 @@ mod tests {
             rules.correlations()[0].explain(&["failed"]),
             "It looks at what `failed` match, within 10 min.\nIt holds when there are at least 3 different values of \
              awsRegion.\nThere is one alert for each account, userIdentity.arn and UTC day. Its level is high.\n"
+        );
+        let summing = "title: d\nlevel: low\ncorrelation:\n  type: value_percentile\n  rules: [c, failed]\n  timespan: 7d\n  \
+                       condition: {gt: 0.5, field: requestParameters.size, percentile: 99.9}\n";
+        let text = format!("{base}{}---\n{summing}", text.replace("title: c", "title: c\nname: c"));
+        let file = RuleFile { path: "r".to_owned(), id: "d".to_owned(), text };
+        let rules = RuleSet::compile(&[file]).unwrap();
+        let [inner, outer] = rules.correlations() else { panic!("two correlations") };
+        assert_eq!(
+            inner.explain(&inner.input_ids(&rules)),
+            "It looks at what `d/failed` match, within 10 min.\nIt holds when there are at least 3 different values of \
+             awsRegion.\nThat is no alert by itself; it only counts in other correlations.\n"
+        );
+        assert_eq!(
+            outer.explain(&outer.input_ids(&rules)),
+            "It looks at what `d/c` and `d/failed` match, within 7 days.\nIt holds when the percentile 99.9 of \
+             requestParameters.size in such events is more than 0.5.\nThere is one alert for each account and UTC day. \
+             Its level is low.\n"
         );
     }
 }

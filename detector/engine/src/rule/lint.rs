@@ -5,7 +5,6 @@
 
 use super::{
     bound::{Bound, Term, bound, record_name},
-    correlation::CorrelationRule,
     definition::{About, Rule},
     logic::Logic,
     matcher,
@@ -71,8 +70,8 @@ impl RuleSet {
             lint_rule(rule, &mut finder);
             lint_about(&rule.about, rule.alerts, &mut finder);
         }
-        for about in self.correlations().iter().map(CorrelationRule::about) {
-            lint_about(about, true, &mut Finder { text: text_of(&about.file), file: &about.file, found: &mut found });
+        for (about, alerts) in self.correlations().iter().map(|one| (one.about(), one.alerts())) {
+            lint_about(about, alerts, &mut Finder { text: text_of(&about.file), file: &about.file, found: &mut found });
         }
         found.sort_by(|a, b| (&a.file, a.line).cmp(&(&b.file, b.line)));
         found.dedup();

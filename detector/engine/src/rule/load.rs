@@ -5,6 +5,7 @@
 use super::{
     RuleFile, condition,
     correlation::{self, CorrelationRule, Draft},
+    correlation_link,
     definition::{About, Counts, Rule},
     detection,
     extension::{self, Extension, Speaker},
@@ -47,7 +48,7 @@ pub(super) fn compile(
     }
     let ids = rules.iter().map(|rule: &Rule| &rule.about).chain(drafts.iter().map(Draft::about));
     found.extend(duplicates(ids));
-    let correlations = correlation::link(drafts, &mut rules, &declared, &mut found);
+    let correlations = correlation_link::link(drafts, &mut rules, &declared, &mut found);
     if found.is_empty() { Ok((rules, correlations)) } else { Err(found) }
 }
 
@@ -95,12 +96,7 @@ fn read_file(
     if documents.is_empty() && problems.count() == 0 {
         problems.add(Place::START, "the file holds no rule");
     }
-    let is_correlation = |node: &&&Node| node.get("correlation").is_some();
-    // The file's id goes to what alerts: its correlation, if it has exactly one, else its first document.
-    let main = match documents.iter().filter(is_correlation).count() {
-        1 => documents.iter().position(|node| is_correlation(&node)).unwrap_or(0),
-        _ => 0,
-    };
+    let main = main_document(&documents);
     for (number, document) in documents.iter().enumerate() {
         let id = if number == main {
             file.id.clone()
@@ -111,6 +107,31 @@ fn read_file(
         declared.extend(["name", "id"].into_iter().filter_map(|key| document.get(key)?.text()).map(str::to_owned));
         declared.push(id.clone());
         read_document(document, &id, file, compiled, problems);
+    }
+}
+
+/// The document that gets the file's id, because it alerts: the only correlation that no other in the file names, else
+/// the first document.
+fn main_document(documents: &[&Node]) -> usize {
+    let inputs = |document: &Node| -> Vec<String> {
+        let rules = document.get("correlation").and_then(|correlation| correlation.get("rules"));
+        rules.map_or_else(Vec::new, |rules| match &rules.kind {
+            yaml::Kind::List(names) => names.iter().filter_map(Node::text).map(str::to_owned).collect(),
+            _ => rules.text().map(str::to_owned).into_iter().collect(),
+        })
+    };
+    let names = |document: &Node, other: &Node| {
+        let mut own = ["name", "id"].into_iter().filter_map(|key| other.get(key)?.text());
+        own.any(|own| inputs(document).iter().any(|name| name == own))
+    };
+    let is_outermost = |(place, document): &(usize, &&Node)| {
+        let mut others = documents.iter().enumerate().filter(|(other, _)| other != place);
+        document.get("correlation").is_some() && !others.any(|(_, other)| names(other, document))
+    };
+    let mut outermost = documents.iter().enumerate().filter(is_outermost);
+    match (outermost.next(), outermost.next()) {
+        (Some((main, _)), None) => main,
+        _ => 0,
     }
 }
 

@@ -7,6 +7,7 @@ use super::{
     bound::{Bound, NameField, bound, record_name},
     clause,
     correlation::CorrelationRule,
+    correlation_link,
     definition::{Counts, Rule},
     dispatch::Dispatch,
     load,
@@ -64,7 +65,8 @@ impl RuleSet {
         Ok(Self::new(rules, correlations))
     }
 
-    pub(super) fn new(mut rules: Vec<Rule>, correlations: Vec<CorrelationRule>) -> Self {
+    pub(super) fn new(mut rules: Vec<Rule>, mut correlations: Vec<CorrelationRule>) -> Self {
+        correlation_link::seal(&mut correlations);
         rules.iter_mut().for_each(Rule::plan);
         let of_domain = |domain: Domain| indexed(&rules).filter(move |(_, rule)| rule.domain == domain);
         let (of_first_times, call_bounds): (Vec<_>, Vec<_>) = of_domain(Domain::CloudTrail)
@@ -122,6 +124,11 @@ impl RuleSet {
     #[must_use]
     pub fn correlations(&self) -> &[CorrelationRule] {
         &self.correlations
+    }
+
+    /// The correlation at this place.
+    pub(super) fn correlation(&self, index: u32) -> Option<&CorrelationRule> {
+        self.correlations.get(usize::try_from(index).ok()?)
     }
 
     /// Whether any rule asks for first times.

@@ -129,6 +129,26 @@ fn a_correlation_has_one_number() {
 }
 
 #[test]
+fn a_correlation_begins_anew_with_the_one_it_names() {
+    let text = CORRELATION.replace("title: many", "title: many\nname: many")
+        + "---\ntitle: top\nlevel: high\ncorrelation:\n  type: value_sum\n  rules: [many]\n  timespan: 7d\n  condition: \
+           {field: a, gt: 0.5}\n";
+    let rules = |count: f64, sum: f64| {
+        let file = RuleFile { path: "r".to_owned(), id: "top".to_owned(), text: text.clone() };
+        let tuning = [("top/many", ("count", count)), ("top", ("sum", sum))];
+        let tuning = tuning.map(|(id, threshold)| (id.to_owned(), thresholds(&[threshold])));
+        RuleSet::compile(&[file]).unwrap().tuned(&Tuning::from(tuning)).unwrap()
+    };
+    let fingerprints =
+        |rules: &RuleSet| -> Vec<u64> { rules.correlations().iter().map(|one| one.fingerprint).collect() };
+    let [before, inner, outer] = [rules(5.0, 0.5), rules(9.0, 0.5), rules(5.0, 0.75)];
+    assert_eq!(outer.correlations()[1].thresholds()[0].value, 0.75);
+    let [before, inner, outer] = [&before, &inner, &outer].map(fingerprints);
+    assert!(before[0] != inner[0] && before[1] != inner[1], "{before:?} {inner:?}");
+    assert!(before[0] == outer[0] && before[1] != outer[1], "{before:?} {outer:?}");
+}
+
+#[test]
 fn modes_and_levels_are_those_of_the_configuration() {
     assert_eq!(set().mode("guardrail"), Mode::On);
     assert_eq!(set().mode("nothing"), Mode::Off);

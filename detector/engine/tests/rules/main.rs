@@ -4,7 +4,9 @@
 #![expect(clippy::format_push_string, reason = "rules are put together line by line")]
 
 mod bounds;
+mod chains;
 mod correlations;
+mod correlations_peer;
 mod differential;
 mod fuzz;
 mod generator;

@@ -143,8 +143,23 @@ fn correlations() {
     check(&with("condition: {about: 2}"), &[("9:75", "unknown comparison")]);
     check(&with("conditions: {gte: 2}"), &[("9:21", "condition is missing"), ("9:63", "unknown key `conditions`")]);
     check(&with("condition: {gte: 2}, group-by: [watch.nothing]"), &[("9:95", "unknown field")]);
-    check(&of("{type: value_avg, rules: [base], timespan: 5m}"), &[("9:21", "not supported; valid is event_count")]);
-    check(&of("{type: temporal, rules: [base, bsae], timespan: 2d}"), &[("9:62", "at most 24h")]);
+    check(&of("{type: value_max, rules: [base], timespan: 5m}"), &[("9:21", "not supported; valid is event_count")]);
+    check(&of("{type: temporal, rules: [base, bsae], timespan: 31d}"), &[("9:62", "at most 30d")]);
+    assert!(problems(&of("{type: temporal, rules: [base], timespan: 30d}")).is_empty());
+    let numbers = |rest: &str| of(&format!("{{type: value_{rest}, rules: [base], timespan: 5m}}"));
+    assert!(problems(&numbers("sum, condition: {field: a, gte: -0.5}")).is_empty());
+    assert!(problems(&numbers("percentile, condition: {field: a, percentile: 99.9, gte: 5}")).is_empty());
+    check(&numbers("avg"), &[("9:21", "condition is missing")]);
+    check(&numbers("avg, condition: {gte: 5}"), &[("9:43", "name it under field")]);
+    check(&numbers("avg, condition: {field: [a, b], gte: 5}"), &[("9:43", "names several")]);
+    check(&numbers("sum, condition: {field: a, gte: x}"), &[("9:59", "gte takes a number")]);
+    check(&numbers("median, condition: {field: a, percentile: 5, gte: 5}"), &[("9:57", "unknown comparison")]);
+    check(&numbers("percentile, condition: {field: image, lte: 1}"), &[("9:50", "which percentile is missing")]);
+    check(&numbers("percentile, condition: {field: a, percentile: 101, lte: 1}"), &[("9:73", "from 0 to 100")]);
+    let ordered = |rest: &str| of(&format!("{{type: temporal_ordered, rules: [base], timespan: 5m, {rest}}}"));
+    assert!(problems(&ordered("condition: {eq: 1}")).is_empty() && problems(&ordered("condition: base")).is_empty());
+    check(&ordered("condition: {gte: 2}"), &[("9:79", "all its rules in their order")]);
+    check(&ordered("condition: not base"), &[("9:79", "all its rules in their order")]);
     check(&of("{type: temporal, rules: [base, bsae], timespan: 2h}"), &[("9:45", "did you mean base?")]);
     check(
         &of("{type: temporal, rules: [base], timespan: 2h, condition: base and other}"),

@@ -23,9 +23,8 @@ pub(super) fn show(out: &mut impl Write, pack: &RulePack, rules: &Arc<RuleSet>, 
     // A file may hold rules that only feed a correlation of the file's name.
     let is_of_file = |other: &str| other == id || other.strip_prefix(id).is_some_and(|rest| rest.starts_with('/'));
     for correlation in rules.correlations().iter().filter(|one| is_of_file(&one.about().id)) {
-        let base: Vec<&str> = correlation.rules().iter().map(|index| rules.get(*index).id()).collect();
         heading(out, correlation.about())?;
-        write!(out, "{}", correlation.explain(&base))?;
+        write!(out, "{}", correlation.explain(&correlation.input_ids(rules)))?;
         tuned(out, correlation.about(), &CorrelationRule::thresholds(correlation), &[])?;
     }
     let mut shown = false;
