@@ -9,7 +9,7 @@ use crate::engine::Memory;
 const MAGIC: &[u8; 8] = b"BWMEMORY";
 
 /// The version of the format; raise it whenever anything in the memory's structure changes.
-const VERSION: u16 = 6;
+const VERSION: u16 = 7;
 
 /// Why a snapshot could not be restored.
 #[derive(Debug, thiserror::Error)]

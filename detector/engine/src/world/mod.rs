@@ -24,6 +24,7 @@ mod json;
 mod logging;
 mod network;
 mod overview;
+mod refusals;
 mod regional;
 mod requests;
 mod resource;
@@ -82,6 +83,9 @@ pub(crate) struct World {
     /// Where inventory contradicted the stream since somebody last asked.
     #[serde(skip)]
     corrections: Vec<String>,
+    /// Origins of which a limit made it forget what happened until some time, since somebody last asked.
+    #[serde(skip)]
+    forgotten: Vec<(Origin, Second)>,
 }
 
 /// How often a limit was reached, by what it limits.
@@ -218,10 +222,31 @@ impl World {
     ) -> Touched {
         let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
         let entered = self.ledger_mut(&resource, settings).enter(evidence, effect, max);
-        if entered == Entered::AtLimit {
-            self.limits_reached.other = self.limits_reached.other.saturating_add(1);
+        self.note_entered(&resource, entered)
+    }
+
+    /// Notes what became of a change of a resource. Returns what has to be derived again.
+    fn note_entered(&mut self, resource: &ResourceKey, entered: Entered) -> Touched {
+        if entered == Entered::Known {
+            return Touched::new();
         }
-        if entered == Entered::Known { Touched::new() } else { self.origins_of(resource) }
+        let touched = self.origins_of(resource.clone());
+        if let Entered::AtLimit { forgotten } = entered {
+            self.note_limit(touched.iter().cloned(), forgotten);
+        }
+        touched
+    }
+
+    /// Notes that a limit was reached, for which what happened until `forgotten` was forgotten.
+    fn note_limit(&mut self, origins: impl Iterator<Item = Origin>, forgotten: Option<Second>) {
+        self.limits_reached.other = self.limits_reached.other.saturating_add(1);
+        self.forgotten.extend(origins.filter_map(|origin| Some((origin, forgotten?))));
+    }
+
+    /// Origins of which a limit made it forget what happened until some time, since this was last asked. That nothing is
+    /// derived from it any more does not mean that it was not so.
+    pub(crate) fn take_forgotten(&mut self) -> Vec<(Origin, Second)> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// What has to be derived again when `resource` changed.
@@ -250,6 +275,7 @@ impl World {
         for (_, resource) in candidates {
             self.ledgers.remove(&resource);
             self.network.forget(&resource);
+            self.forgotten.push((Origin::Resource(resource.clone()), Second::MAX));
             if let ResourceKey::SecurityGroup(id) = &resource {
                 self.groups.remove(id);
             }
