@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, LazyLock};
 
-use bedrock_watch_engine::{Engine, Limit, Second, Settings, rule::RuleSet};
+use bedrock_watch_engine::{Engine, Limit, Second, Settings, alert::Status, rule::RuleSet};
 use bedrock_watch_tests::repository::{compiled, rule_pack};
 use serde_json::{Value, json};
 
@@ -49,6 +49,13 @@ impl Watched {
         self.engine.stats().limits.of(limit)
     }
 
+    /// Judges records that happened one second after another, from `at` on.
+    fn see_all(&mut self, at: u32, records: impl IntoIterator<Item = Value>) {
+        for (second, record) in (at..).zip(records) {
+            self.see(second, record);
+        }
+    }
+
     /// The subjects of a rule's alerts.
     fn subjects_of(&self, rule: &str) -> Vec<String> {
         self.engine.alerts().into_iter().filter(|alert| alert.rule == rule).map(|alert| alert.subject_id).collect()
@@ -67,13 +74,113 @@ fn user(arn: &str) -> Value {
 fn create_job() -> Value {
     json!({"eventSource": "bedrock.amazonaws.com", "eventName": "CreateModelCustomizationJob",
         "userIdentity": user(VICTIM),
-        "requestParameters": {"jobName": "tune", "vpcConfig": {"securityGroupIds": [GROUP]}},
+        "requestParameters": {"jobName": "tune", "roleArn": "arn:aws:iam::111122223333:role/Tuner", "vpcConfig": {"securityGroupIds": [GROUP]}},
         "responseElements": {"jobArn": "arn:aws:bedrock:us-east-1:111122223333:model-customization-job/amazon.nova/abc123def456"}})
 }
 
 fn delete_group(id: &str) -> Value {
     json!({"eventSource": "ec2.amazonaws.com", "eventName": "DeleteSecurityGroup", "userIdentity": user(VICTIM),
         "requestParameters": {"groupId": id}})
+}
+
+fn role_call(name: &str, policy: &str) -> Value {
+    json!({"eventSource": "iam.amazonaws.com", "eventName": name, "userIdentity": user(VICTIM),
+        "requestParameters": {"roleName": "Tuner", "policyArn": format!("arn:aws:iam::111122223333:policy/{policy}")}})
+}
+
+fn group_call(name: &str, cidr: &str) -> Value {
+    json!({"eventSource": "ec2.amazonaws.com", "eventName": name, "userIdentity": user(VICTIM),
+        "requestParameters": {"groupId": GROUP, "ipPermissions": {"items": [{"ipProtocol": "-1", "groups": {},
+            "ipRanges": {"items": [{"cidrIp": cidr}]}, "ipv6Ranges": {}, "prefixListIds": {}}]}},
+        "responseElements": {"_return": true}})
+}
+
+fn create_group() -> Value {
+    json!({"eventSource": "ec2.amazonaws.com", "eventName": "CreateSecurityGroup", "userIdentity": user(VICTIM),
+        "requestParameters": {"groupName": "tuning", "groupDescription": "d", "vpcId": "vpc-0a1b2c3d"},
+        "responseElements": {"groupId": GROUP, "_return": true}})
+}
+
+fn put_logging(bucket: &str) -> Value {
+    json!({"eventSource": "bedrock.amazonaws.com", "eventName": "PutModelInvocationLoggingConfiguration",
+        "userIdentity": user(VICTIM),
+        "requestParameters": {"loggingConfig": {"s3Config": {"bucketName": bucket}}}})
+}
+
+fn delete_logging() -> Value {
+    json!({"eventSource": "bedrock.amazonaws.com", "eventName": "DeleteModelInvocationLoggingConfiguration",
+        "userIdentity": user(VICTIM)})
+}
+
+/// Many times the changes that are kept of one thing.
+const MANY: u32 = 300;
+
+#[test]
+fn a_full_history_takes_no_alert_back() {
+    let check = |what: &str, records: Vec<Value>, rule: &str, expected: &[Status]| {
+        let mut watched = Watched::new(|_| {});
+        watched.see(0, create_job());
+        watched.see_all(1, records);
+        watched.engine.finish();
+        let alerts = watched.engine.alerts();
+        let found: Vec<Status> = alerts.iter().filter(|alert| alert.rule == rule).map(|alert| alert.status).collect();
+        assert_eq!(found, expected, "{what}");
+        assert!(watched.reached(Limit::ChangesMax) > 0, "{what}: no limit was reached");
+    };
+    let lost = "customization-job-dependency-lost";
+    let (attach, detach) =
+        (|policy: &str| role_call("AttachRolePolicy", policy), |policy: &str| role_call("DetachRolePolicy", policy));
+    let junk = |number: u32| format!("Junk{number}");
+    let mut attached = vec![detach("Tuning")];
+    attached.extend((0..MANY).map(|_| attach("Other")));
+    check("another policy is attached again and again", attached, lost, &[Status::Firing]);
+    let mut attached = vec![detach("Tuning")];
+    attached.extend((0..MANY).map(|number| attach(&junk(number))));
+    check("many policies are attached", attached, lost, &[Status::Firing]);
+    let mut came_and_went = vec![detach("Tuning")];
+    came_and_went.extend((0..MANY).flat_map(|_| [detach("Other"), attach("Other")]));
+    check("another policy comes and goes", came_and_went.clone(), lost, &[Status::Firing]);
+    came_and_went.push(attach("Tuning"));
+    check("and then the policy is back", came_and_went, lost, &[Status::Resolved]);
+    let mut removed: Vec<Value> = (0..MANY).map(|number| detach(&junk(number))).collect();
+    removed.push(detach("Tuning"));
+    removed.extend((0..MANY).map(|number| attach(&junk(number))));
+    check("many policies are taken and given back", removed, lost, &[Status::Firing]);
+    let mut replaced = vec![detach("Tuning"), attach("Tuning")];
+    replaced.extend((0..MANY).map(|number| attach(&junk(number))));
+    check("what was over stays over", replaced, lost, &[Status::Resolved]);
+
+    let emptied = "customization-job-security-group-emptied";
+    let mut busy = vec![create_group(), group_call("RevokeSecurityGroupEgress", "0.0.0.0/0")];
+    busy.extend((0..MANY).map(|number| group_call("AuthorizeSecurityGroupIngress", &format!("10.0.{number}.0/24"))));
+    check("an emptied group is busy", busy.clone(), emptied, &[Status::Firing]);
+    busy.push(group_call("AuthorizeSecurityGroupEgress", "0.0.0.0/0"));
+    check("and then it has a rule again", busy.clone(), emptied, &[Status::Resolved]);
+    busy.extend((0..MANY).map(|number| group_call("AuthorizeSecurityGroupIngress", &format!("10.1.{number}.0/24"))));
+    check("and stays busy", busy, emptied, &[Status::Resolved]);
+
+    let (disabled, weakened) = ("invocation-logging-disabled", "invocation-logging-weakened");
+    let mut off = vec![put_logging("logs"), delete_logging()];
+    off.extend((0..MANY).map(|_| delete_logging()));
+    check("logging is switched off again and again", off.clone(), disabled, &[Status::Firing]);
+    off.push(put_logging("logs"));
+    check("and then on", off.clone(), disabled, &[Status::Resolved]);
+    off.extend((0..MANY).map(|number| put_logging(&junk(number % 2))));
+    check("and then it moves to and fro", off, disabled, &[Status::Resolved]);
+    let moved = (0..MANY).map(|number| put_logging(&junk(number))).collect();
+    check("every move is told", moved, weakened, &vec![Status::Firing; MANY as usize - 1]);
+}
+
+#[test]
+fn logging_that_is_off_stays_known_as_off() {
+    let mut watched = Watched::new(|_| {});
+    watched.see_all(0, [put_logging("logs"), delete_logging()]);
+    watched.see_all(2, (0..MANY).map(|_| delete_logging()));
+    let alerts = watched.engine.alerts();
+    let mut disabled = alerts.iter().filter(|alert| alert.rule == "invocation-logging-disabled");
+    let alert = disabled.next().expect("logging was switched off");
+    assert_eq!(disabled.next().map(|alert| &alert.event_ids), None);
+    assert_eq!(alert.facts["blind_since"], json!(Second(START + 1).to_rfc3339()));
 }
 
 #[test]
@@ -127,6 +234,90 @@ fn created_and_deleted_groups_do_not_push_out_a_job_or_its_group() {
     assert_eq!(watched.subjects_of("customization-job-security-group-deleted"), [GROUP]);
     assert!(watched.reached(Limit::DependenciesMax) > 0);
     assert!(watched.engine.summary(Second::MIN).resources <= DEPENDENCIES_MAX as usize + 1);
+}
+
+#[test]
+fn invented_jobs_do_not_push_out_a_job() {
+    const JOBS_MAX: u32 = 50;
+    let job_of = |account: &str, number: u32| {
+        format!("arn:aws:bedrock:us-east-1:{account}:model-customization-job/amazon.nova/{number:012}")
+    };
+    let tagged = |account: &str, number: u32| {
+        let tag = json!({"key": "BedrockModelCustomizationJobArn", "value": job_of(account, number)});
+        json!({"eventSource": "ec2.amazonaws.com", "eventName": "CreateNetworkInterface", "userIdentity": user(VICTIM),
+            "requestParameters": {"tagSpecificationSet": {"items": [{"tags": [tag]}]}, "subnetId": "subnet-0a1b2c3d"}})
+    };
+    let created = |account: &str, number: u32| {
+        let mut record = create_job();
+        record["requestParameters"] =
+            json!({"jobName": format!("j{number}"), "roleArn": "arn:aws:iam::999988887777:role/R"});
+        record["responseElements"]["jobArn"] = json!(job_of(account, number));
+        record
+    };
+    let check = |what: &str, invented: &dyn Fn(u32) -> Value| {
+        let mut watched = Watched::new(|settings| settings.limits.jobs_max = JOBS_MAX);
+        watched.see(0, create_job());
+        watched.see_all(1, (0..JOBS_MAX * 10).map(invented));
+        watched.see(1_000, delete_group(GROUP));
+        assert_eq!(watched.subjects_of("customization-job-security-group-deleted"), [GROUP], "{what}");
+        assert!(watched.reached(Limit::JobsMax) > 0, "{what}: no limit was reached");
+    };
+    check("interfaces name jobs of its account", &|number| tagged(ACCOUNT, number));
+    check("interfaces name jobs of another account", &|number| tagged("999988887777", number));
+    check("another account has many jobs", &|number| created("999988887777", number));
+}
+
+#[test]
+fn a_job_that_is_forgotten_takes_no_alert_with_it() {
+    let mut watched = Watched::new(|settings| settings.limits.jobs_max = 10);
+    watched.see_all(0, [create_job(), delete_group(GROUP)]);
+    for job in 0..20_u32 {
+        let mut record = create_job();
+        record["requestParameters"]["vpcConfig"] = Value::Null;
+        record["responseElements"]["jobArn"] =
+            json!(format!("arn:aws:bedrock:us-east-1:111122223333:model-customization-job/amazon.nova/{job:012}"));
+        watched.see(10 + job, record);
+    }
+    watched.see(60, delete_group(GROUP));
+    assert_eq!(watched.subjects_of("customization-job-security-group-deleted"), [GROUP]);
+}
+
+#[test]
+fn invented_models_do_not_hide_a_new_one() {
+    const MODELS_MAX: u32 = 100;
+    let call = |caller: &str, model: &str, refused: bool| {
+        let mut record = invoke(user(caller));
+        record["requestParameters"]["modelId"] = json!(model);
+        if refused {
+            record["errorCode"] = json!("ValidationException");
+        }
+        record
+    };
+    let mut watched = Watched::new(|settings| settings.limits.models_max = MODELS_MAX);
+    watched.see(0, call("arn:aws:iam::111122223333:user/app", "amazon.nova-pro-v1:0", false));
+    let invented = (0..MODELS_MAX * 20)
+        .map(|number| call("arn:aws:iam::111122223333:user/mallory", &format!("vendor.invented-{number}"), true));
+    watched.see_all(1, invented);
+    let real = ["amazon.nova-pro-v1:0", "vendor.a-v1:0", "vendor.b-v1:0", "vendor.c-v1:0", "vendor.d-v1:0"];
+    watched.see_all(5_000, real.map(|model| call(VICTIM, model, false)));
+    let alerts = watched.engine.alerts();
+    let of_victim = alerts.iter().find(|alert| alert.rule == "invocation-model-fanout" && alert.subject_id == VICTIM);
+    let alert = of_victim.expect("four of five models are new");
+    assert_eq!(alert.facts["new_models"], json!(["vendor.a-v1:0", "vendor.b-v1:0", "vendor.c-v1:0", "vendor.d-v1:0"]));
+    assert!(watched.reached(Limit::ModelsMax) > 0);
+}
+
+#[test]
+fn alerts_that_matter_less_are_forgotten_first() {
+    let mut watched = Watched::new(|settings| settings.limits.alerts_max = 20);
+    watched.see_all(0, [create_job(), delete_group(GROUP)]);
+    let stopped = |number: u32| {
+        json!({"eventSource": "bedrock.amazonaws.com", "eventName": "StopModelCustomizationJob",
+            "userIdentity": user(VICTIM), "requestParameters": {"jobIdentifier": format!("other-{number}")}})
+    };
+    watched.see_all(10, (0..100).map(stopped));
+    assert_eq!(watched.subjects_of("customization-job-security-group-deleted"), [GROUP]);
+    assert!(watched.engine.stats().alerts_evicted > 0);
 }
 
 #[test]
@@ -215,17 +406,32 @@ fn a_limit_that_is_reached_is_counted_by_its_name() {
     check(Limit::SightingsMax, |settings| settings.limits.sightings_max = 4, operation);
 }
 
+fn refused(code: &str) -> Value {
+    let mut record = delete_group(GROUP);
+    record["errorCode"] = json!(code);
+    record
+}
+
 #[test]
 fn refused_attempts_are_counted_without_end_and_kept_within_a_limit() {
-    let mut watched = Watched::new(|_| {});
-    watched.see(0, create_job());
-    for attempt in 0..1_100 {
-        let mut record = delete_group(GROUP);
-        record["errorCode"] = json!("Client.DependencyViolation");
-        watched.see(10 + attempt / 100, record);
-    }
-    watched.see(60, delete_group(GROUP));
-    assert_eq!(watched.subjects_of("customization-job-security-group-deleted"), [GROUP]);
-    assert_eq!(watched.subjects_of("customization-job-security-group-delete-refused"), [GROUP]);
-    assert!(watched.reached(Limit::Fixed) > 0);
+    const ATTEMPTS: u32 = 1_100;
+    let rule = "customization-job-security-group-delete-refused";
+    let check = |what: &str, before: &str, attempts: u32| {
+        let mut watched = Watched::new(|_| {});
+        watched.see(0, create_job());
+        for attempt in 0..ATTEMPTS {
+            watched.see(10 + attempt / 100, refused(before));
+        }
+        watched.see(40, refused("Client.DependencyViolation"));
+        watched.see(60, delete_group(GROUP));
+        assert_eq!(watched.subjects_of("customization-job-security-group-deleted"), [GROUP], "{what}");
+        let alerts = watched.engine.alerts();
+        let told: Vec<_> = alerts.iter().filter(|alert| alert.rule == rule).collect();
+        let counts: Vec<_> = told.iter().map(|alert| (alert.event_count, alert.facts["attempts"].clone())).collect();
+        assert_eq!(counts, [(u64::from(attempts), json!(attempts))], "{what}");
+        watched.reached(Limit::Fixed)
+    };
+    assert!(check("attempts", "Client.DependencyViolation", ATTEMPTS + 1) > 0);
+    assert!(check("attempts on what is not there", "Client.InvalidGroup.NotFound", 1) > 0);
+    assert_eq!(check("questions", "Client.DryRunOperation", 1), 0);
 }

@@ -7,8 +7,8 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bedrock::normalise_model,
-    firsts::FirstLog,
+    bedrock::{Outcome, normalise_model},
+    firsts::{FirstLog, Key, MODEL},
     hashing::FixedHasher,
     principals::{NO_MODEL, Principals, Seen, SharedStrings},
     seen_events::SeenEvents,
@@ -62,6 +62,15 @@ impl Account {
     pub(crate) fn is_late(&self, time: Second, settings: &Settings) -> bool {
         time.plus(settings.lateness_s) < self.watermark
     }
+
+    /// The number of a model that a record names. What was known of a model that lost it is forgotten.
+    pub(crate) fn number_model(&mut self, naming: Naming<'_>, max: u32, history_s: u32) -> Numbered {
+        let numbered = self.models.number_of(naming, max, history_s);
+        if let Numbered::Taken(number) = numbered {
+            self.firsts.sightings.forget(Key { kind: MODEL, value: u32::from(number) });
+        }
+        numbered
+    }
 }
 
 /// The models called in an account, by number, with when each was called by anybody.
@@ -72,28 +81,98 @@ pub(crate) struct Models {
     #[serde(skip)]
     numbers: HashMap<Box<str>, u16, FixedHasher>,
     pub(crate) seen: Vec<Seen>,
+    /// By number, as `seen`.
+    named: Vec<Named>,
+}
+
+/// When a model was named, and how.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Named {
+    /// The latest second.
+    last: u32,
+    /// Whether a call of it was not refused: whoever calls chooses the name, but only a model answers.
+    answered: bool,
+}
+
+/// How a record names a model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Naming<'a> {
+    pub(crate) model_id: Option<&'a str>,
+    pub(crate) second: u32,
+    pub(crate) outcome: Outcome,
+}
+
+/// The number of a model, and what it took to give it one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbered {
+    /// Nothing.
+    Own(u16),
+    /// There were too many: it was taken from another model, which is forgotten.
+    Taken(u16),
+    /// There were too many, and none can be forgotten: others have it too.
+    Shared(u16),
+}
+
+impl Numbered {
+    /// The number.
+    pub(crate) const fn number(self) -> u16 {
+        match self {
+            Self::Own(number) | Self::Taken(number) | Self::Shared(number) => number,
+        }
+    }
+
+    /// Whether the limit was reached.
+    pub(crate) const fn is_at_limit(self) -> bool {
+        !matches!(self, Self::Own(_))
+    }
 }
 
 impl Models {
-    /// The number of a model; [`NO_MODEL`] when the call named none. Beyond `max` models, all others share a number, and
-    /// the answer says so.
-    pub(crate) fn number_of(&mut self, model_id: Option<&str>, max: u32) -> (u16, bool) {
-        let Some(name) = model_id.map(normalise_model) else { return (NO_MODEL, false) };
+    /// The number of a model; [`NO_MODEL`] when the call named none. Beyond `max` models, a new one gets the number of
+    /// one that was only named by refused calls, the longest ago, or of one that was not named for `history_s` seconds.
+    pub(crate) fn number_of(&mut self, naming: Naming<'_>, max: u32, history_s: u32) -> Numbered {
+        let Some(name) = naming.model_id.map(normalise_model) else { return Numbered::Own(NO_MODEL) };
         if self.numbers.len() != self.names.len() {
             self.numbers = self.names.iter().cloned().zip(0_u16..).collect();
         }
+        let answered = naming.outcome != Outcome::Refused;
         if let Some(number) = self.numbers.get(&*name) {
-            return (*number, false);
+            if let Some(named) = self.named.get_mut(usize::from(*number)) {
+                named.last = named.last.max(naming.second);
+                named.answered |= answered;
+            }
+            return Numbered::Own(*number);
         }
         let max = u16::try_from(max).unwrap_or(NO_MODEL);
         let next = u16::try_from(self.names.len()).unwrap_or(u16::MAX).min(max);
-        if next == max {
-            return (max.saturating_sub(1), true);
+        let named = Named { last: naming.second, answered };
+        if next < max {
+            self.names.push((*name).into());
+            self.numbers.insert((*name).into(), next);
+            self.seen.push(Seen::default());
+            self.named.push(named);
+            return Numbered::Own(next);
         }
-        self.names.push((*name).into());
-        self.numbers.insert((*name).into(), next);
-        self.seen.push(Seen::default());
-        (next, false)
+        let Some(number) = self.spare(naming.second.saturating_sub(history_s)) else {
+            return Numbered::Shared(max.saturating_sub(1));
+        };
+        let place = usize::from(number);
+        if let (Some(known), Some(seen), Some(known_as)) =
+            (self.names.get_mut(place), self.seen.get_mut(place), self.named.get_mut(place))
+        {
+            self.numbers.remove(known);
+            *known = (*name).into();
+            (*seen, *known_as) = (Seen::default(), named);
+            self.numbers.insert((*name).into(), number);
+        }
+        Numbered::Taken(number)
+    }
+
+    /// The number of the model that can best be forgotten: of those that never answered, or else were not named since
+    /// `since`, the one named the longest ago.
+    fn spare(&self, since: u32) -> Option<u16> {
+        let can_go = self.named.iter().zip(0_u16..).filter(|(named, _)| !named.answered || named.last < since);
+        can_go.min_by_key(|(named, number)| (named.answered, named.last, *number)).map(|(_, number)| number)
     }
 
     /// The name of a model.

@@ -3,13 +3,16 @@
 //!
 //! Alerts about principals keep their own account of what was told, see `principals::verdict`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{Alert, AlertChange, ChangeKind, Status, Stored, SubjectKind};
-use crate::world::Origin;
+use crate::{time::Second, world::Origin};
 
 /// An alert that holds, and whether it is over.
 #[derive(Debug, Clone)]
@@ -96,6 +99,23 @@ impl AlertBook {
         (!taught && !how.teaching).then_some(AlertChange { kind, alert })
     }
 
+    /// Keeps as they are the alerts that rest on nothing after `until`, because what followed from `origin` until then is
+    /// no longer known: that they are not found again does not mean that they were wrong.
+    pub(crate) fn release(&mut self, origin: &Origin, until: Second) {
+        let Some(ids) = self.by_origin.get_mut(origin) else { return };
+        let entries = &mut self.entries;
+        ids.retain(|id| match entries.get_mut(id) {
+            Some(entry) if entry.alert.last_event_time() <= until => {
+                entry.origin = None;
+                false
+            }
+            _ => true,
+        });
+        if ids.is_empty() {
+            self.by_origin.remove(origin);
+        }
+    }
+
     /// Whether an alert is known.
     pub(crate) fn knows(&self, id: &str) -> bool {
         self.entries.contains_key(id)
@@ -106,16 +126,16 @@ impl AlertBook {
         self.entries.values().filter(|entry| !entry.taught).map(|entry| (&entry.alert, entry.origin.as_ref()))
     }
 
-    /// Forgets the longest unchanged alerts beyond `max`. Returns how many.
+    /// Forgets alerts beyond `max`: of those that are over the longest unchanged, then of those that fire the least
+    /// severe, the longest unchanged of the account that has most of them. Returns how many.
     pub(crate) fn forget_beyond(&mut self, max: usize) -> u64 {
         let mut forgotten: u64 = 0;
         while self.entries.len() > max {
-            // What is over goes first.
             let over = self
                 .by_turn
                 .iter()
                 .find(|(_, id)| self.entries.get(*id).is_some_and(|entry| entry.alert.status() != Status::Firing));
-            let Some(turn) = over.or_else(|| self.by_turn.first_key_value()).map(|(turn, _)| *turn) else { break };
+            let Some(turn) = over.map(|(turn, _)| *turn).or_else(|| self.least_of_firing()) else { break };
             if let Some(id) = self.by_turn.remove(&turn)
                 && let Some(entry) = self.entries.remove(&id)
                 && let Some(origin) = entry.origin
@@ -126,6 +146,18 @@ impl AlertBook {
             forgotten = forgotten.saturating_add(1);
         }
         forgotten
+    }
+
+    /// The turn of the alert whose loss costs least while all fire.
+    fn least_of_firing(&self) -> Option<u64> {
+        let least = self.entries.values().map(|entry| entry.alert.severity()).min()?;
+        let mut accounts: BTreeMap<&str, (usize, Reverse<u64>)> = BTreeMap::new();
+        for entry in self.entries.values().filter(|entry| entry.alert.severity() == least) {
+            let (count, oldest) = accounts.entry(entry.alert.account()).or_insert((0, Reverse(entry.turn)));
+            *count = count.saturating_add(1);
+            *oldest = (*oldest).max(Reverse(entry.turn));
+        }
+        accounts.into_values().max().map(|(_, Reverse(turn))| turn)
     }
 
     /// Forgets the alerts about principals of some accounts.
@@ -270,8 +302,8 @@ fn without_counts(alert: &Alert) -> Alert {
     let mut rest = alert.clone();
     rest.event_count = 0;
     rest.event_ids.clear();
-    rest.last_event_time = crate::time::Second::MIN;
-    rest.first_event_time = crate::time::Second::MIN;
+    rest.last_event_time = Second::MIN;
+    rest.first_event_time = Second::MIN;
     rest.summary.clear();
     // Commands name the time up to which sessions are revoked.
     rest.repair.clear();

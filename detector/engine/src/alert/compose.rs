@@ -46,6 +46,7 @@ impl Group<'_> {
     fn join(&mut self, severity: Severity, other: StateEvent) {
         self.severity = self.severity.max(severity);
         self.event.evidence.extend(other.evidence);
+        self.event.further = self.event.further.saturating_add(other.further);
         self.event.over &= other.over;
         if let (Repair::Dependency { users, .. }, Repair::Dependency { users: others, .. }) =
             (&mut self.event.repair, other.repair)
@@ -68,9 +69,10 @@ impl Group<'_> {
         self.event.evidence.dedup_by(|left, right| left.moment == right.moment);
         let evidence = &self.event.evidence;
         let (first, last) = (evidence.first(), evidence.last());
+        let event_count = u64::try_from(evidence.len()).unwrap_or(u64::MAX).saturating_add(self.event.further);
         let mut facts = self.event.facts;
         if self.event.event == "JobDependencyDeleteRefused" {
-            facts.insert("attempts".to_owned(), json!(evidence.len()));
+            facts.insert("attempts".to_owned(), json!(event_count));
         }
         let time = |one: Option<&Evidence>| one.map_or(Second::MIN, |one| one.moment.at);
         let mut alert = Alert {
@@ -85,7 +87,7 @@ impl Group<'_> {
             first_event_time: time(first),
             last_event_time: time(last),
             event_ids: evidence.iter().take(EVENT_IDS_MAX).map(|one| one.moment.id.to_string()).collect(),
-            event_count: u64::try_from(evidence.len()).unwrap_or(u64::MAX),
+            event_count,
             facts,
             ..blank(self.rule.about())
         };

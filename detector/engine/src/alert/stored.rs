@@ -95,6 +95,11 @@ impl Stored {
         &self.rule
     }
 
+    /// How bad it is.
+    pub(crate) const fn severity(&self) -> Severity {
+        self.severity
+    }
+
     /// Event time of its latest event.
     pub(crate) const fn last_event_time(&self) -> Second {
         self.times.1

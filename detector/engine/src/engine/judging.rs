@@ -8,7 +8,7 @@ use super::{
     firsts::Noted,
 };
 use crate::{
-    account::Account,
+    account::{Account, Naming},
     activity::ApiCall,
     alert::{
         AlertChange, ChangeKind, Severity,
@@ -58,9 +58,11 @@ impl Engine {
         let account = self.memory.accounts.get_mut(&call.account)?;
         let region = account.regions.number_of(&call.region);
         let model_id = call.request.as_deref().and_then(|request| section::text(request, &["modelId"]));
-        let reached = &mut self.memory.stats.limits;
-        let (model, is_shared) = account.models.number_of(model_id.as_deref(), limits.models_max);
-        reached.count(Limit::ModelsMax, is_shared);
+        let outcome = Outcome::of(call.error_code.as_deref());
+        let naming = Naming { model_id: model_id.as_deref(), second: call.time.0, outcome };
+        let numbered = account.number_model(naming, limits.models_max, history_s);
+        self.memory.stats.limits.count(Limit::ModelsMax, numbered.is_at_limit());
+        let model = numbered.number();
         let kind = kind_of(call, model, region);
         let second = call.time.0;
         let (newest, seen) = (account.watermark.0, account.models.seen.get_mut(usize::from(model)));

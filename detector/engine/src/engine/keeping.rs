@@ -84,6 +84,13 @@ impl Engine {
         reached.add(&self.memory.world.take_limits_reached());
     }
 
+    /// Leaves alerts as they are whose events a limit made the world forget.
+    pub(super) fn release_forgotten(&mut self) {
+        for (origin, until) in self.memory.world.take_forgotten() {
+            self.memory.book.release(&origin, until);
+        }
+    }
+
     /// The account that has the most principals pays for the limit.
     fn evict_principals(&mut self) {
         let horizon_s = self.settings.lateness_s.saturating_add(crate::rule::vocabulary::WINDOW_MAX_S);

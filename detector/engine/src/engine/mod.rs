@@ -379,6 +379,7 @@ impl Engine {
     /// Derives what was touched again and tells what changed.
     pub(crate) fn derive(&mut self, touched: Touched, changes: &mut Vec<AlertChange>) {
         self.memory.world.note_clock(self.memory.clock);
+        self.release_forgotten();
         for origin in touched {
             if let Origin::Resource(resource) = &origin {
                 self.memory.world.schedule(resource, &self.settings);

@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::{
-    account::Account,
+    account::{Account, Naming},
     activity::{ApiCall, InvocationLog},
     alert::{AlertChange, ChangeKind, Status},
     bedrock::{Outcome, normalise_model},
@@ -43,15 +43,18 @@ impl Engine {
     fn note_log(&mut self, log: &InvocationLog<'_>) -> u32 {
         let Some(account) = self.memory.accounts.get_mut(&log.account) else { return u32::MAX };
         let (principals_before, ledgers_before) = (account.principals.len(), account.usage.len());
-        let models_max = self.settings.limits.models_max;
-        let (model, is_shared) = account.models.number_of(log.model_id.as_deref(), models_max);
-        self.memory.stats.limits.count(Limit::ModelsMax, is_shared);
+        let history_s = self.settings.history_days.saturating_mul(DAY_S);
+        let outcome = Outcome::of(log.error_code.as_deref());
+        let naming = Naming { model_id: log.model_id.as_deref(), second: log.time.0, outcome };
+        let numbered = account.number_model(naming, self.settings.limits.models_max, history_s);
+        self.memory.stats.limits.count(Limit::ModelsMax, numbered.is_at_limit());
+        let model = numbered.number();
         let region = account.regions.number_of(&log.region);
         let Account { principals, usage, shared, .. } = account;
         let number = usage.owner(&log.principal, principals);
         let name = log.model_id.as_deref().map(normalise_model).unwrap_or_default();
         let (cost, is_priced) = self.rules.prices().cost_of(log, &name);
-        let refused = Outcome::of(log.error_code.as_deref()) == Outcome::Refused;
+        let refused = outcome == Outcome::Refused;
         let amount = Amount {
             input_tokens: log.input_tokens,
             output_tokens: log.output_tokens,

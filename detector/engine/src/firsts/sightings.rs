@@ -124,6 +124,13 @@ impl SightingsList {
         }
     }
 
+    /// Forgets that `key` was seen.
+    pub(crate) fn forget(&mut self, key: Key) {
+        if let Ok(found) = self.entries.binary_search_by_key(&key.as_number(), |(known, _)| known.as_number()) {
+            self.entries.remove(found);
+        }
+    }
+
     fn make_room(&mut self, newest: Key, today: u32, max: usize) -> bool {
         // What nobody can ask for any more goes only when its place is needed, so that most new keys cost no search.
         if self.entries.len() <= max {

@@ -116,7 +116,7 @@ fn function(
         script.note("the function itself comes back from the pipeline or stack that deploys it; then:");
     }
     let statement = losses.iter().find_map(|loss| match loss {
-        Loss::PermissionsRemoved(statement) => Some(&**statement),
+        Loss::StatementRemoved(statement) => Some(&**statement),
         _ => None,
     });
     for agent in users.iter().filter_map(|user| user.parent.as_deref().or(user.arn.as_deref())).take(DEPENDENTS_MAX) {

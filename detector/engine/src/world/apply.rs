@@ -16,10 +16,11 @@ use super::{
     Origin, Touched, World,
     dependent::{Dependent, Kind},
     dependents::DependentRef,
-    group_rules::{items, named_rules, text},
+    group_rules::{items, modified_rules, named_rules, text},
     interests::{Meaning, meaning},
     json::{At, Section},
     logging::{LoggingChange, LoggingHistory, Posture},
+    refusals::Noted,
     requests::{created_endpoint, read_job_detail, read_job_request, set, tags, texts},
     resource::{Effect, Entered, Loss, ResourceKey},
     security_group::RuleChange,
@@ -68,6 +69,7 @@ impl World {
                 let rules = named_rules(egress, &it.request, &it.response);
                 self.change_group(it, RuleChange::Revoked { egress, rules })
             }
+            Meaning::ModifyRules => self.modify_group(it),
             Meaning::CreateSubnet => self.create_subnet(it),
             Meaning::CreateEndpoint => self.create_endpoint(it),
             Meaning::CreateInterface => self.create_interface(it),
@@ -140,7 +142,11 @@ impl World {
             if is_job { (Limit::JobsMax, limits.jobs_max) } else { (Limit::DependentsMax, limits.dependents_max) };
         let max = usize::try_from(max).unwrap_or(usize::MAX);
         if self.dependents.len_beside(wanted.kind) >= max && self.dependents.find(wanted).is_none() {
-            self.limits_reached.count(limit, self.dependents.evict(wanted.kind, max));
+            let evicted = self.dependents.evict(wanted.kind, max);
+            self.limits_reached.count(limit, evicted.count);
+            let endpoints = self.network.endpoints_of(&evicted.resources);
+            let origins = evicted.resources.into_iter().chain(endpoints).map(Origin::Resource);
+            self.forgotten.extend(origins.map(|origin| (origin, Second::MAX)));
         }
         let resources = self.dependents.update(wanted, change);
         let endpoints = self.network.endpoints_of(&resources);
@@ -190,11 +196,16 @@ impl World {
         let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
         let history = self.logging.entry(key.clone()).or_default();
         let entered = history.enter(change, max);
-        if !self.note_entered(entered) {
-            return Touched::new();
+        let buckets: Vec<ResourceKey> = history.buckets();
+        match entered {
+            Entered::Known => return Touched::new(),
+            Entered::New => {}
+            Entered::AtLimit { forgotten } => {
+                let origin = Origin::Logging { account: key.0.clone(), region: key.1.clone() };
+                self.note_limit(buckets.iter().cloned().map(Origin::Resource).chain([origin]), forgotten);
+            }
         }
         // Where the logs go may be exposed.
-        let buckets = self.logging.get(&key).map(LoggingHistory::buckets).unwrap_or_default();
         let exposed = buckets.into_iter().filter(|bucket| self.has_story(bucket)).map(Origin::Resource);
         let origin = Origin::Logging { account: key.0, region: key.1 };
         exposed.chain([origin]).collect()
@@ -211,8 +222,8 @@ impl World {
         set(&mut group.description, it.request.at("groupDescription"));
         set(&mut group.vpc, it.request.at("vpcId"));
         let entered = group.enter(it.evidence(), RuleChange::Created, max);
-        self.note_entered(entered);
         let key = ResourceKey::SecurityGroup(id.into());
+        self.note_entered(&key, entered);
         let endpoints = vpc.map(|vpc| self.network.place(key.clone(), &vpc)).unwrap_or_default();
         std::iter::once(key).chain(endpoints).map(Origin::Resource).collect()
     }
@@ -224,17 +235,18 @@ impl World {
             self.ledger_mut(&key, it.settings).account = Some((*it.call.account).into());
             return self.enter(key, it.evidence(), Effect::Lost(Loss::Deleted), it.settings);
         };
-        const REFUSALS_MAX: usize = 1_024;
         let code = code.strip_prefix("Client.").unwrap_or(code);
+        // It asks whether it may, and deletes nothing if it may.
+        if code == "DryRunOperation" {
+            return Touched::new();
+        }
         let ledger = self.ledger_mut(&key, it.settings);
         ledger.account = Some((*it.call.account).into());
-        match ledger.enter_refusal(it.evidence(), code, REFUSALS_MAX) {
-            Entered::New => Touched::from([Origin::Resource(key)]),
-            Entered::Known => Touched::new(),
-            Entered::AtLimit => {
-                self.limits_reached.count(Limit::Fixed, 1_u64);
-                Touched::new()
-            }
+        let noted = ledger.refusals.enter(it.evidence(), code);
+        self.limits_reached.count(Limit::Fixed, matches!(noted, Noted::AtLimit | Noted::Ignored));
+        match noted {
+            Noted::Kept | Noted::AtLimit => Touched::from([Origin::Resource(key)]),
+            Noted::Known | Noted::Ignored => Touched::new(),
         }
     }
 
@@ -253,16 +265,22 @@ impl World {
     }
 
     fn change_group(&mut self, it: &Applying<'_>, change: RuleChange) -> Touched {
-        let Some(id) = self.group_id(it) else { return Touched::new() };
+        self.group_id(it).map(|id| self.change_group_of(id, it, change)).unwrap_or_default()
+    }
+
+    fn modify_group(&mut self, it: &Applying<'_>) -> Touched {
+        let Some((id, rules)) = modified_rules(&it.request) else { return Touched::new() };
+        self.change_group_of(id, it, RuleChange::Modified(rules))
+    }
+
+    fn change_group_of(&mut self, id: String, it: &Applying<'_>, change: RuleChange) -> Touched {
         let max = usize::try_from(it.settings.limits.changes_max).unwrap_or(usize::MAX);
         let group = self.group_mut(&id, it.settings);
         group.account = (*it.call.account).into();
         group.region = (*it.call.region).into();
         let entered = group.enter(it.evidence(), change, max);
-        if !self.note_entered(entered) {
-            return Touched::new();
-        }
-        Touched::from([Origin::Resource(ResourceKey::SecurityGroup(id.into()))])
+        let key = ResourceKey::SecurityGroup(id.into());
+        self.note_entered(&key, entered)
     }
 
     fn create_subnet(&mut self, it: &Applying<'_>) -> Touched {

@@ -13,7 +13,7 @@ use super::{
     group_rules::text,
     json::At,
     regional::{self, RegionalKind, partition},
-    requests::{set, set_text, texts},
+    requests::{set, set_key, set_key_text, set_text, texts},
     resource::ResourceKey,
 };
 
@@ -142,7 +142,7 @@ fn read(one: &mut Dependent, it: &Applying<'_>) {
         Kind::CustomizationJob => {}
         Kind::BatchJob | Kind::ImportJob | Kind::EvaluationJob | Kind::IngestionJob => read_job(one, request),
         Kind::CustomModel => {
-            set(&mut one.kms_key, request.at("modelKmsKeyArn"));
+            set_key(&mut one.kms_key, request.at("modelKmsKeyArn"));
             set(&mut one.output_model, request.at("modelName"));
             set(&mut one.output_model_arn, it.response.at("modelArn"));
         }
@@ -168,7 +168,7 @@ fn read(one: &mut Dependent, it: &Applying<'_>) {
             let source = request.at("dataSourceConfiguration");
             let bucket = text(source.at("s3Configuration").at("bucketArn"));
             one.needs.extend(bucket.as_deref().and_then(ResourceKey::bucket_named));
-            set(&mut one.kms_key, request.at("serverSideEncryptionConfiguration").at("kmsKeyArn"));
+            set_key(&mut one.kms_key, request.at("serverSideEncryptionConfiguration").at("kmsKeyArn"));
             named_in(source, &mut |key| {
                 one.needs.insert(key);
             });
@@ -196,7 +196,7 @@ fn read_job(one: &mut Dependent, request: &Value) {
         request.at("importedModelKmsKeyId"),
         request.at("customerEncryptionKeyId"),
     ];
-    keys.into_iter().for_each(|key| set(&mut one.kms_key, key));
+    keys.into_iter().for_each(|key| set_key(&mut one.kms_key, key));
     for part in [request.at("inputDataConfig"), output, request.at("modelDataSource")] {
         named_in(part, &mut |key| {
             one.needs.insert(key);
@@ -262,7 +262,9 @@ pub(super) fn read_observed(
             set_text(field, value);
         }
     };
-    keep(&mut one.kms_key, &seen.kms_key);
+    if let Some(key) = &seen.kms_key {
+        set_key_text(&mut one.kms_key, key);
+    }
     keep(&mut one.parent, &seen.parent_arn);
     keep(&mut one.output_model_arn, &seen.output_model_arn);
     keep(&mut one.output_model, &seen.output_model_name);

@@ -18,7 +18,7 @@ use super::{
     dependents::DependentRef,
     group_rules::GroupRule,
     logging::{LoggingChange, Posture},
-    requests::set_text,
+    requests::{set_key_text, set_text},
     resource::ResourceKey,
     security_group::RuleChange,
 };
@@ -63,8 +63,8 @@ impl World {
             keep(&mut group.vpc, &observed.vpc_id);
             let rules = observed.rules.iter().map(GroupRule::observed).collect();
             let entered = group.enter(evidence.clone(), RuleChange::Observed(rules), max);
-            self.note_entered(entered);
             let key = ResourceKey::SecurityGroup(observed.group_id.as_str().into());
+            self.note_entered(&key, entered);
             if let Some(vpc) = &observed.vpc_id {
                 touched.extend(self.network.place(key.clone(), vpc).into_iter().map(Origin::Resource));
             }
@@ -142,7 +142,9 @@ fn read_observed(known: &mut Dependent, seen: &ObservedJob, at: Second) {
         }
     };
     keep(&mut known.role_arn, &seen.role_arn);
-    keep(&mut known.kms_key, &seen.kms_key);
+    if let Some(key) = &seen.kms_key {
+        set_key_text(&mut known.kms_key, key);
+    }
     keep(&mut known.base_model, &seen.base_model);
     keep(&mut known.customization_type, &seen.customization_type);
     keep(&mut known.output_model, &seen.output_model_name);

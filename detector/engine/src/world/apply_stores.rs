@@ -44,7 +44,7 @@ impl World {
     /// A statement of a function's policy was removed; whether it let Bedrock call it is known from the grant.
     pub(super) fn ungrant(&mut self, kind: RegionalKind, it: &Applying<'_>) -> Touched {
         let Some(statement) = text(it.request.at("statementId")) else { return Touched::new() };
-        self.change_regional(kind, it, Effect::Lost(Loss::PermissionsRemoved(statement.into())))
+        self.change_regional(kind, it, Effect::Lost(Loss::StatementRemoved(statement.into())))
     }
 
     /// A setting of a bucket was replaced.

@@ -9,8 +9,9 @@ use crate::{order::Evidence, settings::Settings, time::Second};
 use super::{
     World,
     dependent::{Dependent, Kind},
+    refusals::Refusal,
     regional::arn_of,
-    resource::{Ledger, Loss, LossInterval, ResourceKey},
+    resource::{Loss, LossInterval, ResourceKey},
     security_group::{EmptyStretch, SecurityGroup},
     state_event::{Repair, StateEvent, count, text},
 };
@@ -181,7 +182,7 @@ impl About<'_> {
     fn losses(&self, events: &mut Vec<StateEvent>) {
         let Some(ledger) = self.world.ledgers.get(self.resource) else { return };
         for LossInterval { evidence, loss, back } in ledger.losses() {
-            if matches!(loss, Loss::Exposed(_)) || !self.was_needed(ledger, loss, evidence) {
+            if matches!(loss, Loss::Exposed(_)) || !ledger.was_needed(loss, &evidence.moment) {
                 continue;
             }
             let back_at = back.map(|back| back.moment.at);
@@ -199,25 +200,16 @@ impl About<'_> {
         }
     }
 
-    /// Whether what was removed let Bedrock in: of a function's policy only some statements do.
-    fn was_needed(&self, ledger: &Ledger, loss: &Loss, evidence: &Evidence) -> bool {
-        match (self.resource, loss) {
-            (ResourceKey::Regional { .. }, Loss::PermissionsRemoved(statement)) => {
-                ledger.was_granted(statement, &evidence.moment) || statement.to_ascii_lowercase().contains("bedrock")
-            }
-            _ => true,
-        }
-    }
-
     fn refusals(&self, events: &mut Vec<StateEvent>) {
         let Some(ledger) = self.world.ledgers.get(self.resource) else { return };
-        for (evidence, code) in &ledger.refusals {
+        for (Refusal { evidence, code }, further) in ledger.refusals.iter() {
             let live = self.users_where(|job| self.world.dependents.is_live_at(job, evidence.moment.at));
             let mut event = self.event("JobDependencyDeleteRefused", std::slice::from_ref(evidence), &live);
             event.fields.push(("dependency.error", text(code)));
             event.fields.push(("jobs.live", count(live.len())));
             event.facts.insert("attempted_by".to_owned(), json!(evidence.principal));
             event.facts.insert("error_codes".to_owned(), json!([code]));
+            event.further = further;
             events.push(event);
         }
     }
@@ -289,6 +281,7 @@ impl About<'_> {
             subject,
             fields,
             evidence: evidence.to_vec(),
+            further: 0,
             facts,
             over: false,
             repair: Repair::Dependency {

@@ -58,6 +58,7 @@ impl World {
                         ("dependents.affected", affected_count),
                     ],
                     evidence: vec![interval.evidence.clone()],
+                    further: 0,
                     facts,
                     over: back.is_some() || (self.none_needs(&affected, bucket) && !still_logged),
                     repair: Repair::Dependency {

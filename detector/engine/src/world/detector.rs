@@ -115,6 +115,7 @@ impl Protection {
             subject: episode.to_owned(),
             fields: vec![("detector.part", text(&part.part))],
             evidence: vec![evidence],
+            further: 0,
             facts,
             over: stretch.until.is_some(),
             repair: Repair::Detector,

@@ -37,6 +37,14 @@ pub(crate) struct NamedRules {
     pub(crate) ids: Vec<Box<str>>,
 }
 
+/// A rule that was replaced by another one of the same id and direction.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ModifiedRule {
+    pub(crate) id: Box<str>,
+    /// What it is now, whose direction says nothing; `None` if the record does not say it in full.
+    pub(crate) now: Option<GroupRule>,
+}
+
 impl GroupRule {
     fn new(egress: bool, protocol: &str, ports: (Option<i64>, Option<i64>), peer: &str) -> Self {
         let protocol = match protocol {
@@ -84,6 +92,42 @@ pub(crate) fn named_rules(egress: bool, request: &Value, response: &Value) -> Na
         }
     }
     named
+}
+
+/// The group and the rules that a `ModifySecurityGroupRules` names: `{"ModifySecurityGroupRulesRequest": {"GroupId",
+/// "SecurityGroupRule": {"SecurityGroupRuleId", "SecurityGroupRule": {"IpProtocol", "FromPort", ...}}}}`, the outer rule
+/// being a list when there are several. No rule at all where the record has another shape.
+pub(crate) fn modified_rules(request: &Value) -> Option<(String, Vec<ModifiedRule>)> {
+    let nested = request.at("ModifySecurityGroupRulesRequest");
+    let request = if nested.is_object() { nested } else { request };
+    let group = text(either(request, "GroupId"))?;
+    let list = either(request, "SecurityGroupRule");
+    let list = if list.is_null() { either(request, "SecurityGroupRuleSet") } else { list };
+    let one = Some(list).filter(|list| !either(list, "SecurityGroupRuleId").is_null());
+    let rules = items(list).chain(one).filter_map(|item| {
+        let id = text(either(item, "SecurityGroupRuleId"))?.into();
+        Some(ModifiedRule { id, now: described_rule(either(item, "SecurityGroupRule")) })
+    });
+    Some((group, rules.collect()))
+}
+
+fn described_rule(rule: &Value) -> Option<GroupRule> {
+    let peer = ["CidrIpv4", "CidrIpv6", "PrefixListId", "ReferencedGroupId"].into_iter();
+    let peer = peer.map(|key| either(rule, key)).find_map(text)?;
+    let protocol = text(either(rule, "IpProtocol"))?;
+    let ports = (number(either(rule, "FromPort")), number(either(rule, "ToPort")));
+    Some(GroupRule::new(true, &protocol, ports, &peer))
+}
+
+/// The field `key`, which the nested shapes of EC2 begin with a capital letter and the others do not.
+fn either<'a>(value: &'a Value, key: &str) -> &'a Value {
+    let as_written = value.at(key);
+    if !as_written.is_null() {
+        return as_written;
+    }
+    let mut letters = key.chars();
+    let lower: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
+    value.at(&lower)
 }
 
 fn answered_rule(egress: bool, item: &Value) -> Option<NamedRule> {
@@ -155,6 +199,31 @@ mod tests {
             "ipRanges": {"items": [{"cidrIp": "0.0.0.0/0"}]}}]}});
         let named = named_rules(true, &revoked, &Value::Null);
         assert_eq!(named.rules.first().map(|named| named.rule.clone()), Some(GroupRule::default_egress()));
+    }
+
+    #[test]
+    fn modified_rules_are_read_in_every_shape() {
+        let check = |request: Value, expected: &[(&str, Option<&str>)]| {
+            let (group, rules) = modified_rules(&request).expect("it names a group");
+            let found: Vec<_> = rules.iter().map(|rule| (&*rule.id, rule.now.as_ref().map(|now| &*now.peer))).collect();
+            assert_eq!((group.as_str(), found.as_slice()), ("sg-1", expected), "{request}");
+        };
+        let rule = |id: &str, cidr: &str| {
+            json!({"tag": 1, "SecurityGroupRuleId": id, "SecurityGroupRule":
+                {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, "CidrIpv4": cidr}})
+        };
+        let of =
+            |rules: Value| json!({"ModifySecurityGroupRulesRequest": {"GroupId": "sg-1", "SecurityGroupRule": rules}});
+        check(of(rule("sgr-1", "10.0.0.0/8")), &[("sgr-1", Some("10.0.0.0/8"))]);
+        check(
+            of(json!([rule("sgr-1", "10.0.0.0/8"), {"SecurityGroupRuleId": "sgr-2"}])),
+            &[("sgr-1", Some("10.0.0.0/8")), ("sgr-2", None)],
+        );
+        let flat =
+            json!({"securityGroupRuleId": "sgr-1", "securityGroupRule": {"ipProtocol": "-1", "cidrIpv6": "::/0"}});
+        check(json!({"groupId": "sg-1", "securityGroupRuleSet": {"items": [flat]}}), &[("sgr-1", Some("::/0"))]);
+        check(json!({"groupId": "sg-1"}), &[]);
+        assert_eq!(modified_rules(&json!({})), None);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(crate) enum Meaning {
     Revoke {
         egress: bool,
     },
+    ModifyRules,
     CreateSubnet,
     DeleteSubnet,
     CreateEndpoint,
@@ -63,7 +64,7 @@ const NEPTUNE: &str = "neptune-graph.amazonaws.com";
 const SECRETS: &str = "secretsmanager.amazonaws.com";
 
 /// Event source, event name, meaning; sorted by name.
-pub(crate) const INTERESTS: [(&str, &str, Meaning); 79] = [
+pub(crate) const INTERESTS: [(&str, &str, Meaning); 80] = [
     (LAMBDA, "AddPermission20150331v2", Meaning::Grant(RegionalKind::Function)),
     (IAM, "AttachRolePolicy", Meaning::AttachPolicy),
     (EC2, "AuthorizeSecurityGroupEgress", Meaning::Authorize { egress: true }),
@@ -122,6 +123,7 @@ pub(crate) const INTERESTS: [(&str, &str, Meaning); 79] = [
     (IAM, "DetachRolePolicy", Meaning::DetachPolicy),
     (KMS, "DisableKey", Meaning::DisableKey),
     (KMS, "EnableKey", Meaning::KeyBack),
+    (EC2, "ModifySecurityGroupRules", Meaning::ModifyRules),
     (S3, "PutBucketLifecycle", Meaning::SetBucket(Setting::Lifecycle)),
     (S3, "PutBucketPolicy", Meaning::SetBucket(Setting::Policy)),
     (S3, "PutBucketPublicAccessBlock", Meaning::SetBucket(Setting::PublicAccessBlock)),

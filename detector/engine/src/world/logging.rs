@@ -3,6 +3,8 @@
 //! One configuration per account and region; a Put replaces it whole (Amazon Bedrock API reference,
 //! PutModelInvocationLoggingConfiguration).
 
+mod room;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,7 @@ use crate::{
     time::Second,
 };
 
+use self::room::Base;
 use super::{
     group_rules::text,
     json::At,
@@ -58,9 +61,10 @@ impl Destination {
 }
 
 /// What is known of logging after a change.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Posture {
     /// Nothing is known.
+    #[default]
     Unknown,
     /// Nothing is delivered.
     Off,
@@ -91,6 +95,14 @@ impl Posture {
         }
         let role_arn = text(cloud_watch.at("roleArn")).map(Into::into);
         Self::On(Delivery { types, destinations, role_arn, configuration: config.to_string().into() })
+    }
+
+    /// What is delivered, if anything is.
+    const fn delivery(&self) -> Option<&Delivery> {
+        match self {
+            Self::On(delivery) => Some(delivery),
+            Self::Unknown | Self::Off => None,
+        }
     }
 
     /// The name in rules.
@@ -182,6 +194,8 @@ impl Delivery {
 /// The history of one account and region.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct LoggingHistory {
+    /// What is left of the changes before those that are kept.
+    base: Base,
     /// In judging order.
     changes: Vec<LoggingChange>,
 }
@@ -209,16 +223,19 @@ const CONFIRMED_S: u32 = 900;
 const REPEATS_MAX: usize = 8;
 
 impl LoggingHistory {
-    /// Enters a change. Beyond `max` changes the oldest is forgotten.
+    /// Enters a change. Beyond `max` changes it forgets those that changed nothing, then the oldest. What is older than
+    /// that is known no more than what followed from it.
     pub(crate) fn enter(&mut self, change: LoggingChange, max: usize) -> Entered {
+        if self.base.covers(&change.evidence.moment) {
+            return Entered::Known;
+        }
         match self.changes.binary_search_by(|known| known.evidence.moment.cmp(&change.evidence.moment)) {
             Ok(_) => Entered::Known,
             Err(place) => {
                 self.changes.insert(place, change);
                 self.drop_repeats(place);
                 if self.changes.len() > max.max(2) {
-                    self.changes.remove(0);
-                    return Entered::AtLimit;
+                    return Entered::AtLimit { forgotten: self.make_room() };
                 }
                 Entered::New
             }
@@ -238,12 +255,11 @@ impl LoggingHistory {
 
     /// Every change with what was known before it and what followed.
     pub(crate) fn steps(&self) -> impl Iterator<Item = Step<'_>> {
-        const NOTHING: &Posture = &Posture::Unknown;
         self.changes.iter().enumerate().map(move |(place, change)| {
             let earlier = self.changes.get(..place).unwrap_or_default();
             let before = earlier.iter().rev().find(|before| !before.foresaw(change));
             Step {
-                before: before.map_or(NOTHING, |before| &before.after),
+                before: before.map_or(&self.base.posture, |before| &before.after),
                 change,
                 later: self.changes.get(place.saturating_add(1)..).unwrap_or_default(),
             }
@@ -253,19 +269,13 @@ impl LoggingHistory {
     /// The configuration in force last that delivered something before `moment`, the change at `moment` left out.
     pub(crate) fn last_delivery_before(&self, moment: &Moment) -> Option<&Delivery> {
         let earlier = self.changes.iter().rev().filter(|change| change.evidence.moment < *moment);
-        earlier.into_iter().find_map(|change| match &change.after {
-            Posture::On(delivery) => Some(delivery),
-            _ => None,
-        })
+        earlier.into_iter().find_map(|change| change.after.delivery()).or(self.base.delivery.as_ref())
     }
 
-    /// Every bucket that logs ever went to.
+    /// Every bucket that logs went to, as far as that is known.
     pub(crate) fn buckets(&self) -> Vec<ResourceKey> {
-        let deliveries = self.changes.iter().filter_map(|change| match &change.after {
-            Posture::On(delivery) => Some(delivery),
-            _ => None,
-        });
-        let named = deliveries.flat_map(|delivery| &delivery.destinations);
+        let deliveries = self.changes.iter().filter_map(|change| change.after.delivery());
+        let named = deliveries.chain(&self.base.delivery).flat_map(|delivery| &delivery.destinations);
         let buckets = named.filter(|(kind, _)| **kind != Destination::LogGroup);
         buckets.map(|(_, name)| ResourceKey::Bucket(name.clone())).collect()
     }
@@ -278,7 +288,7 @@ impl LoggingHistory {
 
     /// What is known now.
     pub(crate) fn now(&self) -> &Posture {
-        self.changes.last().map_or(&Posture::Unknown, |change| &change.after)
+        self.changes.last().map_or(&self.base.posture, |change| &change.after)
     }
 }
 

@@ -24,6 +24,7 @@ mod json;
 mod logging;
 mod network;
 mod overview;
+mod refusals;
 mod regional;
 mod requests;
 mod resource;
@@ -88,6 +89,9 @@ pub(crate) struct World {
     /// Where inventory contradicted the stream since somebody last asked.
     #[serde(skip)]
     corrections: Vec<String>,
+    /// Origins of which a limit made it forget what happened until some time, since somebody last asked.
+    #[serde(skip)]
+    forgotten: Vec<(Origin, Second)>,
 }
 
 /// What has to be derived again: the origins of alerts.
@@ -211,13 +215,31 @@ impl World {
     ) -> Touched {
         let max = usize::try_from(settings.limits.changes_max).unwrap_or(usize::MAX);
         let entered = self.ledger_mut(&resource, settings).enter(evidence, effect, max);
-        if self.note_entered(entered) { self.origins_of(resource) } else { Touched::new() }
+        self.note_entered(&resource, entered)
     }
 
-    /// Counts when an older change was forgotten for this one. Returns whether it was new.
-    fn note_entered(&mut self, entered: Entered) -> bool {
-        self.limits_reached.count(Limit::ChangesMax, entered == Entered::AtLimit);
-        entered != Entered::Known
+    /// Notes what became of a change of a resource. Returns what has to be derived again.
+    fn note_entered(&mut self, resource: &ResourceKey, entered: Entered) -> Touched {
+        if entered == Entered::Known {
+            return Touched::new();
+        }
+        let touched = self.origins_of(resource.clone());
+        if let Entered::AtLimit { forgotten } = entered {
+            self.note_limit(touched.iter().cloned(), forgotten);
+        }
+        touched
+    }
+
+    /// Notes that a limit was reached, for which what happened until `forgotten` was forgotten.
+    fn note_limit(&mut self, origins: impl Iterator<Item = Origin>, forgotten: Option<Second>) {
+        self.limits_reached.count(Limit::ChangesMax, 1_u64);
+        self.forgotten.extend(origins.filter_map(|origin| Some((origin, forgotten?))));
+    }
+
+    /// Origins of which a limit made it forget what happened until some time, since this was last asked. That nothing is
+    /// derived from it any more does not mean that it was not so.
+    pub(crate) fn take_forgotten(&mut self) -> Vec<(Origin, Second)> {
+        std::mem::take(&mut self.forgotten)
     }
 
     /// What has to be derived again when `resource` changed.
@@ -246,6 +268,7 @@ impl World {
         for (_, resource) in candidates {
             self.ledgers.remove(&resource);
             self.network.forget(&resource);
+            self.forgotten.push((Origin::Resource(resource.clone()), Second::MAX));
             if let ResourceKey::SecurityGroup(id) = &resource {
                 self.groups.remove(id);
             }

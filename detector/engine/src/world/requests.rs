@@ -23,7 +23,7 @@ pub(crate) fn read_job_request(job: &mut Dependent, request: &Value) {
     let vpc = request.at("vpcConfig");
     job.security_groups.extend(texts(vpc.at("securityGroupIds")));
     job.subnets.extend(texts(vpc.at("subnetIds")));
-    set(&mut job.kms_key, request.at("customModelKmsKeyId"));
+    set_key(&mut job.kms_key, request.at("customModelKmsKeyId"));
     set(&mut job.output_model, request.at("customModelName"));
     set(&mut job.base_model, request.at("baseModelIdentifier"));
     set(&mut job.customization_type, request.at("customizationType"));
@@ -64,6 +64,27 @@ pub(crate) fn set(field: &mut Option<Box<str>>, value: &Value) {
 /// [`set`], for a text.
 pub(crate) fn set_text(field: &mut Option<Box<str>>, value: &str) {
     if !value.is_empty() && field.as_deref().is_none_or(|known| value < known) {
+        *field = Some(value.into());
+    }
+}
+
+/// [`set`], for a key, which a call to disable or delete it names by its ARN or id: an alias, which says less, never takes
+/// the place of either.
+pub(crate) fn set_key(field: &mut Option<Box<str>>, value: &Value) {
+    if let Some(value) = text(value) {
+        set_key_text(field, &value);
+    }
+}
+
+/// [`set_key`], for a text.
+pub(crate) fn set_key_text(field: &mut Option<Box<str>>, value: &str) {
+    let rank = |key: &str| match (key.contains("alias/"), key.starts_with("arn:")) {
+        (false, true) => 0,
+        (false, false) => 1,
+        (true, _) => 2,
+    };
+    let is_better = |known: &str| (rank(value), value) < (rank(known), known);
+    if !value.is_empty() && field.as_deref().is_none_or(is_better) {
         *field = Some(value.into());
     }
 }
@@ -125,6 +146,23 @@ pub(crate) fn trusts_bedrock(policy: &Value) -> bool {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_best_name_of_a_key_wins_in_any_order() {
+        let arn = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
+        let (id, alias) = ("1234abcd", "arn:aws:kms:us-east-1:111122223333:alias/tuning");
+        let check = |names: &[&str], expected: &str| {
+            for from in 0..names.len() {
+                let mut known = None;
+                names.iter().cycle().skip(from).take(names.len()).for_each(|name| set_key_text(&mut known, name));
+                assert_eq!(known.as_deref(), Some(expected), "{names:?} from {from}");
+            }
+        };
+        check(&[alias, arn], arn);
+        check(&[alias, id], id);
+        check(&["alias/tuning", id, arn], arn);
+        check(&["alias/b", "", "alias/a"], "alias/a");
+    }
 
     #[test]
     fn reads_deleted_endpoints() {

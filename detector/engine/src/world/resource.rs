@@ -3,6 +3,8 @@
 //! Deliberately a ledger and no current state: whether something is lost follows from the ledger in judging order, so
 //! the order of arrival cannot matter.
 
+mod room;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -10,7 +12,7 @@ use crate::{
     time::Second,
 };
 
-use super::regional::RegionalKind;
+use super::{refusals::Refusals, regional::RegionalKind};
 
 /// What something is called, as far as joins need it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -101,6 +103,11 @@ pub(crate) enum Loss {
     ScheduledForDeletion,
     /// A role without this policy.
     PermissionsRemoved(Box<str>),
+    /// A function whose policy is without this statement.
+    StatementRemoved(Box<str>),
+    /// Policies or statements that are not kept one by one, because they are too many: nothing tells when the last one
+    /// is back.
+    FurtherRemoved,
     /// A role that Bedrock may not assume.
     TrustRemoved,
     /// A bucket whose content somebody else can read, or that empties itself: it is still there.
@@ -154,7 +161,7 @@ impl Loss {
             Self::Deleted => "deleted",
             Self::Disabled => "disabled",
             Self::ScheduledForDeletion => "scheduled_for_deletion",
-            Self::PermissionsRemoved(_) => "permissions_removed",
+            Self::PermissionsRemoved(_) | Self::StatementRemoved(_) | Self::FurtherRemoved => "permissions_removed",
             Self::TrustRemoved => "trust_removed",
             Self::Exposed(exposure) => exposure.as_str(),
         }
@@ -166,7 +173,7 @@ impl Loss {
 pub(crate) enum Return {
     /// Created, enabled, or its deletion cancelled.
     Whole,
-    /// A role with this policy again.
+    /// A role with this policy again, or a function's policy with this statement.
     Permissions(Box<str>),
     /// A role that Bedrock may assume again.
     Trust,
@@ -185,8 +192,7 @@ pub(crate) enum Effect {
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Ledger {
     changes: Vec<(Evidence, Effect)>,
-    /// Refused attempts to delete it, with the error code, in judging order.
-    pub(crate) refusals: Vec<(Evidence, Box<str>)>,
+    pub(crate) refusals: Refusals,
     /// The account it belongs to, as the events say.
     pub(crate) account: Option<Box<str>>,
     /// Its ARN, where an event named it.
@@ -203,7 +209,7 @@ pub(crate) struct LossInterval<'a> {
 }
 
 impl Ledger {
-    /// Enters a change. Beyond `max` changes the oldest is forgotten.
+    /// Enters a change. Beyond `max` changes it forgets those that say least about what is lost now.
     pub(crate) fn enter(&mut self, evidence: Evidence, effect: Effect, max: usize) -> Entered {
         match self.changes.binary_search_by(|(known, _)| known.moment.cmp(&evidence.moment)) {
             Ok(_) => Entered::Known,
@@ -212,22 +218,8 @@ impl Ledger {
                 self.changes.reserve_exact(1);
                 self.changes.insert(place, (evidence, effect));
                 if self.changes.len() > max {
-                    self.changes.remove(0);
-                    return Entered::AtLimit;
+                    return Entered::AtLimit { forgotten: self.make_room(max) };
                 }
-                Entered::New
-            }
-        }
-    }
-
-    /// Enters a refused attempt.
-    pub(crate) fn enter_refusal(&mut self, evidence: Evidence, code: &str, max: usize) -> Entered {
-        match self.refusals.binary_search_by(|(known, _)| known.moment.cmp(&evidence.moment)) {
-            Ok(_) => Entered::Known,
-            Err(_) if self.refusals.len() >= max => Entered::AtLimit,
-            Err(place) => {
-                self.refusals.reserve_exact(1);
-                self.refusals.insert(place, (evidence, code.into()));
                 Entered::New
             }
         }
@@ -236,7 +228,7 @@ impl Ledger {
     /// When something was last entered.
     pub(crate) fn last_change(&self) -> Second {
         let change = self.changes.last().map(|(evidence, _)| evidence.moment.at);
-        let refusal = self.refusals.last().map(|(evidence, _)| evidence.moment.at);
+        let refusal = self.refusals.last_at();
         change.max(refusal).unwrap_or(Second::MIN)
     }
 
@@ -249,11 +241,12 @@ impl Ledger {
         })
     }
 
-    /// Whether it was given this permission before `moment`.
-    pub(crate) fn was_granted(&self, permission: &str, moment: &Moment) -> bool {
-        let grants =
-            |effect: &Effect| matches!(effect, Effect::Back(Return::Permissions(name)) if **name == *permission);
-        self.changes.iter().any(|(evidence, effect)| evidence.moment < *moment && grants(effect))
+    /// Whether what was removed at `moment` let Bedrock in: of a function's policy only some statements do.
+    pub(crate) fn was_needed(&self, loss: &Loss, moment: &Moment) -> bool {
+        let Loss::StatementRemoved(statement) = loss else { return true };
+        let grants = |effect: &Effect| matches!(effect, Effect::Back(Return::Permissions(name)) if name == statement);
+        let was_granted = || self.changes.iter().any(|(evidence, effect)| evidence.moment < *moment && grants(effect));
+        statement.to_ascii_lowercase().contains("bedrock") || was_granted()
     }
 
     /// When it was first deleted for good, and by which event.
@@ -265,15 +258,22 @@ impl Ledger {
     pub(crate) fn losses(&self) -> impl Iterator<Item = LossInterval<'_>> {
         self.changes.iter().enumerate().filter_map(|(place, (evidence, effect))| {
             let Effect::Lost(loss) = effect else { return None };
-            let later = self.changes.get(place.saturating_add(1)..).unwrap_or_default();
-            let back = later.iter().find(|(_, effect)| match (effect, loss) {
-                (Effect::Back(back), loss) => undoes(back, loss),
-                // Another policy takes the place of the one before.
-                (Effect::Lost(Loss::Exposed(now)), Loss::Exposed(before)) => now.family() == before.family(),
-                _ => false,
-            });
+            let back = self.undone_at(place).and_then(|back| self.changes.get(back));
             Some(LossInterval { evidence, loss, back: back.map(|(evidence, _)| evidence) })
         })
+    }
+
+    /// The place of what undid the loss at `place`.
+    fn undone_at(&self, place: usize) -> Option<usize> {
+        let (_, Effect::Lost(loss)) = self.changes.get(place)? else { return None };
+        let mut later = self.changes.iter().enumerate().skip(place.saturating_add(1));
+        let back = later.find(|(_, (_, effect))| match (effect, loss) {
+            (Effect::Back(back), loss) => undoes(back, loss),
+            // Another policy takes the place of the one before.
+            (Effect::Lost(Loss::Exposed(now)), Loss::Exposed(before)) => now.family() == before.family(),
+            _ => false,
+        });
+        back.map(|(place, _)| place)
     }
 }
 
@@ -282,14 +282,20 @@ impl Ledger {
 pub(crate) enum Entered {
     New,
     Known,
-    AtLimit,
+    /// It is entered, and something else was forgotten for it: what was known of the time until `forgotten` may be
+    /// incomplete now.
+    AtLimit {
+        forgotten: Option<Second>,
+    },
 }
 
 fn undoes(back: &Return, loss: &Loss) -> bool {
     match (back, loss) {
         (Return::Whole, Loss::Deleted | Loss::Disabled | Loss::ScheduledForDeletion)
         | (Return::Trust | Return::Whole, Loss::TrustRemoved) => true,
-        (Return::Permissions(again), Loss::PermissionsRemoved(removed)) => again == removed,
+        (Return::Permissions(again), Loss::PermissionsRemoved(removed) | Loss::StatementRemoved(removed)) => {
+            again == removed
+        }
         (Return::Unexposed(now), Loss::Exposed(before)) => now.family() == before.family(),
         _ => false,
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::{order::Evidence, time::Second};
 
 use super::{
-    group_rules::{GroupRule, NamedRule, NamedRules},
+    group_rules::{GroupRule, ModifiedRule, NamedRule, NamedRules},
     resource::Entered,
 };
 
@@ -43,6 +43,8 @@ pub(crate) enum RuleChange {
         egress: bool,
         rules: NamedRules,
     },
+    /// Rules became other ones under the same ids; none where the record does not name them.
+    Modified(Vec<ModifiedRule>),
 }
 
 /// A group's rules at a moment.
@@ -63,7 +65,7 @@ pub(crate) struct EmptyStretch<'a> {
 }
 
 impl SecurityGroup {
-    /// Enters a change. Returns false when it was known.
+    /// Enters a change. Beyond `max` changes it takes the oldest together.
     pub(crate) fn enter(&mut self, evidence: Evidence, change: RuleChange, max: usize) -> Entered {
         // Nothing happens to a group before it is made, whatever eventIDs say about one second.
         let created = matches!(change, RuleChange::Created);
@@ -83,9 +85,8 @@ impl SecurityGroup {
                 self.changes.reserve_exact(1);
                 self.changes.insert(place, (evidence, change));
                 self.drop_repeats(place);
-                if self.changes.len() > max.max(1) {
-                    self.fold_oldest();
-                    return Entered::AtLimit;
+                if self.changes.len() > max.max(4) {
+                    return Entered::AtLimit { forgotten: self.fold_oldest() };
                 }
                 Entered::New
             }
@@ -127,20 +128,37 @@ impl SecurityGroup {
         self.changes.last().map_or(Second::MIN, |(evidence, _)| evidence.moment.at)
     }
 
-    /// Replaces the two oldest changes by their result, so that a busy group stays known within a limit.
-    fn fold_oldest(&mut self) {
+    /// Replaces the two oldest changes by their result, so that a busy group stays known within a limit; what emptied it
+    /// last, and what gave it a rule again, stay as they are. Returns the time of the later one.
+    fn fold_oldest(&mut self) -> Option<Second> {
+        let from = self.first_to_fold();
         let mut state = RulesNow::default();
+        self.changes.iter().take(from).for_each(|(_, change)| state.apply(change));
         let mut last = None;
-        for (evidence, change) in self.changes.drain(..2.min(self.changes.len())) {
+        for (evidence, change) in self.changes.drain(from..from.saturating_add(2).min(self.changes.len())) {
             state.apply(&change);
             last = Some(evidence);
         }
-        if let Some(evidence) = last
-            && state.known
-        {
+        let evidence = last?;
+        let at = evidence.moment.at;
+        if state.known {
             let rules = state.rules.into_iter().map(|(rule, id)| NamedRule { rule, id }).collect();
-            self.changes.insert(0, (evidence, RuleChange::Observed(rules)));
+            self.changes.insert(from, (evidence, RuleChange::Observed(rules)));
+        } else if from > 0 {
+            self.changes.insert(from, (evidence, RuleChange::Modified(Vec::new())));
         }
+        Some(at)
+    }
+
+    /// The place of the first of two changes that neither began nor ended the last stretch without egress rules.
+    fn first_to_fold(&self) -> usize {
+        let last = self.empty_stretches().pop();
+        let Some(EmptyStretch { evidence: began, until }) = last else { return 0 };
+        let stays = |(known, _): &(Evidence, RuleChange)| {
+            let ended = known.moment > began.moment && Some(known.moment.at) == until;
+            known.moment == began.moment || ended
+        };
+        self.changes.windows(2).position(|pair| !pair.iter().any(stays)).unwrap_or(0)
     }
 
     /// The rules after every change until `before`.
@@ -159,11 +177,13 @@ impl SecurityGroup {
         let mut state = RulesNow::default();
         for (evidence, change) in &self.changes {
             state.apply(change);
-            let empty = state.known && !state.rules.keys().any(|rule| rule.egress);
+            let has_egress = state.rules.keys().any(|rule| rule.egress);
+            let empty = state.known && !has_egress;
             if empty && !open && matches!(change, RuleChange::Revoked { egress: true, .. }) {
                 stretches.push(EmptyStretch { evidence, until: None });
                 open = true;
-            } else if !empty && open {
+            } else if has_egress && open {
+                // That the rules are no longer known gives it none.
                 if let Some(stretch) = stretches.last_mut() {
                     stretch.until = Some(evidence.moment.at);
                 }
@@ -189,6 +209,39 @@ impl RulesNow {
                 self.rules.extend(named.rules.iter().map(|named| (named.rule.clone(), named.id.clone())));
             }
             RuleChange::Revoked { egress, rules } => self.revoke(*egress, rules),
+            RuleChange::Modified(rules) => self.modify(rules),
+        }
+    }
+
+    /// Which rule it was is known by its id, or because it is the only one whose id is not known. Where neither tells,
+    /// the rules are not known any more.
+    fn modify(&mut self, modified: &[ModifiedRule]) {
+        self.known &= !modified.is_empty();
+        for ModifiedRule { id, now } in modified {
+            let old = self.named(id).or_else(|| self.only_nameless(|_| true).filter(|_| self.known));
+            if let Some(old) = &old {
+                self.rules.remove(old);
+            }
+            match (old, now) {
+                (Some(old), Some(now)) => {
+                    self.rules.insert(GroupRule { egress: old.egress, ..now.clone() }, Some(id.clone()));
+                }
+                _ => self.known = false,
+            }
+        }
+    }
+
+    /// The rule of that id.
+    fn named(&self, id: &str) -> Option<GroupRule> {
+        self.rules.iter().find(|(_, known)| known.as_deref() == Some(id)).map(|(rule, _)| rule.clone())
+    }
+
+    /// The one wanted rule whose id is not known, if there is one and no more.
+    fn only_nameless(&self, wanted: impl Fn(&GroupRule) -> bool) -> Option<GroupRule> {
+        let mut nameless = self.rules.iter().filter(|(rule, id)| id.is_none() && wanted(rule)).map(|(rule, _)| rule);
+        match (nameless.next(), nameless.next()) {
+            (Some(only), None) => Some(only.clone()),
+            _ => None,
         }
     }
 
@@ -199,17 +252,7 @@ impl RulesNow {
             self.rules.remove(&revoked.rule);
         }
         for id in &named.ids {
-            let by_id = self.rules.iter().find(|(_, known)| known.as_deref() == Some(id)).map(|(rule, _)| rule.clone());
-            let nameless: Vec<&GroupRule> = self
-                .rules
-                .iter()
-                .filter(|(rule, id)| id.is_none() && rule.egress == egress)
-                .map(|(rule, _)| rule)
-                .collect();
-            let rule = by_id.or_else(|| match nameless.as_slice() {
-                [only] => Some((*only).clone()),
-                _ => None,
-            });
+            let rule = self.named(id).or_else(|| self.only_nameless(|rule| rule.egress == egress));
             match rule {
                 Some(rule) => {
                     self.rules.remove(&rule);

@@ -30,6 +30,8 @@ pub(crate) struct StateEvent {
     pub(crate) fields: Vec<(&'static str, Value<'static>)>,
     /// The events it rests on.
     pub(crate) evidence: Vec<Evidence>,
+    /// How many more events it rests on, of which only the number is known.
+    pub(crate) further: u64,
     pub(crate) facts: Map<String, Json>,
     /// Whether it is over.
     pub(crate) over: bool,

@@ -23,8 +23,17 @@ use super::{
     resource::ResourceKey,
 };
 
-/// What the protection of something is worth: nothing more once it has ended; what began last is worth most.
+/// What the protection of something is worth: nothing more once it has ended, little while only a network interface
+/// names it; what began last is worth most.
 type Worth = (u8, Second);
+
+/// What was forgotten because of a limit.
+#[derive(Debug, Default)]
+pub(crate) struct Evicted {
+    pub(crate) count: usize,
+    /// What those that are forgotten stood on.
+    pub(crate) resources: BTreeSet<ResourceKey>,
+}
 
 /// Everything that stands on other resources.
 #[derive(Debug, Default)]
@@ -157,11 +166,11 @@ impl Dependents {
     }
 
     /// Forgets some that share a limit with `kind`, of which there are `max`: those whose protection is worth least.
-    /// Of customization jobs that is one, the one that ended first, else the one that started first. Of the others one
-    /// in sixteen of the account that has most. Returns how many.
-    pub(crate) fn evict(&mut self, kind: Kind, max: usize) -> usize {
+    /// Of customization jobs that is one: of those worth least, of the account that has most of them, the one that ended
+    /// or started first. Of the others one in sixteen of the account that has most.
+    pub(crate) fn evict(&mut self, kind: Kind, max: usize) -> Evicted {
         let of_jobs = kind == Kind::CustomizationJob;
-        let mut accounts: BTreeMap<&str, Vec<(Worth, u32)>> = BTreeMap::new();
+        let mut accounts: BTreeMap<(u8, &str), Vec<(Worth, u32)>> = BTreeMap::new();
         for (number, packed) in self.packed() {
             let Some(head) = packed.head(&self.texts) else { continue };
             if (head.kind == Kind::CustomizationJob) != of_jobs {
@@ -169,18 +178,25 @@ impl Dependents {
             }
             let worth = match head.ended {
                 Some(ended) => (0, ended),
-                None => (1, head.started.unwrap_or(Second::MIN)),
+                // Whoever may tag a network interface can invent such a job, of any account. A job that somebody created
+                // or that AWS speaks of has a role.
+                None if of_jobs && head.role_arn.is_none() => (1, head.started.unwrap_or(Second::MIN)),
+                None => (2, head.started.unwrap_or(Second::MIN)),
             };
-            let payer = if of_jobs { "" } else { head.account };
-            accounts.entry(payer).or_default().push((worth, number));
+            let class = if of_jobs { worth.0 } else { 0 };
+            accounts.entry((class, head.account)).or_default().push((worth, number));
         }
-        let Some(mut candidates) = accounts.into_values().max_by_key(Vec::len) else { return 0 };
+        let least = accounts.keys().next().map(|(class, _)| *class);
+        let of_least = accounts.into_iter().filter(|((class, _), _)| Some(*class) == least);
+        let Some(mut candidates) = of_least.map(|(_, ones)| ones).max_by_key(Vec::len) else {
+            return Evicted::default();
+        };
         candidates.sort_unstable();
         candidates.truncate(if of_jobs { 1 } else { (max / 16).max(1) });
-        for (_, number) in &candidates {
-            self.forget(*number);
-        }
-        candidates.len()
+        let numbers = candidates.iter().map(|(_, number)| *number);
+        let resources = numbers.clone().filter_map(|number| self.get(number)).flat_map(|one| one.resources()).collect();
+        numbers.for_each(|number| self.forget(number));
+        Evicted { count: candidates.len(), resources }
     }
 
     fn packed(&self) -> impl Iterator<Item = (u32, &Packed)> {

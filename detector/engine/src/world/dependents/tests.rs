@@ -116,7 +116,7 @@ fn is_found_by_all_that_it_stands_on_and_by_nothing_once_it_is_forgotten() {
     let mut restored: Dependents = postcard::from_bytes(&snapshot).expect("deserialises");
     assert_eq!(postcard::to_allocvec(&restored).expect("serialises"), snapshot);
     for kept in [2, 1, 0] {
-        assert_eq!(restored.evict(Kind::CustomizationJob, 3), 1);
+        assert_eq!(restored.evict(Kind::CustomizationJob, 3).count, 1);
         assert_eq!((restored.len(), restored.len_beside(Kind::CustomizationJob)), (kept, kept));
     }
     check(&restored, "sg-both", &[]);
