@@ -73,9 +73,10 @@ impl Cloud for Aws {
         }
         if config.canary.enabled {
             beside.tracker.spawn(canary::run(self.clone(), config.canary.clone(), beside.clone()));
+            beside.tracker.spawn(canary::way::run(self.clone(), config.clone(), beside.clone()));
         }
         if config.inventory.organization {
-            beside.tracker.clone().spawn(canary::coverage::run(self.clone(), beside));
+            beside.tracker.clone().spawn(canary::coverage::run(self.clone(), config.clone(), beside));
         }
         Ok(())
     }

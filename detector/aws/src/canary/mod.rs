@@ -7,6 +7,7 @@
 pub mod coverage;
 mod observe;
 mod watch;
+pub(crate) mod way;
 
 use std::time::Duration;
 

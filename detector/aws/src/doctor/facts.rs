@@ -55,16 +55,17 @@ pub struct Facts {
     pub entries: Vec<Entry>,
     /// The rules on the default bus that lead to an entry.
     pub rules: Asked<Vec<Rule>>,
-    /// The rules of us-east-1 that lead to this region's bus; `None` in us-east-1 itself.
+    /// The rules of the region in which global services log (us-east-1) that lead to this region's bus; `None` in that
+    /// region itself.
     pub global_rules: Option<Asked<Vec<Rule>>>,
     /// The roles of targets, by ARN.
     pub roles: BTreeMap<String, Asked<Role>>,
     /// The customer keys of streams and queues, by what names them there.
     pub keys: BTreeMap<String, Asked<Key>>,
-    /// Which queues exist, of those that are named as dead-letter queues.
-    pub dead_letters: BTreeMap<String, Asked<()>>,
-    /// What the caller may not do, of everything the daemon does.
-    pub denied: Asked<BTreeSet<String>>,
+    /// The queues that are named as dead-letter queues, by ARN.
+    pub dead_letters: BTreeMap<String, Asked<DeadLetters>>,
+    /// What the caller may do.
+    pub rights: Rights,
     /// How many agents there are.
     pub agents: Asked<usize>,
     /// How many knowledge bases there are.
@@ -81,6 +82,17 @@ pub struct Facts {
     pub daemon: Option<Daemon>,
     /// Whether a canary came back; `None` where none was sent.
     pub canary: Option<Canary>,
+}
+
+/// What the caller may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rights {
+    /// What it may not do, of everything the configuration needs: actions.
+    pub denied: Asked<BTreeSet<String>>,
+    /// What else the configuration needs, and why it was not looked at.
+    pub unknown: Vec<String>,
+    /// What it may do and should not: actions. `None` where a person asks, who is not expected to have so little.
+    pub excess: Option<Asked<BTreeSet<String>>>,
 }
 
 /// What came of asking a sink.
@@ -120,6 +132,8 @@ pub struct Trail {
     pub organization: bool,
     /// Whether it records global services.
     pub global_services: bool,
+    /// The bucket of its log files.
+    pub bucket: Option<String>,
     /// Whether it logs right now.
     pub logging: Asked<bool>,
     /// What it logs.
@@ -201,7 +215,7 @@ pub struct Stream {
 }
 
 /// What was written to a stream in the last 24 hours.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Traffic {
     /// Bytes in its busiest minute.
     pub busiest_minute_bytes: f64,
@@ -209,6 +223,19 @@ pub struct Traffic {
     pub busiest_minute_records: f64,
     /// Writes that were refused because a shard was at its limit.
     pub refused: f64,
+    /// How it was spread over the open shards; `None` where the stream has no shard-level metrics.
+    pub shards: Option<Asked<Vec<ShardTraffic>>>,
+}
+
+/// What was written to a shard in the last 24 hours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ShardTraffic {
+    /// The shard's id.
+    pub shard: String,
+    /// Bytes in its busiest minute.
+    pub busiest_minute_bytes: f64,
+    /// Records in its busiest minute.
+    pub busiest_minute_records: f64,
 }
 
 /// A queue.
@@ -222,6 +249,15 @@ pub struct Queue {
     pub policy: Option<String>,
     /// The key it is encrypted with.
     pub key: Option<String>,
+}
+
+/// A queue for what could not be delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// The URL.
+    pub url: String,
+    /// The queue's policy, as JSON text.
+    pub policy: Option<String>,
 }
 
 /// A rule of EventBridge.
@@ -263,11 +299,15 @@ pub struct Role {
     pub trust: String,
     /// What it may not do, of what it must: actions.
     pub denied: Asked<BTreeSet<String>>,
+    /// The keys of its targets that its own policies do not let it use, by what names them at the targets.
+    pub denied_keys: Asked<BTreeSet<String>>,
 }
 
 /// A customer key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
+    /// The ARN.
+    pub arn: String,
     /// Whether it is AWS's own, which needs no rights.
     pub aws_managed: bool,
     /// `Enabled`, `Disabled`, `PendingDeletion`, ...
@@ -317,6 +357,6 @@ pub struct Covered {
     pub region: String,
     /// The trails that concern it.
     pub trails: Asked<Vec<Trail>>,
-    /// The enabled rules on its default bus, by what they match: patterns as JSON text with their states.
+    /// The rules on its default bus that may match what is needed, with their targets that lead to the service.
     pub rules: Asked<Vec<Rule>>,
 }

@@ -11,6 +11,8 @@ mod ask;
 pub mod checks;
 pub mod facts;
 mod finding;
+mod ours;
+pub(crate) mod partition;
 pub mod pattern;
 mod policy;
 mod quote;
@@ -21,7 +23,8 @@ mod verdict;
 pub use ask::{Local, gather, organization, send_canary};
 pub use checks::examine;
 pub use finding::{Finding, Level, Report, Step, Verdict};
+pub use ours::Ours;
 pub use rights::DAEMON_POLICY;
 pub use samples::{SAMPLES, Sample};
 
-pub(crate) use ask::refused;
+pub(crate) use ask::{EVERY_REGION, refused, way};

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use super::partition;
+
 /// An event that must arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Sample {
@@ -13,7 +15,7 @@ pub struct Sample {
     detail_type: &'static str,
     /// Whether CloudTrail marks it as reading, which a rule in the state `ENABLED` never sees.
     pub read_only: bool,
-    /// Whether it is an event of a global service, which arrives only in us-east-1.
+    /// Whether it is an event of a global service, which arrives only where IAM logs: us-east-1.
     pub global: bool,
 }
 
@@ -49,7 +51,7 @@ impl Sample {
     #[must_use]
     pub fn event(&self, account: &str, region: &str) -> Value {
         let by_cloudtrail = self.detail_type == CALL;
-        let region = if self.global { "us-east-1" } else { region };
+        let region = if self.global { partition::global_region(region) } else { region };
         let service = self.source.strip_prefix("aws.").unwrap_or(self.source);
         let detail = if by_cloudtrail {
             json!({

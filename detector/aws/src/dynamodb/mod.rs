@@ -56,6 +56,7 @@ use bedrock_watch_service::{
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
+pub(crate) use self::table::{BY_DUE, BY_ORDER};
 use self::{claims::Claimant, evidence::Evidence, failure::Failure, journal::Counter, snapshots::Bucket, table::Table};
 
 /// Whose positions, journal and snapshot.

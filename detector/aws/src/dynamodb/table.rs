@@ -22,9 +22,9 @@ use super::{
 };
 
 /// The index that lists items in an order of their own.
-pub(super) const BY_ORDER: &str = "by_order";
+pub(crate) const BY_ORDER: &str = "by_order";
 /// The index of items for which a time will come.
-pub(super) const BY_DUE: &str = "by_due";
+pub(crate) const BY_DUE: &str = "by_due";
 /// Writes in one transaction; DynamoDB's limit.
 pub(super) const TRANSACTION_WRITES_MAX: usize = 100;
 /// Bytes in one transaction, by [`Write::bytes`]; DynamoDB allows 4 MB, counted a little differently.

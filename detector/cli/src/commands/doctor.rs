@@ -42,7 +42,7 @@ mod with_aws {
     pub(super) async fn examine(arguments: &DoctorArguments, config: &Config) -> anyhow::Result<Report> {
         let aws = Aws::connect(&config.aws, &config.routing.accounts).await?;
         if arguments.org {
-            return Ok(organization(&aws).await);
+            return Ok(organization(&aws, config).await);
         }
         let local = Local { sinks: sinks(config).await, daemon: daemon(arguments, config).await };
         let mut facts = Box::pin(doctor::gather(&aws, config, local)).await;
@@ -53,8 +53,8 @@ mod with_aws {
         Ok(doctor::examine(&facts))
     }
 
-    async fn organization(aws: &Aws) -> Report {
-        let findings = match doctor::organization(aws).await {
+    async fn organization(aws: &Aws, config: &Config) -> Report {
+        let findings = match doctor::organization(aws, config).await {
             Ok(places) => places.iter().flat_map(coverage).collect(),
             Err(error) => vec![Finding::not_asked("coverage", "", &error)],
         };

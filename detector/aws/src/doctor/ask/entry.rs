@@ -8,7 +8,7 @@ use bedrock_watch_service::config::SourceConfig;
 use jiff::Timestamp;
 
 use super::{refused, traffic};
-use crate::doctor::facts::{Asked, Entry, Queue, Stream};
+use crate::doctor::facts::{Asked, DeadLetters, Entry, Queue, Stream};
 
 /// Every source that EventBridge or S3 fills.
 pub(super) async fn all(config: &SdkConfig, sources: &[SourceConfig]) -> Vec<Entry> {
@@ -45,7 +45,9 @@ async fn stream(config: &SdkConfig, name: &str) -> Asked<Stream> {
     let asked = call.send().await.map_err(|error| refused(ACTION, &error))?;
     let Some(found) = asked.stream_description_summary() else { return Err(nothing(ACTION)) };
     let mode = found.stream_mode_details().map(|details| details.stream_mode().as_str());
-    let traffic = traffic::ask(config, found.stream_name(), Timestamp::now()).await;
+    let metrics = found.enhanced_monitoring().iter().flat_map(|monitoring| monitoring.shard_level_metrics());
+    let by_shard = traffic::has_shard_level(metrics);
+    let traffic = traffic::ask(config, found.stream_name(), by_shard, Timestamp::now()).await;
     Ok(Stream {
         traffic,
         arn: found.stream_arn().to_owned(),
@@ -73,21 +75,32 @@ async fn queue(config: &SdkConfig, url: &str) -> Asked<Queue> {
     })
 }
 
-/// Whether the queues of these ARNs exist.
-pub(super) async fn queues(config: &SdkConfig, arns: impl Iterator<Item = String>) -> BTreeMap<String, Asked<()>> {
+/// The dead-letter queues of these ARNs.
+pub(super) async fn dead_letters(
+    config: &SdkConfig,
+    arns: impl Iterator<Item = String>,
+) -> BTreeMap<String, Asked<DeadLetters>> {
     let client = aws_sdk_sqs::Client::new(config);
     let mut found = BTreeMap::new();
     for arn in arns {
-        if found.contains_key(&arn) {
-            continue;
+        if !found.contains_key(&arn) {
+            let asked = dead_letter(&client, &arn).await;
+            found.insert(arn, asked);
         }
-        let mut parts = arn.split(':').skip(4);
-        let (account, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-        let asked = client.get_queue_url().queue_name(name).queue_owner_aws_account_id(account).send().await;
-        let asked = asked.map(|_| ()).map_err(|error| refused("sqs:GetQueueUrl", &error));
-        found.insert(arn, asked);
     }
     found
+}
+
+async fn dead_letter(client: &aws_sdk_sqs::Client, arn: &str) -> Asked<DeadLetters> {
+    let mut parts = arn.split(':').skip(4);
+    let (account, name) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let asked = client.get_queue_url().queue_name(name).queue_owner_aws_account_id(account).send().await;
+    let asked = asked.map_err(|error| refused("sqs:GetQueueUrl", &error))?;
+    let url = asked.queue_url().unwrap_or_default().to_owned();
+    let asked = client.get_queue_attributes().queue_url(&url).attribute_names(QueueAttributeName::Policy).send().await;
+    let asked = asked.map_err(|error| refused("sqs:GetQueueAttributes", &error))?;
+    let policy = asked.attributes().and_then(|attributes| attributes.get(&QueueAttributeName::Policy)).cloned();
+    Ok(DeadLetters { url, policy })
 }
 
 fn nothing(action: &str) -> crate::doctor::facts::NotAsked {

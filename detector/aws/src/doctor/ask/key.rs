@@ -18,16 +18,17 @@ pub(super) async fn ask(config: &SdkConfig, id: &str) -> Asked<Key> {
     let metadata = described.key_metadata();
     let aws_managed = metadata.and_then(|key| key.key_manager()) == Some(&KeyManagerType::Aws);
     let state = metadata.and_then(|key| key.key_state()).map_or("unknown", |state| state.as_str()).to_owned();
+    let arn = metadata.and_then(|key| key.arn()).unwrap_or(id).to_owned();
     // The other two calls take no alias.
     let id = metadata.map_or(id, |key| key.key_id());
     if aws_managed {
-        return Ok(Key { aws_managed, state, policy: Ok(String::new()), grantees: Ok(BTreeSet::new()) });
+        return Ok(Key { arn, aws_managed, state, policy: Ok(String::new()), grantees: Ok(BTreeSet::new()) });
     }
     let policy = client.get_key_policy().key_id(id).policy_name("default").send().await;
     let policy = policy
         .map(|policy| policy.policy().unwrap_or_default().to_owned())
         .map_err(|error| refused("kms:GetKeyPolicy", &error));
-    Ok(Key { aws_managed, state, policy, grantees: grantees(&client, id).await })
+    Ok(Key { arn, aws_managed, state, policy, grantees: grantees(&client, id).await })
 }
 
 async fn grantees(client: &Client, id: &str) -> Asked<BTreeSet<String>> {

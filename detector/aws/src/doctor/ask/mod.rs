@@ -19,13 +19,15 @@ use bedrock_watch_service::config::{Config, SinkConfig, SinkKind, aws::AwsSink};
 
 pub use canary::send as send_canary;
 pub(crate) use error::refused;
+pub(crate) use organization::EVERY_REGION;
 pub use organization::organization;
 
 use bus::rules_leading_to;
 
 use super::{
-    facts::{Asked, Caller, Daemon, Entry, Facts, Key, Role, SinkAnswer},
-    rights,
+    Ours,
+    facts::{Asked, Caller, Covered, Daemon, Entry, Facts, Key, Rights, Role, SinkAnswer},
+    partition, rights,
 };
 use crate::Aws;
 
@@ -56,12 +58,18 @@ pub async fn gather(aws: &Aws, config: &Config, local: Local) -> Facts {
         Box::pin(account::security_contact(own)),
     );
     let targets = || rules.iter().flatten().flat_map(|rule| &rule.targets);
-    let roles = roles(own, targets().filter_map(|target| Some((target.role.clone()?, target.arn.clone())))).await;
-    let dead_letters = entry::queues(own, targets().filter_map(|target| target.dead_letter.clone())).await;
+    let dead_letters = entry::dead_letters(own, targets().filter_map(|target| target.dead_letter.clone())).await;
     let keys = keys(own, &entries).await;
-    let denied = match &caller {
-        Ok(caller) => denied(own, config, caller, (&region, &entries)).await,
-        Err(error) => Err(error.clone()),
+    let given = targets().filter_map(|target| Some((target.role.clone()?, target.arn.clone())));
+    let roles = roles(own, given, (&entries, &keys)).await;
+    let buckets: Vec<String> = trails.iter().flatten().filter_map(|trail| trail.bucket.clone()).collect();
+    let rights = match &caller {
+        Ok(Caller { account, arn }) => {
+            let known =
+                rights::Known { account, region: &region, entries: &entries, keys: &keys, buckets: &buckets, config };
+            rights(own, arn, &known).await
+        }
+        Err(error) => Rights { denied: Err(error.clone()), unknown: Vec::new(), excess: None },
     };
     let mut sinks: Vec<_> = local.sinks.into_iter().map(|(name, answer)| (name, answer.into())).collect();
     sinks.extend(aws_sinks(own, &config.sinks).await);
@@ -75,7 +83,7 @@ pub async fn gather(aws: &Aws, config: &Config, local: Local) -> Facts {
         roles,
         keys,
         dead_letters,
-        denied,
+        rights,
         agents,
         knowledge_bases,
         invocation_logging,
@@ -87,25 +95,47 @@ pub async fn gather(aws: &Aws, config: &Config, local: Local) -> Facts {
     }
 }
 
-/// The rules of us-east-1 that lead to the bus of this region.
+/// What the way of events to the streams and queues of `ours` is made of.
+pub(crate) async fn way(aws: &Aws, account: &str, ours: &Ours) -> Covered {
+    let entries: Vec<String> = ours.entries().iter().cloned().collect();
+    let (trails, rules) =
+        tokio::join!(Box::pin(trail::ask(aws.own())), Box::pin(rules_leading_to(aws.own(), &entries)));
+    let (account, region) = (account.to_owned(), aws.region().to_owned());
+    Covered { name: format!("account {account}"), account, region, trails, rules }
+}
+
+/// The rules of the region in which global services log (us-east-1) that lead to the bus of this region.
 async fn global_rules(own: &SdkConfig, region: &str, account: &str) -> Option<Asked<Vec<super::facts::Rule>>> {
-    const GLOBAL: &str = "us-east-1";
-    if region == GLOBAL {
+    let global = partition::global_region(region);
+    if region == global {
         return None;
     }
-    let there = own.to_builder().region(aws_config::Region::from_static(GLOBAL)).build();
-    let bus = format!("arn:aws:events:{region}:{account}:event-bus/default");
+    let there = own.to_builder().region(aws_config::Region::from_static(global)).build();
+    let bus = format!("arn:{}:events:{region}:{account}:event-bus/default", partition::name(region));
     Some(rules_leading_to(&there, &[bus]).await)
 }
 
-async fn roles(own: &SdkConfig, targets: impl Iterator<Item = (String, String)>) -> BTreeMap<String, Asked<Role>> {
+/// The roles of targets, each with what it must be able to do: with the targets, and with the keys of these.
+async fn roles(
+    own: &SdkConfig,
+    targets: impl Iterator<Item = (String, String)>,
+    (entries, keys): (&[Entry], &BTreeMap<String, Asked<Key>>),
+) -> BTreeMap<String, Asked<Role>> {
+    let key_of = |target: &String| {
+        let entry = entries.iter().find(|entry| entry.arn() == Some(target))?;
+        let Entry::Stream { stream: Ok(stream), .. } = entry else { return None };
+        let id = stream.key.as_ref()?;
+        let key = keys.get(id)?.as_ref().ok().filter(|key| !key.aws_managed)?;
+        Some((id.clone(), key.arn.clone()))
+    };
     let mut resources: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for (role, target) in targets {
         resources.entry(role).or_default().insert(target);
     }
     let mut roles = BTreeMap::new();
     for (arn, targets) in resources {
-        roles.insert(arn.clone(), role::of_target(own, &arn, &targets).await);
+        let keys: BTreeMap<String, String> = targets.iter().filter_map(key_of).collect();
+        roles.insert(arn.clone(), role::of_target(own, &arn, &targets, &keys).await);
     }
     roles
 }
@@ -126,20 +156,32 @@ async fn keys(own: &SdkConfig, entries: &[Entry]) -> BTreeMap<String, Asked<Key>
     keys
 }
 
-/// What the caller may not do, of what the configuration needs.
-async fn denied(
-    own: &SdkConfig,
-    config: &Config,
-    caller: &Caller,
-    (region, entries): (&str, &[Entry]),
-) -> Asked<BTreeSet<String>> {
-    let known = rights::Known { account: &caller.account, region, entries, config };
-    let mut denied = BTreeSet::new();
-    let Some(source) = role::of_caller(own, &caller.arn).await? else { return Ok(denied) };
-    for (actions, resources) in rights::needed(&known) {
-        denied.extend(role::denied(own, &source, &actions, &resources).await?);
+/// What the caller may not do of what the configuration needs, and what it may do beyond that.
+async fn rights(own: &SdkConfig, caller: &str, known: &rights::Known<'_>) -> Rights {
+    let unknown = rights::unknown(known);
+    let source = match role::of_caller(own, caller).await {
+        Ok(Some(source)) => source,
+        // The root user may do everything, and is nobody's task role.
+        Ok(None) => return Rights { denied: Ok(BTreeSet::new()), unknown, excess: None },
+        Err(error) => return Rights { denied: Err(error), unknown, excess: None },
+    };
+    let excess = if rights::is_person(caller) { None } else { Some(excess(own, &source).await) };
+    Rights { denied: denied(own, &source, known).await, unknown, excess }
+}
+
+async fn denied(own: &SdkConfig, source: &str, known: &rights::Known<'_>) -> Asked<BTreeSet<String>> {
+    let mut denied = rights::denied_by_keys(known, source);
+    for (actions, resources) in rights::needed(known, source) {
+        denied.extend(role::denied(own, source, &actions, &resources).await?);
     }
     Ok(denied)
+}
+
+/// What `source` may do and should not.
+async fn excess(own: &SdkConfig, source: &str) -> Asked<BTreeSet<String>> {
+    let dangerous = rights::DANGEROUS.map(str::to_owned);
+    let denied = role::denied(own, source, &dangerous, &["*".to_owned()]).await?;
+    Ok(dangerous.into_iter().filter(|action| !denied.contains(action)).collect())
 }
 
 /// What AWS's sinks answer; nothing is sent to them.

@@ -1,16 +1,24 @@
 //! Every account and enabled region of the organization, with what watches it.
 
+use std::collections::BTreeMap;
+
 use aws_config::SdkConfig;
 use aws_sdk_account::types::RegionOptStatus;
 use aws_sdk_organizations::types::AccountState;
+use bedrock_watch_service::config::Config;
 use tokio::task::JoinSet;
 
 use super::{bus, refused, trail};
 use crate::{
     Aws, Place,
-    doctor::facts::{Asked, Covered, NotAsked, Why},
+    doctor::{
+        Ours,
+        facts::{Asked, Covered, NotAsked, Why},
+    },
 };
 
+/// Stands for the region of an account whose regions could not be asked.
+pub(crate) const EVERY_REGION: &str = "every region";
 /// Accounts that are asked at most.
 const ACCOUNTS_MAX: usize = 10_000;
 /// Accounts and regions that are asked at once.
@@ -22,8 +30,9 @@ const PAGES_MAX: usize = 1_000;
 ///
 /// # Errors
 /// When the accounts of the organization cannot be listed.
-pub async fn organization(aws: &Aws) -> Asked<Vec<Covered>> {
+pub async fn organization(aws: &Aws, config: &Config) -> Asked<Vec<Covered>> {
     let own = own_account(aws.own()).await?;
+    let ours = Ours::of(config, &own, aws.region());
     let mut covered = Vec::new();
     let mut asking = JoinSet::new();
     for (account, name) in accounts(aws.own()).await? {
@@ -31,15 +40,15 @@ pub async fn organization(aws: &Aws) -> Asked<Vec<Covered>> {
         let regions = match regions(aws.own(), (!is_own).then_some(account.as_str())).await {
             Ok(regions) => regions,
             Err(error) => {
-                covered.push(unknown(account, name, "every region", &error));
+                covered.push(unknown(account, name, &error));
                 continue;
             }
         };
         for region in regions {
             let (account, name) = (account.clone(), name.clone());
             let here = Covered { account, name, region, trails: Ok(Vec::new()), rules: Ok(Vec::new()) };
-            let aws = aws.clone();
-            asking.spawn(async move { Box::pin(watched(&aws, here, is_own)).await });
+            let (aws, ours) = (aws.clone(), ours.clone());
+            asking.spawn(async move { Box::pin(watched(&aws, &ours, here, is_own)).await });
             if asking.len() >= AT_ONCE_MAX {
                 covered.extend(asking.join_next().await.and_then(Result::ok));
             }
@@ -49,11 +58,12 @@ pub async fn organization(aws: &Aws) -> Asked<Vec<Covered>> {
         covered.extend(answer);
     }
     covered.sort_by(|left, right| (&left.account, &left.region).cmp(&(&right.account, &right.region)));
+    share(&mut covered);
     Ok(covered)
 }
 
 /// What watches an account and region.
-async fn watched(aws: &Aws, mut here: Covered, is_own: bool) -> Covered {
+async fn watched(aws: &Aws, ours: &Ours, mut here: Covered, is_own: bool) -> Covered {
     let reachable = aws.accounts().get(&here.account).is_some_and(|access| access.role_arn.is_some());
     if !is_own && !reachable {
         let error = NotAsked {
@@ -70,11 +80,33 @@ async fn watched(aws: &Aws, mut here: Covered, is_own: bool) -> Covered {
     let account = (!is_own).then(|| here.account.clone());
     let config = aws.at(&Place { account, region: here.region.clone() }).await;
     (here.trails, here.rules) = tokio::join!(trail::ask(&config), bus::all_rules(&config));
+    for rule in here.rules.iter_mut().flatten() {
+        rule.targets.retain(|target| ours.has(&target.arn));
+    }
     here
 }
 
-fn unknown(account: String, name: String, region: &str, error: &NotAsked) -> Covered {
-    Covered { account, name, region: region.to_owned(), trails: Err(error.clone()), rules: Err(error.clone()) }
+/// What one place knows of a trail holds at every place that the trail covers: of the organization's trail a member
+/// account may not be told what it logs.
+fn share(covered: &mut [Covered]) {
+    let trails = covered.iter().flat_map(|place| place.trails.iter().flatten());
+    let (mut logging, mut selectors) = (BTreeMap::new(), BTreeMap::new());
+    for trail in trails {
+        logging.extend(trail.logging.as_ref().ok().map(|known| (trail.arn.clone(), *known)));
+        selectors.extend(trail.selectors.as_ref().ok().map(|known| (trail.arn.clone(), known.clone())));
+    }
+    for trail in covered.iter_mut().flat_map(|place| place.trails.iter_mut().flatten()) {
+        if let (Err(_), Some(known)) = (&trail.logging, logging.get(&trail.arn)) {
+            trail.logging = Ok(*known);
+        }
+        if let (Err(_), Some(known)) = (&trail.selectors, selectors.get(&trail.arn)) {
+            trail.selectors = Ok(known.clone());
+        }
+    }
+}
+
+fn unknown(account: String, name: String, error: &NotAsked) -> Covered {
+    Covered { account, name, region: EVERY_REGION.to_owned(), trails: Err(error.clone()), rules: Err(error.clone()) }
 }
 
 async fn own_account(own: &SdkConfig) -> Asked<String> {

@@ -1,7 +1,7 @@
 //! Roles: who may assume them, and what they may do. AWS is asked to simulate, because only it knows boundaries and
 //! service control policies.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_config::SdkConfig;
 use aws_sdk_iam::{Client, types::PolicyEvaluationDecisionType};
@@ -12,11 +12,25 @@ use crate::doctor::facts::{Asked, Role};
 /// Pages of decisions that are read.
 const PAGES_MAX: usize = 50;
 
-/// The role of a target, and what it may not do with the target.
-pub(super) async fn of_target(config: &SdkConfig, arn: &str, targets: &BTreeSet<String>) -> Asked<Role> {
+/// The role of targets, and what it may not do with them and with their keys: by what names a key at its target, its ARN.
+pub(super) async fn of_target(
+    config: &SdkConfig,
+    arn: &str,
+    targets: &BTreeSet<String>,
+    keys: &BTreeMap<String, String>,
+) -> Asked<Role> {
     let role = Client::new(config).get_role().role_name(name_of(arn)).send().await;
     let role = role.map_err(|error| refused("iam:GetRole", &error))?;
     let trust = role.role().and_then(|role| role.assume_role_policy_document()).map(percent_decoded);
+    let trust = trust.unwrap_or_default();
+    Ok(Role {
+        trust,
+        denied: denied_targets(config, arn, targets).await,
+        denied_keys: denied_keys(config, arn, keys).await,
+    })
+}
+
+async fn denied_targets(config: &SdkConfig, arn: &str, targets: &BTreeSet<String>) -> Asked<BTreeSet<String>> {
     let mut missing = BTreeSet::new();
     for target in targets {
         let actions: &[&str] = match target.split(':').nth(2) {
@@ -26,12 +40,21 @@ pub(super) async fn of_target(config: &SdkConfig, arn: &str, targets: &BTreeSet<
             _ => continue,
         };
         let actions: Vec<String> = actions.iter().map(|action| (*action).to_owned()).collect();
-        match denied(config, arn, &actions, std::slice::from_ref(target)).await {
-            Ok(found) => missing.extend(found),
-            Err(error) => return Ok(Role { trust: trust.unwrap_or_default(), denied: Err(error) }),
+        missing.extend(denied(config, arn, &actions, std::slice::from_ref(target)).await?);
+    }
+    Ok(missing)
+}
+
+/// The keys with which the role may not encrypt, by its own policies.
+async fn denied_keys(config: &SdkConfig, arn: &str, keys: &BTreeMap<String, String>) -> Asked<BTreeSet<String>> {
+    let mut missing = BTreeSet::new();
+    for (id, key) in keys {
+        let action = ["kms:GenerateDataKey".to_owned()];
+        if !denied(config, arn, &action, std::slice::from_ref(key)).await?.is_empty() {
+            missing.insert(id.clone());
         }
     }
-    Ok(Role { trust: trust.unwrap_or_default(), denied: Ok(missing) })
+    Ok(missing)
 }
 
 /// The ARN by which the caller's policies are simulated; `None` for the root user, who may do everything.

@@ -23,6 +23,7 @@ pub(super) async fn ask(config: &SdkConfig) -> Asked<Vec<Trail>> {
         trails.push(Trail {
             multi_region: trail.is_multi_region_trail().unwrap_or_default(),
             organization: trail.is_organization_trail().unwrap_or_default(),
+            bucket: trail.s3_bucket_name().map(str::to_owned),
             global_services: trail.include_global_service_events().unwrap_or_default(),
             arn,
             logging,

@@ -46,7 +46,7 @@ fn contact(facts: &Facts) -> Finding {
             ];
             let what = "no alternate security contact is set: AWS's own warnings go to the root user's address";
             Finding::broken(LINK, "", Level::Low, what)
-                .mended_by("Set it", aws("account put-alternate-contact", "us-east-1", &options))
+                .mended_by("Set it", aws("account put-alternate-contact", &facts.region, &options))
         }
         Err(error) => Finding::not_asked(LINK, "", error),
     }

@@ -1,10 +1,12 @@
-//! The organization: every active account in every enabled region has a trail and a rule that forwards.
+//! The organization: every active account in every enabled region has a trail that logs every management event, and
+//! rules that forward what the service lives on.
 
-use super::{Finding, aws};
+use super::{Finding, aws, trail::is_complete, trail::lack};
 use crate::doctor::{
-    facts::{Covered, Why},
+    facts::{Asked, Covered, Rule, Trail, Why},
     finding::Level,
-    samples::SAMPLES,
+    partition,
+    samples::{SAMPLES, Sample},
     verdict::matched,
 };
 
@@ -31,23 +33,32 @@ fn trail(place: &Covered) -> Finding {
         }
         Err(error) => return Finding::not_asked(TRAIL, subject(place), error),
     };
-    let logs = |trail: &&crate::doctor::facts::Trail| trail.logging != Ok(false);
-    match trails.iter().find(logs) {
-        Some(trail) => Finding::fine(TRAIL, subject(place), format!("covered by {}", trail.arn)),
-        None => Finding::broken(
-            TRAIL,
-            subject(place),
-            Level::High,
-            format!("no trail that logs covers {} in {}", place.name, place.region),
-        )
-        .mended_by(
-            "Let the organization's trail cover every account and region",
-            aws(
-                "cloudtrail update-trail --is-organization-trail --is-multi-region-trail",
-                "us-east-1",
-                &[("--name", "YOUR-TRAIL")],
-            ),
+    if let Some(trail) = trails.iter().find(|trail| gap(trail) == Ok(None)) {
+        return Finding::fine(TRAIL, subject(place), format!("covered by {}", trail.arn));
+    }
+    if let Some(error) = trails.iter().find_map(|trail| gap(trail).err()) {
+        return Finding::not_asked(TRAIL, subject(place), &error);
+    }
+    let gaps = trails.iter().filter_map(|trail| Some(format!("; {} {}", trail.arn, gap(trail).ok()??)));
+    let gaps: String = gaps.collect();
+    let what = format!("no trail that logs everything needed covers {} in {}{gaps}", place.name, place.region);
+    Finding::broken(TRAIL, subject(place), Level::High, what).mended_by(
+        "Let the organization's trail cover every account and region",
+        aws(
+            "cloudtrail update-trail --is-organization-trail --is-multi-region-trail",
+            partition::global_region(&place.region),
+            &[("--name", "YOUR-TRAIL")],
         ),
+    )
+}
+
+/// Why a trail is not enough, if it is not.
+fn gap(trail: &Trail) -> Asked<Option<String>> {
+    match (&trail.logging, &trail.selectors) {
+        (Ok(false), _) => Ok(Some("is stopped".to_owned())),
+        (_, Ok(selectors)) if !is_complete(selectors) => Ok(Some(lack(selectors))),
+        (Err(error), _) | (_, Err(error)) => Err(error.clone()),
+        (Ok(true), Ok(_)) => Ok(None),
     }
 }
 
@@ -56,20 +67,32 @@ fn rule(place: &Covered) -> Finding {
         Ok(rules) => rules,
         Err(error) => return Finding::not_asked(RULE, subject(place), error),
     };
-    let reads = SAMPLES.iter().filter(|sample| sample.read_only);
-    let all = super::rule::ALL;
-    let forwards = |sample| {
-        let complete = rules.iter().filter(|rule| rule.state == all && !rule.targets.is_empty());
-        complete.filter_map(|rule| matched(rule, sample, &place.account, &place.region)).any(|matched| matched)
-    };
-    if reads.into_iter().all(forwards) {
-        return Finding::fine(RULE, subject(place), "a rule forwards Bedrock's events");
+    let is_global = place.region == partition::global_region(&place.region);
+    let (mut missed, mut unknown): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
+    for sample in SAMPLES.iter().filter(|sample| !sample.global || is_global) {
+        let leading = rules.iter().filter(|rule| !rule.targets.is_empty() && sees(rule, sample));
+        let answers: Vec<Option<bool>> =
+            leading.map(|rule| matched(rule, sample, &place.account, &place.region)).collect();
+        if answers.contains(&Some(true)) {
+            continue;
+        }
+        if answers.contains(&None) { unknown.push(sample.name) } else { missed.push(sample.name) }
     }
-    Finding::broken(
-        RULE,
-        subject(place),
-        Level::High,
-        format!("no rule of {} in {} forwards Bedrock's events, reading ones included", place.name, place.region),
-    )
-    .mended_by("Roll the forwarding rule out to the account and region", "")
+    if !missed.is_empty() {
+        let what =
+            format!("no rule of {} in {} forwards {} to the service", place.name, place.region, missed.join(", "));
+        return Finding::broken(RULE, subject(place), Level::High, what)
+            .mended_by("Roll the forwarding rules out to the account and region", "");
+    }
+    if !unknown.is_empty() {
+        let why =
+            format!("whether a rule forwards {} is not known: its pattern could not be tried", unknown.join(", "));
+        return Finding::not_checked(RULE, subject(place), why);
+    }
+    Finding::fine(RULE, subject(place), "rules forward every kind of event that is needed to the service")
+}
+
+/// Whether a rule is in a state in which it sees such an event at all.
+fn sees(rule: &Rule, sample: &Sample) -> bool {
+    rule.state == super::rule::ALL || (rule.state == "ENABLED" && !sample.read_only)
 }

@@ -2,9 +2,10 @@
 
 use super::{Facts, Finding, account, aws};
 use crate::doctor::{
-    facts::{Asked, Entry, Key},
+    facts::{Asked, Entry, Key, NotAsked, Why},
     finding::Level,
     policy,
+    rights::root_arn,
 };
 
 const LINK: &str = "key";
@@ -50,10 +51,12 @@ fn one(facts: &Facts, name: &str, (id, key): (&str, &Key), writers: &[String]) -
             .mended_by("Enable it again", aws("kms enable-key", &facts.region, &[("--key-id", id)]));
     }
     for writer in writers {
-        match may_use(facts, key, writer) {
+        match may_use(facts, (id, key), writer) {
             Ok(true) => {}
             Ok(false) => {
-                let what = format!("{writer} may not use the key {id}: neither the key policy nor a grant lets it");
+                let what = format!(
+                    "{writer} may not use the key {id}: neither the key policy, nor a grant, nor its own policies let it"
+                );
                 let options = [("--key-id", id), ("--grantee-principal", writer.as_str())];
                 return Finding::broken(LINK, name, Level::High, what).mended_by(
                     "Grant it",
@@ -66,14 +69,31 @@ fn one(facts: &Facts, name: &str, (id, key): (&str, &Key), writers: &[String]) -
     Finding::fine(LINK, name, format!("the key {id} is enabled, and whoever writes may use it"))
 }
 
-/// By the key policy itself, by the account's IAM policies where the key policy leaves it to them, or by a grant.
-fn may_use(facts: &Facts, key: &Key, writer: &str) -> Asked<bool> {
+/// By the key policy itself, by a grant, or by the role's own policies where the key policy leaves it to them.
+fn may_use(facts: &Facts, (id, key): (&str, &Key), writer: &str) -> Asked<bool> {
     const ACTION: &str = "kms:GenerateDataKey";
     let text = key.policy.clone()?;
-    let is_role = writer.starts_with("arn:");
-    let root = format!("arn:aws:iam::{}:root", account(facts));
-    if policy::allows(&text, writer, ACTION) || (is_role && policy::allows(&text, &root, ACTION)) {
+    let is_granted = key.grantees.as_ref().is_ok_and(|grantees| grantees.contains(writer));
+    if policy::allows(&text, writer, ACTION) || is_granted {
         return Ok(true);
     }
-    Ok(key.grantees.clone()?.contains(writer))
+    let is_role = writer.starts_with("arn:");
+    if is_role && policy::allows(&text, &root_arn(&facts.region, account(facts)), ACTION) && !denies(facts, id, writer)?
+    {
+        return Ok(true);
+    }
+    // Whether there is a grant after all is not known if nobody may list them.
+    key.grantees.clone().map(|_| false)
+}
+
+/// Whether a role's own policies do not let it use a key.
+fn denies(facts: &Facts, id: &str, role: &str) -> Asked<bool> {
+    match facts.roles.get(role) {
+        Some(role) => Ok(role.clone()?.denied_keys?.contains(id)),
+        None => Err(NotAsked {
+            action: "iam:GetRole".to_owned(),
+            why: Why::Failed,
+            message: format!("{role} was not asked for"),
+        }),
+    }
 }

@@ -18,10 +18,12 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod trail;
+mod way;
 
 use std::fmt::Write as _;
 
 pub use coverage::{RULE as COVERAGE_RULE, TRAIL as COVERAGE_TRAIL, coverage};
+pub use way::way;
 
 use super::{
     facts::{Caller, Facts},

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{Facts, Finding, account, aws};
 use crate::doctor::{
     finding::Level,
+    partition,
     samples::{SAMPLES, Sample},
     verdict::matched,
 };
@@ -18,7 +19,8 @@ pub(super) fn check(facts: &Facts) -> Vec<Finding> {
     if rules.is_empty() {
         return Vec::new();
     }
-    let expected = SAMPLES.iter().filter(|sample| !sample.global || facts.region == "us-east-1");
+    let expected =
+        SAMPLES.iter().filter(|sample| !sample.global || facts.region == partition::global_region(&facts.region));
     let (mut missed, mut unknown): (Vec<&Sample>, Vec<&Sample>) = (Vec::new(), Vec::new());
     for sample in expected {
         let answers: Vec<Option<bool>> =

@@ -2,7 +2,7 @@
 
 use super::{Facts, Finding, aws};
 use crate::doctor::{
-    facts::{Asked, Entry, Queue, Stream, Why},
+    facts::{Asked, Entry, Queue, ShardTraffic, Stream, Why},
     finding::Level,
 };
 
@@ -45,7 +45,7 @@ fn stream_links(facts: &Facts, name: &str, stream: &Asked<Stream>) -> Vec<Findin
         return vec![Finding::broken("stream", name, Level::High, format!("the stream is {status}"))];
     }
     let found = Finding::fine("stream", name, format!("{status}, {mode}, {open_shards} open shard(s)"));
-    vec![found, retention(facts, name, stream), near_limit(name, stream)]
+    vec![found, retention(facts, name, stream), near_limit(facts, name, stream)]
 }
 
 fn retention(facts: &Facts, name: &str, stream: &Stream) -> Finding {
@@ -67,37 +67,79 @@ fn retention(facts: &Facts, name: &str, stream: &Stream) -> Finding {
     Finding::fine(LINK, name, format!("records are kept for {hours} h{advice}"))
 }
 
-/// Whether a shard comes near what it takes. All events of an account go to one shard, so that of a stream whose busiest
-/// minute is more than one shard's share only the refusals say for certain which side of the limit it is on.
-fn near_limit(name: &str, stream: &Stream) -> Finding {
+/// Whether a shard comes near what it takes. All events of an account go to one shard, so that room in the others is no
+/// help: each shard is compared with its own limit, and where only the whole stream is known, that with one shard.
+fn near_limit(facts: &Facts, name: &str, stream: &Stream) -> Finding {
     const LINK: &str = "shard-limit";
     let traffic = match &stream.traffic {
         Ok(traffic) => traffic,
         Err(error) => return Finding::not_asked(LINK, name, error),
     };
-    let shards = f64::from(stream.open_shards.max(1));
-    // In shards: how many would have been full.
-    let busiest = (traffic.busiest_minute_bytes / SHARD_BYTES_A_MINUTE)
-        .max(traffic.busiest_minute_records / SHARD_RECORDS_A_MINUTE);
-    let percent = busiest * 100.0;
     if traffic.refused > 0.0 {
         let what = format!(
             "{:.0} writes were refused in the last 24 h because a shard was at its limit: EventBridge tries again for a \
              day, so alerts come late",
             traffic.refused
         );
-        return Finding::broken(LINK, name, Level::Medium, what).mended_by(
-            "Split shards; should one account alone be too much for a shard, give it a stream of its own",
-            "",
-        );
+        return Finding::broken(LINK, name, Level::Medium, what).mended_by(SPLIT, "");
     }
-    if busiest >= SHARE_MAX * shards {
-        let what = format!("the busiest minute of the last 24 h took {:.0} % of all shards together", percent / shards);
-        return Finding::broken(LINK, name, Level::Low, what).mended_by("Split shards before writes are refused", "");
+    let share = share(traffic.busiest_minute_bytes, traffic.busiest_minute_records);
+    match &traffic.shards {
+        // So much less than one shard takes that it does not matter how it was spread.
+        _ if share < SHARE_MAX => {
+            let percent = share * 100.0;
+            let what =
+                format!("no write was refused in the last 24 h; the busiest minute took {percent:.0} % of one shard");
+            Finding::fine(LINK, name, what)
+        }
+        Some(Ok(shards)) if shards.iter().any(|shard| share_of(shard) > 0.0) => by_shard(LINK, name, shards),
+        Some(Err(error)) => Finding::not_asked(LINK, name, error),
+        // Switched off, or on for so short a time that there are no values yet.
+        _ => together(facts, LINK, name, (stream, share)),
     }
-    let certain = if busiest < SHARE_MAX { "" } else { "; how it was spread over shards is not known" };
-    let what = format!("no write was refused in the last 24 h; the busiest minute took {percent:.0} % of one shard");
-    Finding::fine(LINK, name, format!("{what}{certain}"))
+}
+
+/// What mends a shard that is full.
+const SPLIT: &str = "Split shards; should one account alone be too much for a shard, give it a stream of its own";
+
+/// How much of a shard a minute fills; 1 is full.
+fn share(bytes: f64, records: f64) -> f64 {
+    (bytes / SHARD_BYTES_A_MINUTE).max(records / SHARD_RECORDS_A_MINUTE)
+}
+
+fn share_of(shard: &ShardTraffic) -> f64 {
+    share(shard.busiest_minute_bytes, shard.busiest_minute_records)
+}
+
+/// By shard-level metrics: the fullest shard decides.
+fn by_shard(link: &'static str, name: &str, shards: &[ShardTraffic]) -> Finding {
+    let fullest = shards.iter().max_by(|one, other| share_of(one).total_cmp(&share_of(other)));
+    let (id, share) = fullest.map_or(("", 0.0), |shard| (shard.shard.as_str(), share_of(shard)));
+    let what = format!("the busiest minute of the last 24 h took {:.0} % of the shard {id}", share * 100.0);
+    if share >= SHARE_MAX {
+        return Finding::broken(link, name, Level::Low, what).mended_by(SPLIT, "");
+    }
+    Finding::fine(link, name, format!("no write was refused in the last 24 h; {what}, the fullest"))
+}
+
+/// By the whole stream: whatever does not fit into its shards evenly spread is certain, and the rest is not known.
+fn together(facts: &Facts, link: &'static str, name: &str, (stream, share): (&Stream, f64)) -> Finding {
+    let shards = f64::from(stream.open_shards.max(1));
+    if share >= SHARE_MAX * shards {
+        let percent = share * 100.0 / shards;
+        let what = format!("the busiest minute of the last 24 h took {percent:.0} % of all shards together");
+        return Finding::broken(link, name, Level::Low, what).mended_by(SPLIT, "");
+    }
+    let why = format!(
+        "the busiest minute of the last 24 h took {:.0} % of one shard, and without shard-level metrics nobody knows how \
+         it was spread over {shards:.0}: all events of an account go to one",
+        share * 100.0
+    );
+    let command = "kinesis enable-enhanced-monitoring --shard-level-metrics IncomingBytes IncomingRecords";
+    Finding::not_checked(link, name, why).mended_by(
+        "Switch shard-level metrics on, which CloudWatch charges for, and ask again after a day",
+        aws(command, &facts.region, &[("--stream-name", &stream.name)]),
+    )
 }
 
 fn queue_links(facts: &Facts, url: &str, queue: &Asked<Queue>) -> Vec<Finding> {

@@ -133,26 +133,32 @@ fn by_queue_policy(link: &'static str, facts: &Facts, target: &Target, subject: 
     let Some((url, queue)) = queue else {
         return Finding::not_checked(link, subject, "the target is neither a stream nor a queue that is configured");
     };
-    let allowed =
-        queue.policy.as_deref().is_some_and(|text| policy::allows(text, "events.amazonaws.com", "sqs:SendMessage"));
-    if allowed {
+    if takes(queue.policy.as_deref()) {
         return Finding::fine(link, subject, "the queue's policy lets EventBridge send");
     }
+    Finding::broken(link, subject, Level::High, "the queue's policy does not let EventBridge send")
+        .mended_by("Let it send", let_send(facts, url, &queue.arn))
+}
+
+/// Whether a queue's policy lets EventBridge send.
+fn takes(policy: Option<&str>) -> bool {
+    policy.is_some_and(|text| policy::allows(text, "events.amazonaws.com", "sqs:SendMessage"))
+}
+
+/// The command that gives a queue a policy by which EventBridge may send.
+fn let_send(facts: &Facts, url: &str, arn: &str) -> String {
     let document = serde_json::json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
             "Principal": {"Service": "events.amazonaws.com"},
             "Action": "sqs:SendMessage",
-            "Resource": queue.arn,
+            "Resource": arn,
             "Condition": {"StringEquals": {"aws:SourceAccount": account(facts)}},
         }],
     });
     let attributes = serde_json::json!({ "Policy": document.to_string() }).to_string();
-    Finding::broken(link, subject, Level::High, "the queue's policy does not let EventBridge send").mended_by(
-        "Let it send",
-        aws("sqs set-queue-attributes", &facts.region, &[("--queue-url", url), ("--attributes", &attributes)]),
-    )
+    aws("sqs set-queue-attributes", &facts.region, &[("--queue-url", url), ("--attributes", &attributes)])
 }
 
 /// What cannot be delivered for a day is kept in a queue instead of being dropped.
@@ -163,7 +169,15 @@ pub(super) fn dead_letter(facts: &Facts) -> Vec<Finding> {
         let subject = format!("{} -> {}", rule.name, target.arn);
         findings.push(match &target.dead_letter {
             Some(queue) => match facts.dead_letters.get(queue) {
-                Some(Ok(())) => Finding::fine(LINK, subject, format!("undeliverable events go to {queue}")),
+                Some(Ok(found)) if takes(found.policy.as_deref()) => {
+                    Finding::fine(LINK, subject, format!("undeliverable events go to {queue}"))
+                }
+                Some(Ok(found)) => {
+                    let what =
+                        format!("the policy of the dead-letter queue {queue} does not let EventBridge send to it");
+                    Finding::broken(LINK, subject, Level::Medium, what)
+                        .mended_by("Let it send", let_send(facts, &found.url, queue))
+                }
                 Some(Err(error)) if error.why == Why::NotFound => Finding::broken(
                     LINK,
                     subject,

@@ -4,6 +4,7 @@ use super::{Facts, Finding, aws};
 use crate::doctor::{
     facts::{Asked, Selectors, Trail},
     finding::Level,
+    partition,
 };
 
 /// A trail exists that covers the region, and global services with it.
@@ -34,9 +35,10 @@ pub(super) fn trail(facts: &Facts) -> Vec<Finding> {
     findings
 }
 
-/// IAM's events are logged in us-east-1 only, so a trail of this region alone never has them.
+/// IAM's events are logged in one region only (us-east-1), so a trail of this region alone never has them.
 fn global(facts: &Facts, trails: &[Trail]) -> Option<Finding> {
-    let covers = |trail: &&Trail| trail.global_services && (trail.multi_region || facts.region == "us-east-1");
+    let is_global = facts.region == partition::global_region(&facts.region);
+    let covers = |trail: &&Trail| trail.global_services && (trail.multi_region || is_global);
     if let Some(trail) = trails.iter().find(covers) {
         return Some(Finding::fine("trail-global", &trail.arn, "covers every region and global services such as IAM"));
     }
@@ -85,21 +87,29 @@ pub(super) fn management_events(facts: &Facts) -> Vec<Finding> {
     live.iter().map(|trail| incomplete(LINK, trail, &facts.region)).collect()
 }
 
-fn is_complete(selectors: &Selectors) -> bool {
+/// Whether a trail with these logs every management event.
+pub(super) fn is_complete(selectors: &Selectors) -> bool {
     selectors.management_reads && selectors.management_writes && selectors.excluded_sources.is_empty()
+}
+
+/// What selectors that are not complete leave out.
+pub(super) fn lack(selectors: &Selectors) -> String {
+    match selectors {
+        selectors if !selectors.excluded_sources.is_empty() => {
+            format!("leaves out the management events of {}", selectors.excluded_sources.join(", "))
+        }
+        Selectors { management_reads: false, management_writes: true, .. } => {
+            "leaves out management events that read: InvokeModel and Converse are among them".to_owned()
+        }
+        _ => "does not log every management event".to_owned(),
+    }
 }
 
 fn incomplete(link: &'static str, trail: &Trail, region: &str) -> Finding {
     let selectors: &Asked<Selectors> = &trail.selectors;
     let what = match selectors {
         Err(error) => return Finding::not_asked(link, &trail.arn, error),
-        Ok(selectors) if !selectors.excluded_sources.is_empty() => {
-            format!("leaves out the management events of {}", selectors.excluded_sources.join(", "))
-        }
-        Ok(Selectors { management_reads: false, management_writes: true, .. }) => {
-            "leaves out management events that read: InvokeModel and Converse are among them".to_owned()
-        }
-        Ok(_) => "does not log every management event".to_owned(),
+        Ok(selectors) => lack(selectors),
     };
     let selectors =
         r#"[{"Name":"Management events","FieldSelectors":[{"Field":"eventCategory","Equals":["Management"]}]}]"#;

@@ -1,13 +1,15 @@
 //! Every broken set-up, with facts: exactly the link that is broken is reported, and the good set-up passes.
 
+mod places;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{coverage, examine};
+use super::examine;
 use crate::doctor::{
     Verdict,
     facts::{
-        Asked, Caller, Canary, Covered, Daemon, Entry, Facts, Key, NotAsked, Role, Rule, Selectors, SinkAnswer, Stream,
-        Target, Traffic, Trail, Why,
+        Asked, Caller, Canary, Daemon, DeadLetters, Entry, Facts, Key, NotAsked, Rights, Role, Rule, Selectors,
+        ShardTraffic, SinkAnswer, Stream, Target, Traffic, Trail, Why,
     },
 };
 
@@ -32,6 +34,7 @@ fn trail() -> Trail {
     };
     Trail {
         arn: "arn:aws:cloudtrail:us-east-1:111122223333:trail/all".to_owned(),
+        bucket: Some("trail".to_owned()),
         multi_region: true,
         organization: false,
         global_services: true,
@@ -58,6 +61,15 @@ fn rule(pattern: &str) -> Rule {
     }
 }
 
+fn role() -> Role {
+    Role { trust: TRUST.to_owned(), denied: Ok(BTreeSet::new()), denied_keys: Ok(BTreeSet::new()) }
+}
+
+fn dead_letters() -> DeadLetters {
+    let policy = r#"{"Statement":[{"Effect":"Allow","Principal":{"Service":"events.amazonaws.com"},"Action":"sqs:SendMessage"}]}"#;
+    DeadLetters { url: "https://sqs/undelivered".to_owned(), policy: Some(policy.to_owned()) }
+}
+
 fn good() -> Facts {
     let stream = Stream {
         arn: STREAM.to_owned(),
@@ -67,11 +79,12 @@ fn good() -> Facts {
         mode: "ON_DEMAND".to_owned(),
         open_shards: 4,
         key: Some(KEY.to_owned()),
-        traffic: Ok(Traffic { busiest_minute_bytes: 5e6, busiest_minute_records: 900.0, refused: 0.0 }),
+        traffic: Ok(Traffic { busiest_minute_bytes: 5e6, busiest_minute_records: 900.0, refused: 0.0, shards: None }),
     };
     let policy =
         r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"kms:*"}]}"#;
     let key = Key {
+        arn: KEY.to_owned(),
         aws_managed: false,
         state: "Enabled".to_owned(),
         policy: Ok(policy.to_owned()),
@@ -84,10 +97,10 @@ fn good() -> Facts {
         entries: vec![Entry::Stream { name: "bedrock-watch".to_owned(), stream: Ok(stream) }],
         rules: Ok(vec![rule(EVERYTHING)]),
         global_rules: Some(Ok(vec![rule(r#"{"source":["aws.iam"]}"#)])),
-        roles: BTreeMap::from([(ROLE.to_owned(), Ok(Role { trust: TRUST.to_owned(), denied: Ok(BTreeSet::new()) }))]),
+        roles: BTreeMap::from([(ROLE.to_owned(), Ok(role()))]),
         keys: BTreeMap::from([(KEY.to_owned(), Ok(key))]),
-        dead_letters: BTreeMap::from([(QUEUE.to_owned(), Ok(()))]),
-        denied: Ok(BTreeSet::new()),
+        dead_letters: BTreeMap::from([(QUEUE.to_owned(), Ok(dead_letters()))]),
+        rights: Rights { denied: Ok(BTreeSet::new()), unknown: Vec::new(), excess: Some(Ok(BTreeSet::new())) },
         agents: Ok(2),
         knowledge_bases: Ok(1),
         invocation_logging: Ok(true),
@@ -137,6 +150,27 @@ fn traffic(facts: &mut Facts) -> &mut Traffic {
     stream(facts).traffic.as_mut().unwrap()
 }
 
+/// Shards with so many records in their busiest minutes.
+fn shards(records: [f64; 4]) -> Vec<ShardTraffic> {
+    let of = |busiest_minute_records: f64| ShardTraffic {
+        shard: format!("shardId-{busiest_minute_records:012}"),
+        busiest_minute_bytes: 0.0,
+        busiest_minute_records,
+    };
+    records.map(of).into()
+}
+
+#[test]
+fn traffic_that_is_spread_over_shards_is_fine_and_said_of_the_fullest() {
+    let mut facts = good();
+    traffic(&mut facts).busiest_minute_records = 58_000.0;
+    traffic(&mut facts).shards = Some(Ok(shards([14_000.0, 15_000.0, 14_500.0, 14_500.0])));
+    let report = examine(&facts);
+    let limit = report.findings.iter().find(|finding| finding.link == "shard-limit").unwrap();
+    assert_eq!(limit.verdict, Verdict::Fine, "{}", limit.what);
+    assert!(limit.what.contains("25 % of the shard shardId-000000015000"), "{}", limit.what);
+}
+
 fn check(what: &str, verdict: Verdict, expected: &[&str], change: impl FnOnce(&mut Facts)) {
     let mut facts = good();
     change(&mut facts);
@@ -178,16 +212,23 @@ fn the_way_from_the_rule_to_the_service() {
         facts.roles.insert(ROLE.to_owned(), error("iam:GetRole", Why::NotFound));
     });
     broken("role not trusted", &["target-role"], |facts| {
-        let role = Role { trust: TRUST.replace("events", "lambda"), denied: Ok(BTreeSet::new()) };
+        let role = Role { trust: TRUST.replace("events", "lambda"), ..role() };
         facts.roles.insert(ROLE.to_owned(), Ok(role));
     });
     broken("role may not write", &["target-role"], |facts| {
         let denied = Ok(BTreeSet::from(["kinesis:PutRecord".to_owned()]));
-        facts.roles.insert(ROLE.to_owned(), Ok(Role { trust: TRUST.to_owned(), denied }));
+        facts.roles.insert(ROLE.to_owned(), Ok(Role { denied, ..role() }));
     });
     broken("no dead-letter queue", &["target-dead-letter"], |facts| target(facts).dead_letter = None);
     broken("dead-letter queue gone", &["target-dead-letter"], |facts| {
         facts.dead_letters.insert(QUEUE.to_owned(), error("sqs:GetQueueUrl", Why::NotFound));
+    });
+    broken("dead-letter queue shut", &["target-dead-letter"], |facts| {
+        facts.dead_letters.insert(QUEUE.to_owned(), Ok(DeadLetters { policy: None, ..dead_letters() }));
+    });
+    broken("key left to IAM, which does not let the role use it", &["key"], |facts| {
+        let denied_keys = Ok(BTreeSet::from([KEY.to_owned()]));
+        facts.roles.insert(ROLE.to_owned(), Ok(Role { denied_keys, ..role() }));
     });
     broken("key disabled", &["key"], |facts| {
         facts.keys.get_mut(KEY).unwrap().as_mut().unwrap().state = "Disabled".to_owned();
@@ -205,7 +246,16 @@ fn the_way_from_the_rule_to_the_service() {
     broken("writes refused", &["shard-limit"], |facts| traffic(facts).refused = 3.0);
     broken("near in bytes", &["shard-limit"], |facts| traffic(facts).busiest_minute_bytes = 180e6);
     broken("near in records", &["shard-limit"], |facts| traffic(facts).busiest_minute_records = 168_000.0);
-    broken("right missing", &["rights"], |facts| facts.denied = Ok(BTreeSet::from(["kinesis:GetRecords".to_owned()])));
+    broken("one shard near, of four", &["shard-limit"], |facts| {
+        traffic(facts).busiest_minute_records = 58_000.0;
+        traffic(facts).shards = Some(Ok(shards([500.0, 57_000.0, 500.0, 0.0])));
+    });
+    broken("right missing", &["rights"], |facts| {
+        facts.rights.denied = Ok(BTreeSet::from(["kinesis:GetRecords".to_owned()]))
+    });
+    broken("rights that an intruder would want", &["rights-excess"], |facts| {
+        facts.rights.excess = Some(Ok(BTreeSet::from(["iam:PassRole".to_owned()])));
+    });
     broken("logging off", &["invocation-logging"], |facts| facts.invocation_logging = Ok(false));
     broken("no contact", &["security-contact"], |facts| facts.security_contact = Ok(false));
     broken("clock slow", &["clock"], |facts| facts.clock_ahead_s = Ok(-61));
@@ -231,6 +281,17 @@ fn what_was_not_answered_is_not_checked_and_names_the_permission() {
     unchecked("traffic", &["shard-limit"], |facts| {
         stream(facts).traffic = error("cloudwatch:GetMetricData", Why::Denied);
     });
+    unchecked("two shards' worth of bytes on four shards", &["shard-limit"], |facts| {
+        traffic(facts).busiest_minute_bytes = 120e6;
+    });
+    unchecked("shards' traffic", &["shard-limit"], |facts| {
+        traffic(facts).busiest_minute_bytes = 120e6;
+        traffic(facts).shards = Some(error("kinesis:ListShards", Why::Denied));
+    });
+    unchecked("shards' traffic, just switched on", &["shard-limit"], |facts| {
+        traffic(facts).busiest_minute_bytes = 120e6;
+        traffic(facts).shards = Some(Ok(shards([0.0, 0.0, 0.0, 0.0])));
+    });
     unchecked("a sink that only takes findings", &["sink"], |facts| {
         facts.sinks[0].1 = SinkAnswer::NotAsked("it answers only to findings".to_owned());
     });
@@ -243,16 +304,33 @@ fn what_was_not_answered_is_not_checked_and_names_the_permission() {
     });
     unchecked("simulation", &["target-role"], |facts| {
         let denied = error("iam:SimulatePrincipalPolicy", Why::Denied);
-        facts.roles.insert(ROLE.to_owned(), Ok(Role { trust: TRUST.to_owned(), denied }));
+        facts.roles.insert(ROLE.to_owned(), Ok(Role { denied, ..role() }));
+    });
+    unchecked("a right whose resource is not known", &["rights"], |facts| {
+        facts.rights.unknown = vec!["s3:GetObject of log files".to_owned()];
+    });
+    unchecked("the rights of a person", &["rights-excess"], |facts| facts.rights.excess = None);
+    unchecked("whether IAM lets the role use the key", &["key"], |facts| {
+        let denied_keys = error("iam:SimulatePrincipalPolicy", Why::Denied);
+        facts.roles.insert(ROLE.to_owned(), Ok(Role { denied_keys, ..role() }));
     });
     unchecked("no source", &["rule"], |facts| facts.entries.clear());
     unchecked("no daemon", &["daemon"], |facts| facts.daemon = None);
     let mut facts = good();
-    facts.denied = error("iam:SimulatePrincipalPolicy", Why::Denied);
+    facts.rights.denied = error("iam:SimulatePrincipalPolicy", Why::Denied);
     let report = examine(&facts);
     let rights = report.findings.iter().find(|finding| finding.link == "rights").unwrap();
     assert!(rights.what.contains("the permission iam:SimulatePrincipalPolicy is missing"), "{}", rights.what);
     assert!(!report.found_something(), "what is not known is no finding");
+}
+
+#[test]
+fn a_role_that_a_grant_lets_use_the_key_needs_no_policy() {
+    let mut facts = good();
+    let denied_keys = Ok(BTreeSet::from([KEY.to_owned()]));
+    facts.roles.insert(ROLE.to_owned(), Ok(Role { denied_keys, ..role() }));
+    facts.keys.get_mut(KEY).unwrap().as_mut().unwrap().grantees = Ok(BTreeSet::from([ROLE.to_owned()]));
+    assert_eq!(with(Verdict::Broken, &facts), Vec::<&str>::new());
 }
 
 #[test]
@@ -265,25 +343,15 @@ fn an_operator_that_is_not_known_here_is_left_to_aws() {
 }
 
 #[test]
-fn coverage_of_an_account_and_region() {
-    let place = |trails: Asked<Vec<Trail>>, rules: Asked<Vec<Rule>>| Covered {
-        account: "444455556666".to_owned(),
-        name: "sandbox".to_owned(),
-        region: "eu-west-1".to_owned(),
-        trails,
-        rules,
-    };
-    let check = |place: Covered, expected: [Verdict; 2]| {
-        assert_eq!(coverage(&place).map(|finding| finding.verdict), expected, "{place:?}");
-    };
-    let stopped = Trail { logging: Ok(false), ..trail() };
-    let enabled = Rule { state: "ENABLED".to_owned(), ..rule(EVERYTHING) };
-    check(place(Ok(vec![trail()]), Ok(vec![rule(EVERYTHING)])), [Verdict::Fine, Verdict::Fine]);
-    check(place(Ok(Vec::new()), Ok(Vec::new())), [Verdict::Broken, Verdict::Broken]);
-    check(place(Ok(vec![stopped]), Ok(vec![enabled])), [Verdict::Broken, Verdict::Broken]);
-    let denied = |action| error(action, Why::Denied);
-    let unknown = place(denied("cloudtrail:DescribeTrails"), error("events:ListRules", Why::Denied));
-    check(unknown, [Verdict::NotChecked, Verdict::NotChecked]);
+fn global_services_log_in_a_region_of_their_partition() {
+    let mut facts = good();
+    facts.region = "cn-northwest-1".to_owned();
+    facts.global_rules = Some(Ok(Vec::new()));
+    let report = examine(&facts);
+    let global = report.findings.iter().find(|finding| finding.link == "rule-global").unwrap();
+    assert_eq!((global.verdict, global.subject.as_str()), (Verdict::Broken, "cn-north-1"));
+    let bus = "arn:aws-cn:events:cn-northwest-1:111122223333:event-bus/default";
+    assert!(global.mend[0].command.contains(bus), "{}", global.mend[0].command);
 }
 
 #[test]
