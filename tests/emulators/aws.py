@@ -3,6 +3,7 @@
     python aws.py [POLICY ...]
 
 The real program, which its user agent names, may do what the IAM policies in these files allow, and nothing else.
+What it has needed so far, refused or not, is answered to GET /bedrock-watch/called.
 Listens on a free port of 127.0.0.1, prints `listening on PORT`, and ends when its standard input does, so that it never
 outlives the test that started it. What is put right, and why, stands at each function.
 """
@@ -328,28 +329,61 @@ PREFIX = {"bedrock-agent": "bedrock"}
 ANSWERS_XML = {"ec2", "iam", "s3", "sns", "sts"}
 
 
+CALLED = "/bedrock-watch/called"
+# Requests that moto does not know at all: what they need, and an answer.
+UNKNOWN = {
+    ("PATCH", "/findings/batchupdate"): (
+        "securityhub:BatchUpdateFindings",
+        {"ProcessedFindings": [], "UnprocessedFindings": []},
+    ),
+}
+
+
+def is_the_program(agent):
+    """Whether a user agent is the program's: through the SDK, or of a request that it signed by hand."""
+    return "app/bedrock-watch" in agent or agent.startswith("bedrock-watch/")
+
+
 def enforce(policies):
-    """The policies of the program: who deploys it has no more, and moto would let it do everything."""
-    allowed = set()
+    """The policies of the program: who deploys it has no more, and moto would let it do everything. What it needs is
+    remembered."""
+    allowed, called = set(), set()
     for path in policies:
         with open(path, encoding="utf-8") as file:
             for statement in json.load(file)["Statement"]:
                 allowed.update(listed(statement["Action"]))
 
     def authorize(response, _iam_request_cls, _resource="*"):
-        if "app/bedrock-watch" not in response.headers.get("User-Agent", ""):
+        if not is_the_program(response.headers.get("User-Agent", "")):
             return
         service = PREFIX.get(response.service_name, response.service_name)
         operation = response._get_action()
         needed = OTHERWISE.get(f"{service}:{operation}", {operation})
         for action in sorted(f"{service}:{action}" for action in needed):
+            called.add(action)
             if action not in allowed:
                 print(f"no policy allows {action} to bedrock-watch", file=sys.stderr, flush=True)
                 if service in ANSWERS_XML:
                     raise AccessDeniedError("arn:aws:iam::123456789012:role/bedrock-watch", action)
                 raise JsonRESTError("AccessDeniedException", f"not authorized to perform: {action}")
 
+    plain = DomainDispatcherApplication.__call__
+
+    def call(application, environ, start_response):
+        asked = (environ.get("REQUEST_METHOD"), environ.get("PATH_INFO"))
+        action, answer = UNKNOWN.get(asked, (None, None))
+        if action is None and asked != ("GET", CALLED):
+            return plain(application, environ, start_response)
+        status = "200 OK"
+        if action is not None and is_the_program(environ.get("HTTP_USER_AGENT", "")):
+            called.add(action)
+            if action not in allowed:
+                status, answer = "403 Forbidden", {"__type": "AccessDeniedException", "message": action}
+        start_response(status, [("content-type", "application/json")])
+        return [json.dumps(sorted(called) if answer is None else answer).encode()]
+
     ActionAuthenticatorMixin._authenticate_and_authorize_action = authorize
+    DomainDispatcherApplication.__call__ = call
 
 
 def main():

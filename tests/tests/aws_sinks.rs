@@ -384,12 +384,13 @@ fn unwilling(request: &Request, _: usize) -> (u16, String) {
         return (200, identity);
     }
     let error = |code: &str| json!({ "__type": code, "Message": "because" }).to_string();
-    match request.body["Findings"][0]["Id"].as_str() {
+    let id = request.body["Findings"][0]["Id"].as_str();
+    match id {
         Some("disabled") => (401, error("InvalidAccessException")),
         Some("fast") => (429, error("LimitExceededException")),
         Some("broken") => (500, error("InternalException")),
         _ => {
-            let failed = json!([{ "Id": "x", "ErrorCode": "InvalidInput", "ErrorMessage": "no such type" }]);
+            let failed = json!([{ "Id": id, "ErrorCode": "InvalidInput", "ErrorMessage": "no such type" }]);
             (200, json!({ "FailedCount": 1, "SuccessCount": 0, "FailedFindings": failed }).to_string())
         }
     }

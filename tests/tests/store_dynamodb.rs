@@ -2,17 +2,21 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "all of it is a test; a failing case says its name")]
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use aws_sdk_dynamodb::types::{AttributeValue, TimeToLiveStatus};
 use bedrock_watch_aws::{Aws, dynamodb::DynamoStore};
 use bedrock_watch_engine::alert::ChangeKind;
 use bedrock_watch_service::{
     cloud::Cloud as _,
     config::aws::DynamoDbStore,
-    store::{Commit, JournalEntry, Recorded, Snapshot, Store, StoreError},
+    store::{Commit, JournalEntry, Matcher, Note, Recorded, Silence, Snapshot, Store, StoreError},
 };
 use bedrock_watch_tests::{
     emulators::{self, Emulator},
@@ -192,6 +196,98 @@ async fn long_journal_entries_and_alerts_fit() {
     assert_eq!(store.commit(commit(), now).await.unwrap().recorded, [Recorded::Known]);
     let stored = store.alert("a").await.unwrap().unwrap();
     assert!(stored.alert.facts.contains_key("left_out"), "{:?}", stored.alert.facts.keys());
+}
+
+/// A silence that holds from an hour before its end.
+fn silence(id: &str, ends_at: Timestamp) -> Silence {
+    Silence {
+        id: id.to_owned(),
+        starts_at: ends_at - SignedDuration::from_hours(1),
+        ends_at,
+        author: "ada".to_owned(),
+        reason: "maintenance".to_owned(),
+        matcher: Matcher { rule: Some("invocation-*".to_owned()), ..Matcher::default() },
+    }
+}
+
+/// When each item of a table ends, in seconds since 1970, by the first part of its partition's name.
+async fn ends(aws: &Aws, table: &str) -> Vec<(String, Option<i64>)> {
+    let scan = aws_sdk_dynamodb::Client::new(aws.own()).scan().table_name(table).consistent_read(true);
+    let items = scan.into_paginator().items().send().collect::<Result<Vec<_>, _>>().await.unwrap();
+    let end = |item: &std::collections::HashMap<String, AttributeValue>| {
+        let partition = item["pk"].as_s().unwrap().split('#').next().unwrap().to_owned();
+        // DynamoDB looks at numbers only, and takes them for seconds.
+        (partition, item.get("expires_at").map(|end| end.as_n().unwrap().parse().unwrap()))
+    };
+    items.iter().map(end).collect()
+}
+
+#[tokio::test]
+async fn what_is_of_no_use_later_ends_by_itself_and_nothing_else_does() {
+    const DAY_S: i64 = 86_400;
+    let (_emulator, aws) = emulator().await;
+    let (now, store) = (Timestamp::now(), open(&aws, "ends").await);
+    let asked = aws_sdk_dynamodb::Client::new(aws.own()).describe_time_to_live().table_name("ends").send().await;
+    let said = asked.unwrap().time_to_live_description.unwrap();
+    assert_eq!(said.attribute_name(), Some("expires_at"));
+    assert!(matches!(said.time_to_live_status(), Some(TimeToLiveStatus::Enabled | TimeToLiveStatus::Enabling)));
+
+    // Random text does not compress, so that it takes parts beside the entry.
+    let text: String = std::iter::repeat_with(fastrand::alphanumeric).take(1_000_000).collect();
+    store.commit(journal(&text), now).await.unwrap();
+    let changes = vec![sample_change("a", ChangeKind::Fired, "slack")];
+    let commit = Commit { changes, ..position("stream", "1") };
+    store.commit(commit, now).await.unwrap();
+    store.save_snapshot(snapshot(0, 1)).await.unwrap();
+    let note = Note {
+        sink: "slack".to_owned(),
+        incident: "i".to_owned(),
+        version: 0,
+        held_until: None,
+        memo: "{}".to_owned(),
+    };
+    assert!(store.put_note(&note).await.unwrap());
+    store.put_silence(silence("s", now + SignedDuration::from_hours(5)), now).await.unwrap();
+
+    let expected: BTreeMap<&str, i64> =
+        [("silences", 30 * DAY_S + 5 * 3_600), ("note", 120 * DAY_S), ("part", 365 * DAY_S)].into();
+    let items = ends(&aws, "ends").await;
+    for (partition, end) in &items {
+        let after = end.map(|end| end - now.as_second());
+        match (expected.get(partition.as_str()), after) {
+            // The test itself takes some seconds.
+            (Some(expected), Some(after)) => {
+                assert!((*expected..expected + 600).contains(&after), "{partition}: {after}")
+            }
+            (expected, after) => assert_eq!(expected.copied(), after, "{partition}"),
+        }
+    }
+    for partition in expected.keys() {
+        assert!(items.iter().any(|(found, _)| found == partition), "no item of {partition} in {items:?}");
+    }
+    assert!(items.iter().filter(|(_, end)| end.is_none()).count() > 5, "the alert, its delivery and more: {items:?}");
+}
+
+/// DynamoDB takes up to two days to delete what has ended. Notes and parts of the journal may be read meanwhile, as they
+/// are no less true; a silence may not hold.
+#[tokio::test]
+async fn what_has_ended_and_is_still_in_the_table_is_not_served() {
+    let (_emulator, aws) = emulator().await;
+    let (now, store) = (Timestamp::now(), open(&aws, "ended").await);
+    let ago = |days: i64| now - SignedDuration::from_hours(24 * days);
+    store.put_silence(silence("long ago", ago(31)), ago(32)).await.unwrap();
+    store.put_silence(silence("lately", ago(1)), ago(2)).await.unwrap();
+    let items = ends(&aws, "ended").await;
+    let past = items.iter().filter(|(_, end)| end.is_some_and(|end| end < now.as_second())).count();
+    assert_eq!(past, 1, "one is past its end and still there: {items:?}");
+
+    assert_eq!(store.silences(now, false).await.unwrap(), []);
+    let shown: Vec<String> = store.silences(now, true).await.unwrap().into_iter().map(|silence| silence.id).collect();
+    assert_eq!(shown, ["lately"]);
+    assert!(!store.end_silence("long ago", now).await.unwrap());
+    let change = sample_change("a", ChangeKind::Fired, "slack");
+    store.commit(Commit { changes: vec![change], ..Commit::default() }, now).await.unwrap();
+    assert_eq!(store.alert("a").await.unwrap().unwrap().silence, None);
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use std::{
 
 use bedrock_watch_service::telemetry::{Kind, METRICS};
 use bedrock_watch_tests::{
+    emulators,
     peers::rotel::{self, Rotel, Span, spans},
     program::{DEADLINE, Daemon, request},
     receivers::server::{Mood, Receiver, Request},
@@ -145,6 +146,62 @@ fn check_trace(alert: &Value, spans: &[Span], requests: &[Request]) {
     }
 }
 
+/// What is sent to a topic or bus is a message with a sender, in the words of the conventions; what is sent to anybody
+/// else is a request.
+#[test]
+fn messages_to_a_topic_or_bus_have_a_producer() {
+    let runtime = Runtime::new().unwrap();
+    let emulator = runtime.block_on(emulators::aws(SCRATCH)).unwrap();
+    let topic = runtime.block_on(async {
+        let sns = aws_sdk_sns::Client::new(emulator.aws().await.own());
+        sns.create_topic().name("alerts").send().await.unwrap().topic_arn.unwrap()
+    });
+    let rotel = Rotel::start(SCRATCH, "traces").unwrap();
+    let (folder, hook) = (tempfile::tempdir().unwrap(), Hook::start());
+    let telemetry = format!(
+        "endpoint = \"{}\"\n[[sink]]\nkind = \"sns\"\ntopic_arn = \"{topic}\"\n\
+         [[sink]]\nkind = \"eventbridge\"\nbus = \"default\"",
+        rotel.http
+    );
+    let daemon = Daemon::start_with(folder.path(), &config(&hook, &telemetry), &emulator.environment());
+    let alerts = attack(&daemon, daemon.address(), &hook);
+    drop(daemon.end());
+    let spans = spans(&rotel.end().unwrap());
+    let check = |kind: &str, expected_kind: &str, expected: &[&str]| {
+        let name = format!("tell {kind}");
+        let tells: Vec<&Span> = spans.iter().filter(|span| span.name == name).collect();
+        assert!(tells.len() >= alerts.len(), "{} of {name}", tells.len());
+        for span in tells {
+            assert!(span.kind.to_lowercase().contains(expected_kind), "{span:#?}");
+            let mut messaging: Vec<&str> =
+                span.attributes.iter().map(String::as_str).filter(|text| text.starts_with("messaging.")).collect();
+            messaging.sort_unstable();
+            assert_eq!(messaging, expected, "{name}");
+        }
+    };
+    check(
+        "sns",
+        "producer",
+        &[
+            "messaging.destination.name: Str(alerts)",
+            "messaging.operation.name: Str(publish)",
+            "messaging.operation.type: Str(send)",
+            "messaging.system: Str(aws.sns)",
+        ],
+    );
+    check(
+        "eventbridge",
+        "producer",
+        &[
+            "messaging.destination.name: Str(default)",
+            "messaging.operation.name: Str(put_events)",
+            "messaging.operation.type: Str(send)",
+            "messaging.system: Str(aws_eventbridge)",
+        ],
+    );
+    check("webhook", "client", &[]);
+}
+
 #[test]
 fn a_receiver_sees_the_metrics_of_the_table() {
     let rotel = Rotel::start(SCRATCH, "metrics").unwrap();
@@ -156,13 +213,16 @@ fn a_receiver_sees_the_metrics_of_the_table() {
             ("OTEL_EXPORTER_OTLP_ENDPOINT", rotel.grpc.clone()),
             ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc".to_owned()),
             ("OTEL_SERVICE_NAME", "watch-of-the-test".to_owned()),
+            ("AWS_REGION", "eu-north-1".to_owned()),
         ],
     );
     let alerts = attack(&daemon, daemon.address(), &hook);
     // What there is to say is said at the end.
     drop(daemon.end());
     let said = rotel.end().unwrap().join("\n");
-    assert!(said.contains("service.name: Str(watch-of-the-test)"), "{said}");
+    for known in ["service.name: Str(watch-of-the-test)", "cloud.provider: Str(aws)", "cloud.region: Str(eu-north-1)"] {
+        assert!(said.contains(known), "{known} is not in {said}");
+    }
     let known: BTreeSet<&str> = METRICS.iter().map(|metric| metric.name).collect();
     let named = said.lines().filter_map(|line| line.split_once("-> Name: ").or_else(|| line.split_once("Name")));
     let named: BTreeSet<&str> = named.map(|(_, name)| name.trim_start_matches([' ', ':']).trim()).collect();

@@ -13,7 +13,7 @@
 pub mod denying;
 pub mod faults;
 
-use std::{io, path::Path, process::Stdio, time::Duration};
+use std::{collections::BTreeSet, io, path::Path, process::Stdio, time::Duration};
 
 use bedrock_watch_aws::Aws;
 use bedrock_watch_service::config::{AccountConfig, aws::AwsConfig};
@@ -81,6 +81,18 @@ impl Emulator {
             operation_timeout_ms: 30_000,
             calls_per_s: 1_000,
         }
+    }
+
+    /// The IAM actions that the real program has needed of this emulator so far, those it was refused among them. Only
+    /// [`aws`] knows them.
+    ///
+    /// # Panics
+    /// When it does not say.
+    #[expect(clippy::expect_used, reason = "a test that lacks its emulator must fail")]
+    pub async fn called(&self) -> BTreeSet<String> {
+        let answer = reqwest::get(format!("{}/bedrock-watch/called", self.url)).await.expect("moto answers");
+        let answer = answer.bytes().await.expect("moto answers in full");
+        serde_json::from_slice(&answer).expect("moto answers a list")
     }
 
     /// The environment that leads a program to it.

@@ -46,6 +46,8 @@ pub struct Span {
     pub parent: String,
     /// What it is called.
     pub name: String,
+    /// `client`, `producer` and so on, in the receiver's words.
+    pub kind: String,
     /// Its attributes, each as `name: Kind(value)`.
     pub attributes: Vec<String>,
     /// The spans it is linked to: trace and id.
@@ -123,6 +125,7 @@ pub fn spans(lines: &[String]) -> Vec<Span> {
             "Parent ID" => span.parent = value,
             "ID" => span.id = value,
             "Name" => span.name = value,
+            "Kind" => span.kind = value,
             "-> Trace ID" => span.links.push((value, String::new())),
             "-> ID" => span.links.last_mut().into_iter().for_each(|link| link.1.clone_from(&value)),
             _ => span.attributes.extend(line.strip_prefix("-> ").map(str::to_owned)),

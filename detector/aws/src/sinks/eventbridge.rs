@@ -8,7 +8,7 @@ use aws_sdk_eventbridge::{
 };
 use aws_smithy_types::DateTime;
 use bedrock_watch_engine::alert::{Alert, ChangeKind};
-use bedrock_watch_service::sink::{Sink, SinkError, Telling, Told};
+use bedrock_watch_service::sink::{Messaging, Sink, SinkError, Telling, Told};
 use serde_json::Value;
 use tokio::sync::OnceCell;
 
@@ -133,6 +133,11 @@ impl Sink for EventBridge {
 
     fn kind(&self) -> &'static str {
         "eventbridge"
+    }
+
+    fn messaging(&self) -> Option<Messaging<'_>> {
+        let destination = self.bus.rsplit('/').next().unwrap_or(&self.bus);
+        Some(Messaging { system: "aws_eventbridge", operation: "put_events", destination })
     }
 
     fn tells_incidents(&self) -> bool {

@@ -1,15 +1,19 @@
 //! Security Hub: one finding for each alert, updated as it changes, archived when it is over.
 //!
-//! Telling it twice does no harm: a finding is known by its id, the alert's.
+//! Many are imported in one call; each is settled by what Security Hub says of it. Telling it twice does no harm: a
+//! finding is known by its id, the alert's.
 
-use std::time::Duration;
+use std::{
+    collections::{HashMap, VecDeque},
+    time::Duration,
+};
 
 use async_trait::async_trait;
 use aws_config::SdkConfig;
 use bedrock_watch_engine::alert::Status;
 use bedrock_watch_service::{
     format::asff::product_arn,
-    sink::{Sink, SinkError, Telling, Told},
+    sink::{Fault, Sink, SinkError, Telling, Told, ToldEach},
     store::Claim,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -23,10 +27,16 @@ use super::{
     finding::{self, Hub},
 };
 use crate::{
-    failure::Failure,
+    failure::{Failure, Kind},
     signed::{Call, Signed},
 };
 
+/// Findings of one call (Security Hub's `BatchImportFindings`); `BatchUpdateFindings` takes as many.
+const FINDINGS_MAX: usize = 100;
+/// Bytes of the findings of one call (Security Hub quotas: 6 MB), less a margin.
+const CALL_BYTES_MAX: usize = 5_500_000;
+/// What errors call it.
+const WHAT: &str = "Security Hub";
 /// What the role needs.
 const NEEDS: &str =
     "securityhub:BatchImportFindings and securityhub:BatchUpdateFindings, and Security Hub must be enabled";
@@ -69,36 +79,130 @@ impl SecurityHub {
         self.ready.get_or_try_init(make).await
     }
 
-    async fn import(&self, ready: &Ready, finding: &Value) -> Result<(), SinkError> {
-        let body = json!({ "Findings": [finding] });
+    /// Imports findings in one call; says which were refused, by their ids, and why.
+    async fn import(&self, ready: &Ready, findings: &[Import<'_>]) -> Result<HashMap<String, SinkError>, SinkError> {
+        let body = json!({ "Findings": findings.iter().map(|one| &one.finding).collect::<Vec<_>>() });
         let answer = ready.client.send(&ready.sdk, &Call::rest(Method::POST, "/findings/import"), &body).await;
-        let answer = answer.map_err(|failure| fault(&failure, "Security Hub", NEEDS))?;
-        if answer.get("FailedCount").and_then(Value::as_u64) == Some(0) {
-            return Ok(());
+        let answer = answer.map_err(|failure| fault(&failure, WHAT, NEEDS))?;
+        let failed = answer.get("FailedFindings").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let refused: HashMap<String, SinkError> = failed.iter().filter_map(refusal).collect();
+        let are_known = refused.keys().all(|id| findings.iter().any(|one| one.claim.alert.alert.id == *id));
+        let count = answer.get("FailedCount").and_then(Value::as_u64);
+        if are_known && count == Some(refused.len() as u64) {
+            return Ok(refused);
         }
-        let said = |name: &str| answer.pointer(&format!("/FailedFindings/0/{name}")).and_then(Value::as_str);
-        let (code, message) = (said("ErrorCode").unwrap_or_default(), said("ErrorMessage").unwrap_or_default());
-        if code.is_empty() {
-            return Err(SinkError::sink("Security Hub: the answer does not say what was imported", true));
+        Err(SinkError::sink(&format!("{WHAT}: the answer does not say what was imported"), true))
+    }
+
+    /// Imports findings in as few calls as it takes; says how each went, by its id, and how many calls there were.
+    async fn import_all<'a>(
+        &self,
+        ready: &Ready,
+        findings: &'a [Import<'a>],
+    ) -> (HashMap<&'a str, Result<Told, SinkError>>, u32) {
+        let (mut went, mut requests) = (HashMap::new(), 0_u32);
+        let mut calls = calls(findings, |one| one.bytes);
+        while let Some(call) = calls.pop_front() {
+            requests = requests.saturating_add(1);
+            let imported = self.import(ready, call).await;
+            match imported {
+                Ok(mut refused) => went.extend(call.iter().map(|one| {
+                    let id = one.claim.alert.alert.id.as_str();
+                    (id, refused.remove(id).map_or_else(|| Ok(one.told()), Err))
+                })),
+                // One that is malformed must not take the others with it.
+                Err(error) if error.fault == Fault::Permanent && call.len() > 1 => {
+                    let (one, other) = call.split_at(call.len() / 2);
+                    calls.extend([one, other]);
+                }
+                Err(error) => {
+                    let is_over = error.fault != Fault::Permanent;
+                    let rest = if is_over { std::mem::take(&mut calls) } else { VecDeque::new() };
+                    let failed = std::iter::once(call).chain(rest).flatten();
+                    went.extend(failed.map(|one| (one.claim.alert.alert.id.as_str(), Err(error.clone()))));
+                }
+            }
         }
-        Err(fault(&Failure::answered(400, code, message), "Security Hub", NEEDS))
+        (went, requests)
     }
 
     /// After its creation Security Hub lets an import change everything of a finding but where work on it stands.
-    async fn close(&self, ready: &Ready, id: &str, status: Status) {
+    async fn close(&self, ready: &Ready, ids: &[&str], status: &str) {
         let hub = &ready.hub;
         let product = product_arn(&hub.partition, &hub.region, &hub.account);
-        let body = json!({
-            "FindingIdentifiers": [{ "Id": id, "ProductArn": product }],
-            "Workflow": { "Status": if status == Status::Withdrawn { "SUPPRESSED" } else { "RESOLVED" } },
-        });
-        if let Err(failure) =
-            ready.client.send(&ready.sdk, &Call::rest(Method::PATCH, "/findings/batchupdate"), &body).await
-        {
-            // It is archived, which is what counts.
-            tracing::warn!(sink = self.name, alert = id, %failure, "the finding's workflow status was not set");
+        let identifiers: Vec<Value> = ids.iter().map(|id| json!({ "Id": id, "ProductArn": product })).collect();
+        let body = json!({ "FindingIdentifiers": identifiers, "Workflow": { "Status": status } });
+        let sent = ready.client.send(&ready.sdk, &Call::rest(Method::PATCH, "/findings/batchupdate"), &body).await;
+        // They are archived, which is what counts.
+        match sent {
+            Ok(answer) => {
+                let left = answer.get("UnprocessedFindings").and_then(Value::as_array).map_or(0, Vec::len);
+                if left > 0 {
+                    tracing::warn!(sink = self.name, findings = left, "a finding's workflow status was not set");
+                }
+            }
+            Err(failure) => {
+                tracing::warn!(sink = self.name, alerts = ?ids, %failure, "a finding's workflow status was not set");
+            }
         }
     }
+}
+
+/// A finding on its way.
+#[derive(Debug)]
+struct Import<'a> {
+    claim: &'a Claim,
+    updated: Timestamp,
+    finding: Value,
+    bytes: usize,
+}
+
+impl<'a> Import<'a> {
+    fn new(claim: &'a Claim, hub: &Hub, now: Timestamp) -> Self {
+        let updated = updated(claim, now);
+        let finding = finding::of(&claim.alert.alert, hub, updated);
+        let bytes = finding.to_string().len();
+        Self { claim, updated, finding, bytes }
+    }
+
+    /// It was imported.
+    fn told(&self) -> Told {
+        let (memo, reference) = (Some(self.updated.to_string()), Some(self.claim.alert.alert.id.clone()));
+        Told { through: None, memo, requests: 1, reference }
+    }
+}
+
+/// What the calls hold that take all of these, in order, by how many bytes each has.
+fn calls<T>(mut rest: &[T], bytes_of: impl Fn(&T) -> usize) -> VecDeque<&[T]> {
+    let mut calls = VecDeque::new();
+    while !rest.is_empty() {
+        let mut bytes = 0_usize;
+        let fits = |one: &&T| {
+            bytes = bytes.saturating_add(bytes_of(one));
+            bytes <= CALL_BYTES_MAX
+        };
+        // One that is too long by itself is Security Hub's to refuse.
+        let count = rest.iter().take(FINDINGS_MAX).take_while(fits).count().max(1);
+        let (call, others) = rest.split_at(count);
+        calls.push_back(call);
+        rest = others;
+    }
+    calls
+}
+
+/// Why one finding of a call was refused.
+fn refusal(failed: &Value) -> Option<(String, SinkError)> {
+    let said = |name: &str| failed.get(name).and_then(Value::as_str);
+    let mut failure = Failure::answered(400, said("ErrorCode")?, said("ErrorMessage").unwrap_or_default());
+    // Security Hub says that it does not have it.
+    failure.may_have_happened = false;
+    // A fault of this finding is no fault of Security Hub.
+    let error = if failure.kind == Kind::Service {
+        SinkError::alert(&format!("{WHAT}: {failure}"), false)
+    } else {
+        fault(&failure, WHAT, NEEDS)
+    };
+    Some((said("Id")?.to_owned(), error))
 }
 
 /// When this state was written: later than what was imported before, or Security Hub would ignore it.
@@ -119,22 +223,63 @@ impl Sink for SecurityHub {
         "security_hub"
     }
 
+    fn alerts_per_telling(&self) -> usize {
+        FINDINGS_MAX
+    }
+
     async fn tell(&self, telling: &Telling) -> Result<Told, SinkError> {
-        let [claim] = telling.claims.as_slice() else {
-            return Err(SinkError::permanent("Security Hub is told of one alert at a time"));
+        let ToldEach { requests, mut outcomes } = self.tell_each(telling).await;
+        match (outcomes.pop(), outcomes.is_empty()) {
+            (Some(outcome), true) => outcome.map(|told| Told { requests, ..told }),
+            _ => Err(SinkError::permanent("Security Hub is told of several alerts by each")),
+        }
+    }
+
+    async fn tell_each(&self, telling: &Telling) -> ToldEach {
+        let claims: Vec<&Claim> = telling.claims.iter().filter(|claim| !claim.is_moot()).collect();
+        if claims.is_empty() {
+            return ToldEach { requests: 0, outcomes: vec![Ok(Told::default()); telling.claims.len()] };
+        }
+        let ready = match self.ready().await {
+            Ok(ready) => ready,
+            Err(failure) => {
+                let error = fault(&failure, WHAT, NEEDS);
+                return ToldEach { requests: 1, outcomes: vec![Err(error); telling.claims.len()] };
+            }
         };
-        if claim.is_moot() {
-            return Ok(Told::default());
+        let findings: Vec<Import<'_>> =
+            claims.into_iter().map(|claim| Import::new(claim, &ready.hub, telling.now)).collect();
+        let (mut went, mut requests) = self.import_all(ready, &findings).await;
+        for (status, word) in [(Status::Resolved, "RESOLVED"), (Status::Withdrawn, "SUPPRESSED")] {
+            let alerts = findings.iter().map(|one| &one.claim.alert.alert).filter(|alert| alert.status == status);
+            let ids = alerts.map(|alert| alert.id.as_str()).filter(|id| went.get(id).is_some_and(Result::is_ok));
+            let ids: Vec<&str> = ids.collect();
+            if !ids.is_empty() {
+                self.close(ready, &ids, word).await;
+                requests = requests.saturating_add(1);
+            }
         }
-        let ready = self.ready().await.map_err(|failure| fault(&failure, "Security Hub", NEEDS))?;
-        let alert = claim.alert.alert.as_ref();
-        let updated = updated(claim, telling.now);
-        self.import(ready, &finding::of(alert, &ready.hub, updated)).await?;
-        let mut requests = 1;
-        if claim.is_over() {
-            self.close(ready, &alert.id, alert.status).await;
-            requests = 2;
-        }
-        Ok(Told { through: None, memo: Some(updated.to_string()), requests, reference: Some(alert.id.clone()) })
+        // What is missing was moot: nothing had to be said of it.
+        let outcome = |claim: &Claim| went.remove(claim.alert.alert.id.as_str()).unwrap_or_else(|| Ok(Told::default()));
+        ToldEach { requests, outcomes: telling.claims.iter().map(outcome).collect() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_hold_no_more_than_security_hub_takes() {
+        let check = |findings: &[usize], expected: &[usize]| {
+            let calls = calls(findings, |bytes| *bytes);
+            assert_eq!(calls.iter().map(|call| call.len()).collect::<Vec<_>>(), expected);
+            assert_eq!(calls.into_iter().flatten().copied().collect::<Vec<_>>(), findings, "in order");
+        };
+        check(&[], &[]);
+        check(&[1_000; 99], &[99]);
+        check(&[1_000; 201], &[100, 100, 1]);
+        check(&[240_000; 50], &[22, 22, 6]);
+        check(&[1_000, CALL_BYTES_MAX, CALL_BYTES_MAX + 1, 1_000], &[1, 1, 1, 1]);
     }
 }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use aws_sdk_sns::{Client, config::Builder, types::MessageAttributeValue};
 use bedrock_watch_service::{
-    sink::{Sink, SinkError, Telling, Told},
+    sink::{Messaging, Sink, SinkError, Telling, Told},
     store::Claim,
 };
 use tokio::sync::OnceCell;
@@ -68,6 +68,11 @@ impl Sink for Sns {
 
     fn kind(&self) -> &'static str {
         "sns"
+    }
+
+    fn messaging(&self) -> Option<Messaging<'_>> {
+        let destination = self.topic.rsplit(':').next().unwrap_or(&self.topic);
+        Some(Messaging { system: "aws.sns", operation: "publish", destination })
     }
 
     fn tells_incidents(&self) -> bool {

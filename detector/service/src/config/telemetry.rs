@@ -69,12 +69,19 @@ pub(super) struct Written {
     pub(super) has_metrics: bool,
     pub(super) batches_sampled_per_million: u32,
     pub(super) resource: BTreeMap<String, String>,
+    /// The region in `[aws]`.
+    pub(super) region: Option<String>,
 }
 
 /// OpenTelemetry's default: how long a request may take, in milliseconds.
 pub(super) const TIMEOUT_MS: u64 = 10_000;
 /// OpenTelemetry's default: how often metrics are sent, in seconds.
 pub(super) const METRICS_EVERY_S: u64 = 60;
+
+/// Variables that say in which region a program of AWS is, the first that has a value.
+const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+/// Begins what a task of ECS says of where it runs in `AWS_EXECUTION_ENV`.
+const IN_ECS: &str = "AWS_ECS_";
 
 /// What exporters of others heed.
 const UNHEEDED: [&str; 4] = ["COMPRESSION", "CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE"];
@@ -102,6 +109,19 @@ impl Environment<'_> {
             self.warnings.push(Problem { file: format!("environment variable {name}"), line: 1, column: 1, message });
         }
         value
+    }
+
+    /// Where in AWS this is, as far as it is known; nothing where nobody speaks of AWS.
+    fn cloud(&self, region: Option<&str>) -> BTreeMap<String, String> {
+        let region = region.map(str::to_owned).or_else(|| REGIONS.iter().find_map(|name| self.text(name)));
+        let in_ecs = self.text("AWS_EXECUTION_ENV").is_some_and(|kind| kind.starts_with(IN_ECS));
+        let provider = (region.is_some() || in_ecs).then(|| "aws".to_owned());
+        let known = [
+            ("cloud.provider", provider),
+            ("cloud.platform", in_ecs.then(|| "aws_ecs".to_owned())),
+            ("cloud.region", region),
+        ];
+        known.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 
     /// What somebody relies on and is not there.
@@ -154,7 +174,8 @@ pub(super) fn resolve(
     let every = written.metrics_interval_s.map(|seconds| seconds.saturating_mul(1_000)).or_else(|| {
         environment.read("OTEL_METRIC_EXPORT_INTERVAL", "a number of milliseconds", |text| text.parse().ok())
     });
-    let mut resource = environment.read("OTEL_RESOURCE_ATTRIBUTES", "a list of name=value", pairs).unwrap_or_default();
+    let mut resource = environment.cloud(written.region.as_deref());
+    resource.extend(environment.read("OTEL_RESOURCE_ATTRIBUTES", "a list of name=value", pairs).unwrap_or_default());
     resource.extend(environment.text("OTEL_SERVICE_NAME").map(|name| ("service.name".to_owned(), name)));
     resource.extend(written.resource.clone());
     if traces.is_some() || metrics.is_some() {
@@ -288,6 +309,27 @@ mod tests {
         assert_eq!(headers, [("authorization", "Basic abc"), ("x-key", "of-the-file")]);
         let resource: Vec<(String, String)> = config.resource.into_iter().collect();
         assert_eq!(resource, [("service.name", "watch"), ("team", "blue")].map(|(a, b)| (a.to_owned(), b.to_owned())));
+    }
+
+    #[test]
+    fn says_where_in_aws_it_is_as_far_as_it_is_known() {
+        let check = |region: Option<&str>, variables: &[(&str, &str)], expected: &[(&str, &str)]| {
+            let written = Written { region: region.map(str::to_owned), ..written() };
+            let resource: Vec<(String, String)> = resolved(written, variables).0.resource.into_iter().collect();
+            let expected: Vec<_> = expected.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            assert_eq!(resource, expected, "{region:?} {variables:?}");
+        };
+        let (aws, ecs) = (("cloud.provider", "aws"), ("cloud.platform", "aws_ecs"));
+        let fargate = ("AWS_EXECUTION_ENV", "AWS_ECS_FARGATE");
+        check(None, &[], &[]);
+        check(None, &[("AWS_REGION", "eu-west-1")], &[aws, ("cloud.region", "eu-west-1")]);
+        check(Some("eu-north-1"), &[("AWS_REGION", "eu-west-1")], &[aws, ("cloud.region", "eu-north-1")]);
+        check(None, &[("AWS_REGION", " "), ("AWS_DEFAULT_REGION", "us-east-1")], &[aws, ("cloud.region", "us-east-1")]);
+        check(None, &[fargate], &[ecs, aws]);
+        check(None, &[("AWS_EXECUTION_ENV", "CloudShell")], &[]);
+        let said = ("OTEL_RESOURCE_ATTRIBUTES", "cloud.provider=other,cloud.account.id=111122223333");
+        let account = ("cloud.account.id", "111122223333");
+        check(Some("eu-west-1"), &[said], &[account, ("cloud.provider", "other"), ("cloud.region", "eu-west-1")]);
     }
 
     #[test]

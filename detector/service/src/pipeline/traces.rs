@@ -243,6 +243,7 @@ impl BatchTrace {
             _ => return span,
         };
         span.text("messaging.system", system)
+            .text("messaging.operation.name", operation)
             .text("messaging.operation.type", operation)
             .text("messaging.destination.name", destination)
             .maybe_text("messaging.destination.partition.id", partition)
@@ -297,10 +298,10 @@ mod tests {
             assert_eq!(messaging, expected, "{source}");
         };
         let kinesis = ("messaging.system", "aws_kinesis");
-        let process = ("messaging.operation.type", "process");
+        let (name, process) = (("messaging.operation.name", "process"), ("messaging.operation.type", "process"));
         let shard = ("messaging.destination.partition.id", "shardId-1");
-        check("kinesis s/shardId-1", &[kinesis, process, ("messaging.destination.name", "s"), shard]);
-        check("sqs q", &[("messaging.system", "aws_sqs"), process, ("messaging.destination.name", "q")]);
+        check("kinesis s/shardId-1", &[kinesis, name, process, ("messaging.destination.name", "s"), shard]);
+        check("sqs q", &[("messaging.system", "aws_sqs"), name, process, ("messaging.destination.name", "q")]);
         check("http", &[]);
         check("file /var/log/a.jsonl", &[]);
     }

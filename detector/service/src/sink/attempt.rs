@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
 use super::{
-    Confirmations, Fault, Notebook, Scope, Sink, SinkError, Telling, Told,
+    Confirmations, Fault, Notebook, Scope, Sink, SinkError, Telling, Told, ToldEach,
     counters::Counters,
     health::{Health, Seen},
     pace::Backoff,
@@ -78,14 +78,7 @@ impl Attempt {
                 pass_on(&outcomes, &telling, |_| Settlement::Released).await;
                 continue;
             }
-            if let [claim] = telling.claims.as_slice()
-                && self.is_unwanted(claim)
-            {
-                // The next reminder is due as if this one had been told.
-                let through = claim.delivered;
-                pass_on(&outcomes, &telling, |_| Settlement::Delivered { through, memo: None, sent: None }).await;
-                continue;
-            }
+            let Some(telling) = self.wanted(telling, &outcomes).await else { continue };
             let telling = traces::begun(&self.telemetry, telling);
             let within = traces::log_span(self.sink.name(), &telling);
             requests = requests.saturating_add(self.tell(&telling, &outcomes).instrument(within).await);
@@ -128,6 +121,18 @@ impl Attempt {
             telling.notebook = Some(notebook);
         }
         tellings
+    }
+
+    /// What is left of a telling without what is unwanted.
+    async fn wanted(&self, telling: Telling, outcomes: &Outcomes) -> Option<Telling> {
+        let (unwanted, claims): (Vec<_>, Vec<_>) =
+            telling.claims.into_iter().partition(|claim| self.is_unwanted(claim));
+        for claim in unwanted {
+            // The next reminder is due as if this one had been told.
+            let settlement = Settlement::Delivered { through: claim.delivered, memo: None, sent: None };
+            outcomes.send((claim, settlement)).await.unwrap_or_default();
+        }
+        (!claims.is_empty()).then_some(Telling { claims, ..telling })
     }
 
     /// Whether it is a mere reminder of what somebody has silenced since.
@@ -179,21 +184,14 @@ impl Attempt {
     }
 
     async fn tell(&self, telling: &Telling, outcomes: &Outcomes) -> u32 {
+        if self.sink.alerts_per_telling() > 1 {
+            return self.tell_each(telling, outcomes).await;
+        }
         let told = Tell::begin(&self.telemetry, &*self.sink, telling);
-        let outcome = tokio::select! {
-            outcome = tokio::time::timeout(self.limit, self.sink.tell(telling)) => match outcome {
-                Ok(outcome) => outcome,
-                Err(_) => Err(SinkError::sink("it took too long", true)),
-            },
-            () = self.cut.cancelled() => {
-                told.failed("cut_off", "cut off by a shutdown");
-                let error = || "cut off by a shutdown".to_owned();
-                let again = |_: &Claim| Settlement::Retry { at: (self.now)(), error: error(), unsettled: true };
-                pass_on(outcomes, telling, again).await;
-                return 1;
-            }
+        let Some(outcome) = self.in_time(self.sink.tell(telling)).await else {
+            return self.cut_off(&told, telling, outcomes).await;
         };
-        match outcome {
+        match outcome.flatten() {
             Ok(progress) => {
                 told.worked();
                 self.health.worked();
@@ -205,6 +203,58 @@ impl Attempt {
                 self.failed(telling, &error, outcomes).await
             }
         }
+    }
+
+    /// Tells alerts that have nothing to do with each other, and settles each by how it went itself.
+    async fn tell_each(&self, telling: &Telling, outcomes: &Outcomes) -> u32 {
+        let told = Tell::begin(&self.telemetry, &*self.sink, telling);
+        let Some(each) = self.in_time(self.sink.tell_each(telling)).await else {
+            return self.cut_off(&told, telling, outcomes).await;
+        };
+        let ToldEach { requests, outcomes: went } = match each {
+            Ok(each) => each,
+            Err(error) => {
+                told.failed("timeout", &error.message);
+                return self.failed(telling, &error, outcomes).await;
+            }
+        };
+        told.went(&went);
+        self.counters.told(0, requests);
+        let unsaid = std::iter::repeat_with(|| Err(SinkError::sink("the sink does not say how it went", true)));
+        let went = telling.claims.iter().zip(went.into_iter().chain(unsaid));
+        let (worked, failed): (Vec<_>, Vec<_>) = went.partition(|(_, outcome)| outcome.is_ok());
+        // What failed comes last, so that a fault of the sink as a whole is the last word about its health.
+        for (claim, outcome) in worked.into_iter().chain(failed) {
+            let telling = telling.of(claim);
+            match outcome {
+                Ok(progress) => {
+                    self.health.worked();
+                    self.delivered(&telling, &Told { requests: 0, ..progress }, outcomes).await;
+                }
+                Err(error) => {
+                    self.failed(&telling, &error, outcomes).await;
+                }
+            }
+        }
+        requests
+    }
+
+    /// What the sink answers within the time it has; `None` when a shutdown cut it off.
+    async fn in_time<T>(&self, answer: impl Future<Output = T>) -> Option<Result<T, SinkError>> {
+        tokio::select! {
+            answer = tokio::time::timeout(self.limit, answer) => {
+                Some(answer.map_err(|_| SinkError::sink("it took too long", true)))
+            }
+            () = self.cut.cancelled() => None,
+        }
+    }
+
+    async fn cut_off(&self, told: &Tell<'_>, telling: &Telling, outcomes: &Outcomes) -> u32 {
+        told.failed("cut_off", "cut off by a shutdown");
+        let error = || "cut off by a shutdown".to_owned();
+        let again = |_: &Claim| Settlement::Retry { at: (self.now)(), error: error(), unsettled: true };
+        pass_on(outcomes, telling, again).await;
+        1
     }
 
     async fn delivered(&self, telling: &Telling, told: &Told, outcomes: &Outcomes) {

@@ -34,7 +34,7 @@ pub use counters::Counted;
 pub use once::{Delivered, OnceError, deliver_all};
 pub use probe::probe;
 pub use start::{SinkReport, StartError, Surroundings, Workers, check_all, start_all, start_sinks};
-pub use telling::{Fault, Heard, Scope, Sink, SinkError, Telling, Told};
+pub use telling::{Fault, Heard, Messaging, Scope, Sink, SinkError, Telling, Told, ToldEach};
 pub use worker::{Now, Parts};
 
 pub mod payload;

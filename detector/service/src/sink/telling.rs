@@ -50,11 +50,42 @@ pub trait Sink: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Where its messages go, if it is a message queue or topic; for traces.
+    fn messaging(&self) -> Option<Messaging<'_>> {
+        None
+    }
+
+    /// How many alerts that have nothing to do with each other one telling may hold. A sink that says more than 1 is
+    /// always told through [`Self::tell_each`].
+    fn alerts_per_telling(&self) -> usize {
+        1
+    }
+
     /// Tells of one alert, or of several that belong together.
     async fn tell(&self, telling: &Telling) -> Result<Told, SinkError>;
+
+    /// Tells of several alerts in as few requests as it can, and says of each how it went. Unless a sink says otherwise,
+    /// what became of the telling became of each.
+    async fn tell_each(&self, telling: &Telling) -> ToldEach {
+        let outcome = self.tell(telling).await;
+        let requests = outcome.as_ref().map_or(1, |told| told.requests);
+        ToldEach { requests, outcomes: vec![outcome; telling.claims.len()] }
+    }
 }
 
-/// What a sink is to tell: one alert, or several that form a group of which it was told nothing yet. Never empty.
+/// A message queue, topic or bus, in the words of OpenTelemetry's conventions for messaging.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Messaging<'a> {
+    /// `messaging.system`.
+    pub system: &'static str,
+    /// `messaging.operation.name`: what the system calls sending.
+    pub operation: &'static str,
+    /// `messaging.destination.name`: the topic or bus.
+    pub destination: &'a str,
+}
+
+/// What a sink is to tell: one alert, several that form a group of which it was told nothing yet, or as many as the
+/// sink takes at once. No alert is there twice. Never empty.
 #[derive(Debug, Clone)]
 pub struct Telling {
     /// The deliveries, held by this worker.
@@ -74,6 +105,12 @@ impl Telling {
     #[must_use]
     pub const fn plain(claims: Vec<Claim>, now: Timestamp) -> Self {
         Self { claims, now, incident: None, notebook: None, span: None }
+    }
+
+    /// The part of it that is about one claim.
+    #[must_use]
+    pub fn of(&self, claim: &Claim) -> Self {
+        Self { claims: vec![claim.clone()], ..self.clone() }
     }
 
     /// The id of the incident.
@@ -103,6 +140,15 @@ pub struct Told {
     pub requests: u32,
     /// What the provider calls the message, if it calls it anything; for the evidence.
     pub reference: Option<String>,
+}
+
+/// How a telling went whose alerts have nothing to do with each other.
+#[derive(Debug, Clone, Default)]
+pub struct ToldEach {
+    /// How many requests it took in all; they count against the rate. Those of the outcomes are not looked at.
+    pub requests: u32,
+    /// How each went, in the order of the claims.
+    pub outcomes: Vec<Result<Told, SinkError>>,
 }
 
 /// How much of a sink an error concerns.

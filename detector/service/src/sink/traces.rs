@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::Instant;
 
-use super::{Fault, Sink, SinkError, Telling};
+use super::{Fault, Messaging, Sink, SinkError, Telling, Told};
 use crate::telemetry::{
     Draft, Telemetry,
     ids::{new_span, root_of, trace_of},
@@ -57,39 +57,46 @@ impl<'a> Tell<'a> {
 
     /// The sink has acknowledged it.
     pub(super) fn worked(&self) {
-        self.end(|span| span);
+        self.end(|_, span| span);
     }
 
     /// It was in vain.
     pub(super) fn failed(&self, kind: &str, message: &str) {
-        self.end(|span| span.failed(kind, message));
+        self.end(|_, span| span.failed(kind, message));
     }
 
-    /// What is a message queue, by the conventions for messaging.
-    fn of_messaging(&self, span: Draft) -> Draft {
-        let system = match self.sink.kind() {
-            "sns" => "aws_sns",
-            "eventbridge" => "aws_eventbridge",
-            _ => return span,
-        };
-        span.text("messaging.system", system).text("messaging.operation.type", "send")
+    /// It went for each alert as these say, in their order.
+    pub(super) fn went(&self, outcomes: &[Result<Told, SinkError>]) {
+        self.end(|place, span| match outcomes.get(place) {
+            Some(Err(error)) => span.failed(kind(error), &error.message),
+            _ => span,
+        });
     }
 
-    /// Each alert of a group has the attempt in its trace.
-    fn end(&self, finish: impl Fn(Draft) -> Draft) {
+    /// What kind of request it is; of what is a message queue, by the conventions for messaging.
+    fn of_its_kind(&self, span: Draft) -> Draft {
+        let Some(Messaging { system, operation, destination }) = self.sink.messaging() else { return span.client() };
+        span.producer()
+            .text("messaging.system", system)
+            .text("messaging.operation.name", operation)
+            .text("messaging.operation.type", "send")
+            .text("messaging.destination.name", destination)
+    }
+
+    /// Each alert of a telling has the attempt in its trace.
+    fn end(&self, finish: impl Fn(usize, Draft) -> Draft) {
         self.telemetry.meters.stage_tell.record(self.since.elapsed());
         if !self.telemetry.spans.is_on() {
             return;
         }
         let times = (self.began, Timestamp::now());
-        for claim in &self.telling.claims {
+        for (place, claim) in self.telling.claims.iter().enumerate() {
             let alert = &claim.alert.alert;
             let trace = trace_of(&alert.id);
             let own = self.telling.span.as_ref().filter(|span| span.trace_id() == trace);
             let context = own.cloned().unwrap_or_else(|| new_span(trace, true));
             let span = Draft::new(format!("tell {}", self.sink.kind()), context, times)
                 .within(root_of(trace))
-                .client()
                 .text("bedrock_watch.sink", self.sink.name())
                 .text("bedrock_watch.sink.kind", self.sink.kind())
                 .number("bedrock_watch.sink.alerts", self.telling.claims.len() as u64)
@@ -97,7 +104,7 @@ impl<'a> Tell<'a> {
                 .text("bedrock_watch.alert.rule", &alert.rule)
                 .number("bedrock_watch.alert.revision", u64::from(claim.alert.revision))
                 .number("bedrock_watch.attempt", u64::from(claim.attempts).saturating_add(1));
-            self.telemetry.trace(finish(self.of_messaging(span)));
+            self.telemetry.trace(finish(place, self.of_its_kind(span)));
         }
     }
 }

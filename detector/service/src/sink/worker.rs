@@ -187,21 +187,22 @@ impl Worker {
         }
         self.remind(now).await;
         let probing = self.health.failures() > 0;
-        let slots = if probing { 1 } else { self.parts.sink.concurrency() };
+        let sink = &self.parts.sink;
+        let (slots, batch, pack) =
+            if probing { (1, 1, 1) } else { (sink.concurrency(), sink.batch(), sink.alerts_per_telling()) };
         let free = slots.saturating_sub(self.tasks.len());
         if free == 0 {
             return Next::At(now + LOOK_AGAIN);
         }
-        let batch = if probing { 1 } else { self.parts.sink.batch() };
         let available = self.bucket.available(now);
-        let limit = free.saturating_mul(batch).min(available).min(CLAIMS_MAX);
+        let limit = free.saturating_mul(batch).min(available).saturating_mul(pack).min(CLAIMS_MAX.max(pack));
         if limit == 0 {
             return Next::At(self.bucket.next_at());
         }
         match self.claim(limit, available).await {
             Ok(tellings) if tellings.is_empty() => self.idle(now).await,
             Ok(tellings) => {
-                let full = tellings.len() >= limit;
+                let full = tellings.iter().map(|telling| telling.claims.len()).sum::<usize>() >= limit;
                 self.start(tellings, batch);
                 if full { Next::At(now) } else { self.idle(now).await }
             }
@@ -219,6 +220,10 @@ impl Worker {
             claims.extend(self.claim_at_most(CLAIMS_MAX.saturating_sub(claims.len())).await?);
         }
         let now = (self.parts.now)();
+        let pack = self.parts.sink.alerts_per_telling();
+        if pack > 1 {
+            return Ok(claims.chunks(pack).map(|claims| Telling::plain(claims.to_vec(), now)).collect());
+        }
         let mut tellings: Vec<Telling> = Vec::new();
         for claim in claims {
             let mates = |telling: &&mut Telling| {

@@ -103,6 +103,13 @@ impl Draft {
         self
     }
 
+    /// It sends a message to others, who may read it later.
+    #[must_use]
+    pub fn producer(mut self) -> Self {
+        self.0.span_kind = SpanKind::Producer;
+        self
+    }
+
     /// It makes a request.
     #[must_use]
     pub fn client(mut self) -> Self {

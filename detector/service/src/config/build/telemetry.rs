@@ -25,6 +25,7 @@ pub(super) fn telemetry(document: &Document, found: &mut Findings) -> Written {
         has_traces: table.flag("traces"),
         has_metrics: table.flag("metrics"),
         batches_sampled_per_million: table.number_u32("batches_sampled_per_million"),
+        region: document.table("aws").text("region"),
         ..Written::default()
     };
     for text in table.texts("resource") {
