@@ -1,5 +1,5 @@
 //! The lease protocol, explored: several workers over a model of the table, with answers that are late or lost, workers
-//! that pause, die, leave and join, clocks that run apart, and shards that split and merge.
+//! that pause, die, leave and join, clocks that run apart, and shards that split and merge and are trimmed, read or not.
 //!
 //! Each schedule follows from its seed, which every failure names. The model does what DynamoDB guarantees: one write
 //! after the other, each if its condition holds, whenever it arrives.
@@ -65,6 +65,8 @@ struct Shard {
     /// The number of its last record, once it is closed.
     end: Option<u64>,
     written: u64,
+    /// Whether its records are no longer kept, so that the stream does not list it any more.
+    is_trimmed: bool,
 }
 
 #[derive(Debug)]
@@ -112,13 +114,16 @@ struct World {
     unowned_longest: Millis,
     balanced_since: Option<Millis>,
     gained: u64,
+    /// Shards that somebody had and that were trimmed before they were read to their end.
+    lost: u64,
 }
 
 impl World {
     fn new(seed: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(seed);
         let stream = (0..random.u64(1..=6)).map(|number| {
-            let shard = Shard { parents: Vec::new(), children: Vec::new(), end: None, written: 1 };
+            let (parents, children) = (Vec::new(), Vec::new());
+            let shard = Shard { parents, children, end: None, written: 1, is_trimmed: false };
             (format!("shard-{number:06}"), shard)
         });
         let stream = stream.collect();
@@ -141,6 +146,7 @@ impl World {
             unowned_longest: 0,
             balanced_since: None,
             gained: 0,
+            lost: 0,
         };
         for _ in 0..world.random.u64(1..=4) {
             world.join();
@@ -290,7 +296,7 @@ impl World {
     fn answer_of(&mut self, ask: Ask) -> Answer {
         match ask {
             Ask::Scan => Answer::Rows(self.table.values().cloned().collect()),
-            Ask::Shards => Answer::Shards(self.stream.keys().map(|id| self.info(id)).collect()),
+            Ask::Shards => Answer::Shards(self.listed(self.stream.keys())),
             Ask::Read(shard) => Answer::Row(self.table.get(&shard).cloned()),
             Ask::Create(row) => {
                 if let Some(there) = self.table.get(&row.shard) {
@@ -335,8 +341,12 @@ impl World {
 
     fn info(&self, id: &str) -> ShardInfo {
         let shard = &self.stream[id];
-        let parents = shard.parents.iter().filter(|parent| self.stream.contains_key(*parent)).cloned().collect();
-        ShardInfo { id: id.to_owned(), parents, is_open: shard.end.is_none(), hash_keys: None }
+        ShardInfo { id: id.to_owned(), parents: shard.parents.clone(), is_open: shard.end.is_none(), hash_keys: None }
+    }
+
+    /// Of these shards, those that the stream lists.
+    fn listed<'a>(&self, ids: impl IntoIterator<Item = &'a String>) -> Vec<ShardInfo> {
+        ids.into_iter().filter(|id| !self.stream[*id].is_trimmed).map(|id| self.info(id)).collect()
     }
 
     fn take_in(&mut self, number: usize, event: Event) {
@@ -350,8 +360,12 @@ impl World {
                 if stored != Some(&checkpoint) {
                     self.fail(&format!("worker {number} begins {shard} at {checkpoint}, and it is at {stored:?}"));
                 }
-                let parents = &self.stream[&shard].parents;
-                let early = parents.iter().find(|parent| self.checkpoints.get(*parent) != Some(&Checkpoint::ShardEnd));
+                // A parent that never had a row before it was trimmed holds up nobody.
+                let holds_up = |parent: &&String| match self.checkpoints.get(*parent) {
+                    None => !self.stream[*parent].is_trimmed,
+                    Some(checkpoint) => *checkpoint != Checkpoint::ShardEnd,
+                };
+                let early = self.stream[&shard].parents.iter().find(holds_up);
                 if let Some(parent) = early {
                     self.fail(&format!("worker {number} begins {shard} before its parent {parent} has ended"));
                 }
@@ -379,8 +393,11 @@ impl World {
         let Some(position) = self.workers[number].jobs.get(&job).copied() else { return };
         let known = &self.stream[shard];
         let position = (position + self.random.u64(0..5)).min(known.end.unwrap_or(known.written));
-        let children: Vec<ShardInfo> = known.children.iter().map(|child| self.info(child)).collect();
-        let has_ended = known.end == Some(position);
+        let children = self.listed(&known.children);
+        // Of one that is trimmed the rest is lost.
+        let is_read = known.end == Some(position);
+        let has_ended = known.is_trimmed || is_read;
+        self.lost += u64::from(has_ended && !is_read);
         let sim = &mut self.workers[number];
         let now = sim.local(self.time);
         sim.jobs.insert(job, position);
@@ -418,7 +435,8 @@ impl World {
             45..55 if alive.len() > 1 => self.leave(some),
             55..70 if alive.len() < 5 => self.join(),
             70..82 => self.split(),
-            82..92 => self.merge(),
+            82..88 => self.merge(),
+            88..96 => self.trim(),
             _ => {}
         }
         let pause = self.random.u64(FAILOVER / 10..3 * FAILOVER);
@@ -438,14 +456,14 @@ impl World {
     }
 }
 
-/// Explores schedules; returns how often shards changed hands, and the longest time that one had no worker when nothing
-/// went wrong.
-fn explore(seeds: std::ops::Range<u64>) -> (u64, Millis) {
-    let mut found = (0, 0);
+/// Explores schedules; returns how often shards changed hands, how many were trimmed before they were read, and the
+/// longest time that one had no worker when nothing went wrong.
+fn explore(seeds: std::ops::Range<u64>) -> (u64, u64, Millis) {
+    let mut found = (0, 0, 0);
     for seed in seeds {
         let mut world = World::new(seed);
         world.run();
-        found = (found.0 + world.gained, found.1.max(world.unowned_longest));
+        found = (found.0 + world.gained, found.1 + world.lost, found.2.max(world.unowned_longest));
     }
     found
 }
@@ -455,10 +473,15 @@ fn whatever_happens_each_shard_has_one_worker() {
     let halves = [0..SCHEDULES / 2, SCHEDULES / 2..SCHEDULES];
     let threads = halves.map(|seeds| std::thread::spawn(move || explore(seeds)));
     let found = threads.map(|thread| thread.join().unwrap());
-    let gained: u64 = found.iter().map(|(gained, _)| gained).sum();
-    let longest = found.iter().map(|(_, longest)| longest).max().unwrap();
-    println!("seeds 0..{SCHEDULES}: shards were gained {gained} times; longest without a worker: {longest} ms");
+    let gained: u64 = found.iter().map(|(gained, ..)| gained).sum();
+    let lost: u64 = found.iter().map(|(_, lost, _)| lost).sum();
+    let longest = found.iter().map(|(.., longest)| longest).max().unwrap();
+    println!(
+        "seeds 0..{SCHEDULES}: shards were gained {gained} times; {lost} were trimmed unread; longest without a \
+         worker: {longest} ms"
+    );
     assert!(gained > SCHEDULES * 5, "{gained}");
+    assert!(lost > SCHEDULES / 10, "{lost}");
 }
 
 #[test]

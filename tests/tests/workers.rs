@@ -1,6 +1,6 @@
 //! Two and three workers, real programs over kinesalite and moto, one of which is killed, frozen beyond its lease or
-//! told to end, in the middle of bursts: every alert is found and told, none as new twice, and the shards end up spread
-//! evenly. DynamoDB and S3 are a moto each, because one is too slow for both.
+//! told to end, in the middle of bursts and of shards that split and merge: every alert is found and told, none as new
+//! twice, and the shards end up spread evenly. DynamoDB and S3 are a moto each, because one is too slow for both.
 //!
 //! `BEDROCK_WATCH_SEED` repeats one run, `BEDROCK_WATCH_ROUNDS` sets how often each thing happens (20).
 
@@ -18,7 +18,10 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_kinesis::{primitives::Blob, types::PutRecordsRequestEntry};
+use aws_sdk_kinesis::{
+    primitives::Blob,
+    types::{PutRecordsRequestEntry, Shard},
+};
 use bedrock_watch_aws::dynamodb::DynamoStore;
 use bedrock_watch_engine::{Engine, Second, Settings};
 use bedrock_watch_service::{config::aws::DynamoDbStore, store::Store as _};
@@ -46,6 +49,8 @@ const LEASES: &str = "leases";
 const TABLE: &str = "watch";
 const BUCKET: &str = "memory";
 const SHARDS: i32 = 4;
+/// After how long without a sign of life a worker's leases are taken.
+const FAILOVER: Duration = Duration::from_secs(1);
 /// Accounts in which there is a burst in every round; their shards are all of them.
 const ACCOUNTS: [&str; 8] = [
     "310000000001",
@@ -67,6 +72,7 @@ const ROUNDS_AT_ONE_PLACE: u64 = 3;
 const CALLS_AT_ONCE: u32 = 10;
 
 fn config(receiver: &Receiver) -> String {
+    let failover_ms = FAILOVER.as_millis();
     let pagers = pagers::config(receiver, "alert", &[]);
     format!(
         r#"
@@ -84,7 +90,7 @@ fn config(receiver: &Receiver) -> String {
         [leases]
         enabled = true
         table = "{LEASES}"
-        failover_ms = 1000
+        failover_ms = {failover_ms}
         [[source]]
         kind = "kinesis"
         stream = "{ACTIVITY}"
@@ -147,14 +153,7 @@ impl Place {
         let kinesis = aws_sdk_kinesis::Client::new(streams.aws().await.own());
         for (stream, shards) in [(ACTIVITY, SHARDS), (STATE, 1)] {
             kinesis.create_stream().stream_name(stream).shard_count(shards).send().await.unwrap();
-            let mut every = tokio::time::interval(Duration::from_millis(50));
-            loop {
-                let stream = kinesis.describe_stream_summary().stream_name(stream).send().await.unwrap();
-                if stream.stream_description_summary().unwrap().stream_status().as_str() == "ACTIVE" {
-                    break;
-                }
-                every.tick().await;
-            }
+            until_active(&kinesis, stream).await;
         }
         let (aws, tables) = (memory.aws().await, table.aws().await);
         let s3 = aws_sdk_s3::config::Builder::from(aws.own()).force_path_style(true).build();
@@ -217,11 +216,36 @@ impl Place {
         assert_eq!(put.send().await.unwrap().failed_record_count(), Some(0));
     }
 
+    /// The open shards of the activity stream, by their hash keys.
+    async fn open(&self) -> Vec<(u128, u128, String)> {
+        let shards = self.kinesis.list_shards().stream_name(ACTIVITY).send().await.unwrap().shards.unwrap();
+        let mut open: Vec<_> = shards.into_iter().filter_map(range_if_open).collect();
+        open.sort_unstable();
+        open
+    }
+
+    /// Splits a shard, or merges two neighbours if one was split before.
+    async fn reshard(&self, round: usize) {
+        until_active(&self.kinesis, ACTIVITY).await;
+        let open = self.open().await;
+        if open.len() > SHARDS as usize {
+            let first = round % (open.len() - 1);
+            let merge = self.kinesis.merge_shards().stream_name(ACTIVITY).shard_to_merge(&open[first].2);
+            merge.adjacent_shard_to_merge(&open[first + 1].2).send().await.unwrap();
+        } else {
+            let (start, end, id) = &open[round % open.len()];
+            let middle = (start + (end - start) / 2).to_string();
+            let split = self.kinesis.split_shard().stream_name(ACTIVITY).shard_to_split(id);
+            split.new_starting_hash_key(middle).send().await.unwrap();
+        }
+    }
+
     /// Puts a part of a round where it belongs.
     async fn happen(&mut self, round: usize, part: Part) {
         let (group, arn) = (format!("sg-{round:017}"), format!("model/{round:012}"));
         let of_the_job = ACCOUNTS[round % ACCOUNTS.len()];
         match part {
+            Part::Reshard => self.reshard(round).await,
             Part::Calls(account) => {
                 self.put(ACTIVITY, account, CALL, CALLS_AT_ONCE, |event| {
                     event["userIdentity"] = json!({ "type": "IAMUser", "accountId": account, "userName": "batch",
@@ -289,15 +313,25 @@ impl Place {
         owners
     }
 
+    /// Waits until a worker that stands still has lost every shard to others.
+    async fn wait_until_taken(&self, worker: &Worker) {
+        let (began, mut every) = (Instant::now(), tokio::time::interval(Duration::from_millis(100)));
+        while self.owners().await.contains_key(&worker.name) {
+            assert!(began.elapsed() < DEADLINE, "nobody takes the shards of {}", worker.name);
+            every.tick().await;
+        }
+    }
+
     /// Waits until the shards are spread over `workers` as evenly as they can be.
     async fn wait_until_even(&self, workers: &[Worker]) {
+        let shards = self.open().await.len();
         let began = Instant::now();
         let mut every = tokio::time::interval(Duration::from_millis(100));
         loop {
             let owners = self.owners().await;
             let held = workers.iter().map(|worker| owners.get(&worker.name).copied().unwrap_or(0));
             let (least, most) = held.fold((usize::MAX, 0), |(least, most), held| (least.min(held), most.max(held)));
-            if owners.values().sum::<usize>() == SHARDS as usize && most - least <= 1 && owners.len() == workers.len() {
+            if owners.values().sum::<usize>() == shards && most - least <= 1 && owners.len() == workers.len() {
                 return;
             }
             assert!(began.elapsed() < DEADLINE, "the shards are not spread: {owners:?}");
@@ -306,19 +340,39 @@ impl Place {
     }
 }
 
-/// What a round is made of, in any order: bursts in every account, and a job that loses its group.
+async fn until_active(kinesis: &aws_sdk_kinesis::Client, stream: &str) {
+    let mut every = tokio::time::interval(Duration::from_millis(50));
+    loop {
+        let summary = kinesis.describe_stream_summary().stream_name(stream).send().await.unwrap();
+        if summary.stream_description_summary().unwrap().stream_status().as_str() == "ACTIVE" {
+            return;
+        }
+        every.tick().await;
+    }
+}
+
+fn range_if_open(shard: Shard) -> Option<(u128, u128, String)> {
+    let keys = shard.hash_key_range.unwrap();
+    let is_open = shard.sequence_number_range.unwrap().ending_sequence_number.is_none();
+    is_open.then(|| (keys.starting_hash_key.parse().unwrap(), keys.ending_hash_key.parse().unwrap(), shard.shard_id))
+}
+
+/// What a round is made of, in any order: bursts in every account, a job that loses its group, and every other time a
+/// shard that splits or two that merge.
 #[derive(Debug, Clone, Copy)]
 enum Part {
     Calls(&'static str),
     Job,
     GroupDeleted,
+    Reshard,
 }
 
 impl Part {
-    fn all(random: &mut StdRng) -> Vec<Self> {
+    fn all(round: usize, random: &mut StdRng) -> Vec<Self> {
         let times = usize::try_from(CALLS / CALLS_AT_ONCE).unwrap();
         let calls = ACCOUNTS.into_iter().flat_map(|account| std::iter::repeat_n(Self::Calls(account), times));
         let mut all: Vec<Self> = calls.chain([Self::Job, Self::GroupDeleted]).collect();
+        all.extend(round.is_multiple_of(2).then_some(Self::Reshard));
         all.shuffle(random);
         all
     }
@@ -349,7 +403,7 @@ async fn round(
     let owners = place.owners().await;
     let busy: Vec<usize> = (0..workers.len()).filter(|place| owners.contains_key(&workers[*place].name)).collect();
     let victim = busy.choose(random).copied().unwrap_or(0);
-    let mut parts = Part::all(random);
+    let mut parts = Part::all(number, random);
     let rest = parts.split_off(random.random_range(0..parts.len()));
     for part in parts {
         place.happen(number, part).await;
@@ -369,6 +423,8 @@ async fn round(
     place.wait_until_told().await;
     let told = began.elapsed();
     if blow == Blow::Frozen {
+        place.wait_until_taken(&workers[victim]).await;
+        assert!(began.elapsed() > FAILOVER, "it comes back before its leases have run out");
         workers[victim].daemon.thaw();
     } else {
         let mut gone = workers.remove(victim);

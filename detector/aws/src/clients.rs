@@ -135,7 +135,8 @@ impl Aws {
         &self.config
     }
 
-    /// How far behind every shard is that is being read.
+    /// How far behind every shard is of the streams that are read whole. Units of a worker that shares a stream keep
+    /// theirs for themselves.
     #[must_use]
     pub const fn lags(&self) -> &Lags {
         &self.lags

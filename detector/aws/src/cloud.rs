@@ -45,7 +45,7 @@ impl Cloud for Aws {
 
     fn attach(&self, source: &SourceConfig, attached: Attached) -> Result<(), CloudError> {
         match source {
-            SourceConfig::Kinesis(source) => kinesis::attach(self, source, attached),
+            SourceConfig::Kinesis(source) => kinesis::attach(self, source, attached, self.lags()),
             SourceConfig::Sqs(config) => attach_sqs(self, config, attached),
             SourceConfig::S3(config) => attach_s3(self, config, attached),
             _ => return Err(CloudError(format!("{source:?} is no source of AWS"))),

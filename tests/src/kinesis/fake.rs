@@ -139,6 +139,12 @@ impl FakeKinesis {
         Aws::connect_as(&config, &BTreeMap::new(), ACCESS_KEY).await.expect("a region is given")
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
     /// Adds an open shard.
     pub fn add_shard(&self, id: &str, parents: &[&str], keys: (u128, u128)) {
         let parents = parents.iter().map(ToString::to_string).collect();

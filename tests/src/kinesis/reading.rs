@@ -26,6 +26,8 @@ pub type Positions<'a> = &'a [(&'a str, &'a str)];
 #[derive(Debug)]
 pub struct Reading {
     batches: mpsc::Receiver<Batch>,
+    /// Who judges what was noted, if anybody.
+    judge: Option<mpsc::Sender<Batch>>,
     tracker: TaskTracker,
     /// Ends it.
     pub stop: CancellationToken,
@@ -101,7 +103,22 @@ impl Reading {
         };
         aws.attach(&SourceConfig::Kinesis(source.clone()), attached).expect("the source is attached");
         tracker.close();
-        Self { batches, tracker, stop, status, read: Read { prefix, ..Read::default() } }
+        Self { batches, judge: None, tracker, stop, status, read: Read { prefix, ..Read::default() } }
+    }
+
+    /// Hands everything that comes on to this loop as well, in the order in which it comes.
+    #[must_use]
+    pub fn judged_by(mut self, judge: mpsc::Sender<Batch>) -> Self {
+        self.judge = Some(judge);
+        self
+    }
+
+    #[expect(clippy::expect_used, reason = "a loop that ends before its source is a failure")]
+    async fn take(&mut self, batch: Batch) {
+        self.read.note(&batch);
+        if let Some(judge) = &self.judge {
+            judge.send(batch).await.expect("the loop turns");
+        }
     }
 
     /// Takes batches until this holds.
@@ -113,7 +130,7 @@ impl Reading {
         while !holds(&self.read) {
             let came = self.read.records.len();
             match timeout(PATIENCE, self.batches.recv()).await {
-                Ok(Some(batch)) => self.read.note(&batch),
+                Ok(Some(batch)) => self.take(batch).await,
                 Ok(None) => panic!("the worker ended before {what}; {came} records came"),
                 Err(_) => panic!("in vain for {what}; {came} records came; {:?}", self.status.reasons()),
             }
@@ -145,7 +162,7 @@ impl Reading {
             while !holds() {
                 tokio::select! {
                     _ = look.tick() => {}
-                    Some(batch) = self.batches.recv() => self.read.note(&batch),
+                    Some(batch) = self.batches.recv() => self.take(batch).await,
                 }
             }
         };
@@ -163,7 +180,7 @@ impl Reading {
         self.stop.cancel();
         let ending = async {
             while let Some(batch) = self.batches.recv().await {
-                self.read.note(&batch);
+                self.take(batch).await;
             }
             self.tracker.wait().await;
         };

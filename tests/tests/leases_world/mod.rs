@@ -16,7 +16,8 @@ impl World {
             shard.children.clone_from(&children);
         }
         for child in children {
-            let shard = Shard { parents: parents.to_vec(), children: Vec::new(), end: None, written: 1 };
+            let (parents, children) = (parents.to_vec(), Vec::new());
+            let shard = Shard { parents, children, end: None, written: 1, is_trimmed: false };
             self.stream.insert(child, shard);
         }
     }
@@ -35,6 +36,15 @@ impl World {
             self.random.shuffle(&mut open);
             open.truncate(2);
             self.become_children(&open, 1);
+        }
+    }
+
+    /// Of the oldest closed shard, and sometimes of some more, nothing is kept any more, whether it was read or not.
+    pub(super) fn trim(&mut self) {
+        let times = self.random.usize(1..=4);
+        let closed = self.stream.values_mut().filter(|shard| shard.end.is_some() && !shard.is_trimmed);
+        for shard in closed.take(times) {
+            shard.is_trimmed = true;
         }
     }
 

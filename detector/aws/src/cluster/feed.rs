@@ -5,6 +5,7 @@ use std::time::Duration;
 use bedrock_watch_service::{
     cloud::{Attached, CloudError},
     config::aws::{KinesisMode, KinesisSource, KinesisStart},
+    source::Records,
     units::{Feed, Unit},
 };
 use tokio::sync::oneshot;
@@ -12,7 +13,9 @@ use tokio::sync::oneshot;
 use super::shards::Known;
 use crate::{
     Aws,
-    kinesis::{self, End, How, IntakeSink, Position, Shard, Shared, Start, Stream},
+    kinesis::{
+        self, End, How, IntakeSink, Lags, Lookout, Position, Shard, ShardBatch, ShardSink as _, Shared, Start, Stream,
+    },
 };
 
 /// Every unit reads every shard of state, and Kinesis answers five reads a second for one shard. All units of all
@@ -63,20 +66,26 @@ impl ShardFeed {
 
 impl Feed for ShardFeed {
     fn attach(&self, unit: &Unit, attached: Attached, ended: oneshot::Sender<()>) -> Result<(), CloudError> {
+        // Every unit reads the shards of state, each as far as it comes.
+        let lags = Lags::default();
         for source in &self.state {
-            kinesis::attach(&self.aws, &self.paced(source), attached.clone());
+            kinesis::attach(&self.aws, &self.paced(source), attached.clone(), &lags);
         }
-        let shard = self.known.shard(&unit.shard);
-        let shard = shard.ok_or_else(|| CloudError(format!("the stream has no shard {}", unit.shard)))?;
+        let (shard, known, id) = (self.known.shard(&unit.shard), self.known.clone(), unit.shard.clone());
         let start = self.start(unit, &attached);
         let committed = attached.ahead.get(&unit.source).and_then(|position| Position::parse(position).ok());
         let sink = IntakeSink::new(attached.intake.named(&unit.source), committed);
-        let reading =
-            Reading { aws: self.aws.clone(), source: self.activity.clone(), shard, sink, attached: attached.clone() };
+        let (aws, source, name) = (self.aws.clone(), self.activity.clone(), unit.source.clone());
+        let mut reading = Reading { aws, source, name, lags, sink, attached: attached.clone() };
         attached.tracker.spawn(async move {
-            let has_ended = match start {
-                Some(start) => reading.run_to_its_end(start).await,
-                None => true,
+            let has_ended = match (start, shard) {
+                (Some(start), Some(shard)) => reading.run_to_its_end(shard, start).await,
+                // It was there when the lease was gained.
+                (Some(_), None) => {
+                    let is_gone = reading.attached.stop.run_until_cancelled(known.is_gone(&id)).await;
+                    is_gone == Some(true) && reading.give_up_the_rest().await
+                }
+                (None, _) => true,
             };
             if has_ended {
                 // The unit may be gone.
@@ -97,32 +106,39 @@ impl Feed for ShardFeed {
 struct Reading {
     aws: Aws,
     source: KinesisSource,
-    shard: Shard,
+    /// What the shard is called as a source.
+    name: String,
+    lags: Lags,
     sink: IntakeSink,
     attached: Attached,
 }
 
 impl Reading {
     /// Reads until the shard ends; false if it was stopped before.
-    async fn run_to_its_end(mut self, start: Start) -> bool {
+    async fn run_to_its_end(&mut self, shard: Shard, start: Start) -> bool {
         let stream = Stream::new(self.aws.own(), &self.source.stream);
         let how = match &self.source.mode {
             KinesisMode::Polling => Some(How::Polling(Duration::from_millis(self.source.poll_ms))),
-            KinesisMode::FanOut { consumer } => {
-                kinesis::fan_out(&stream, consumer, &self.attached, self.aws.lags()).await
-            }
+            KinesisMode::FanOut { consumer } => kinesis::fan_out(&stream, consumer, &self.attached, &self.lags).await,
         };
         let Some(how) = how else { return false };
-        let source = stream.source(&self.shard.id);
-        let shared = Shared::new(stream, how, self.aws.lags().clone(), self.attached.status.clone());
-        let reader = shared.reader(self.shard);
-        match reader.run(start, &mut self.sink, &self.attached.stop).await {
+        let (status, lag_max) = (&self.attached.status, Duration::from_secs(self.source.lag_max_s));
+        let lookout = Lookout::new(self.name.clone(), lag_max, &self.lags, status);
+        let reader = Shared::new(stream, how, self.lags.clone(), status.clone()).reader(shard);
+        let end = lookout.during(reader.run(start, &mut self.sink, &self.attached.stop)).await;
+        match end {
             End::ShardEnd { .. } => true,
-            End::Gone => {
-                tracing::error!(source, "the shard is gone; what was still to be read of it is lost");
-                true
-            }
+            End::Gone => self.give_up_the_rest().await,
             End::Stopped => false,
         }
+    }
+
+    /// The shard is not there any more. It counts as read to its end, so that its memory is kept and the shards that came
+    /// of it begin; false if nothing is taken any more.
+    async fn give_up_the_rest(&mut self) -> bool {
+        tracing::error!(source = self.name, "the shard is no longer there: what was not read of it is lost");
+        self.attached.status.telemetry().meters.stream_lost.add(1);
+        let batch = ShardBatch { records: Records::default(), position: Position::ShardEnd, arrived: None };
+        self.sink.take(batch).await.is_ok()
     }
 }

@@ -9,16 +9,18 @@ use std::{
 use async_trait::async_trait;
 use bedrock_watch_service::{
     pipeline::Holds,
+    status::Status,
     units::{Leases, Unit},
 };
 
 use super::shards::Known;
-use crate::leases::{Checkpoint, Coordinator, Lease};
+use crate::leases::{Checkpoint, Coordinator, Lease, ShardInfo};
 
 /// The leases that this worker holds.
 pub(super) struct HeldLeases {
     coordinator: Coordinator,
     known: Known,
+    status: Status,
     held: Mutex<BTreeMap<(String, u64), Lease>>,
 }
 
@@ -29,8 +31,8 @@ impl fmt::Debug for HeldLeases {
 }
 
 impl HeldLeases {
-    pub(super) fn new(coordinator: Coordinator, known: Known) -> Self {
-        Self { coordinator, known, held: Mutex::default() }
+    pub(super) fn new(coordinator: Coordinator, known: Known, status: Status) -> Self {
+        Self { coordinator, known, status, held: Mutex::default() }
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeMap<(String, u64), Lease>> {
@@ -55,6 +57,35 @@ impl HeldLeases {
         self.coordinator.release(lease).await;
     }
 
+    /// Deals with a lease whose shard the stream does not list. Where nobody read for longer than the stream keeps
+    /// records, it is gone: its end is told, so that the shards that came of it begin. Otherwise the lease is given back.
+    pub(super) async fn end_if_gone(&self, lease: &Lease) {
+        if lease.lost.run_until_cancelled(self.known.is_gone(&lease.shard)).await != Some(true) {
+            self.give_up(lease).await;
+            return;
+        }
+        let (shard, checkpoint) = (&lease.shard, &lease.checkpoint);
+        if self.end(lease, self.known.children(shard)).await {
+            self.status.telemetry().meters.stream_lost.add(1);
+            tracing::error!(
+                shard,
+                %checkpoint,
+                "the stream does not have the shard any more: what nobody read after the checkpoint is lost; \
+                 keep records for longer than workers may be away"
+            );
+        }
+    }
+
+    /// Says that a shard is over, and who goes on; false if that is no longer this worker's to tell.
+    async fn end(&self, lease: &Lease, children: Vec<ShardInfo>) -> bool {
+        let told = self.coordinator.ended(lease, children).await;
+        if told.is_err() {
+            tracing::warn!(shard = lease.shard, "its end is no longer this worker's to tell; whoever has it will");
+        }
+        self.forget(&lease.shard, lease.epoch);
+        told.is_ok()
+    }
+
     fn lease(&self, unit: &Unit) -> Option<Lease> {
         self.held().get(&(unit.shard.clone(), unit.epoch)).cloned()
     }
@@ -74,7 +105,7 @@ impl Leases for HeldLeases {
     }
 
     async fn ended(&self, unit: &Unit) {
-        let children = self.known.children(&unit.shard).await;
+        let children = self.known.children_in_time(&unit.shard).await;
         let Some(lease) = self.lease(unit) else { return };
         let is_gone = self.known.shard(&unit.shard).is_none();
         if children.is_empty() && !is_gone {
@@ -82,10 +113,7 @@ impl Leases for HeldLeases {
             self.give_up(&lease).await;
             return;
         }
-        if self.coordinator.ended(&lease, children).await.is_err() {
-            tracing::warn!(shard = unit.shard, "its end is no longer this worker's to tell; whoever has it will");
-        }
-        self.forget(&unit.shard, unit.epoch);
+        self.end(&lease, children).await;
     }
 
     async fn released(&self, unit: &Unit) {

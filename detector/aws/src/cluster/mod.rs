@@ -26,7 +26,11 @@ use bedrock_watch_service::{
 };
 use tokio::sync::mpsc;
 
-use self::{feed::ShardFeed, held::HeldLeases, shards::Known};
+use self::{
+    feed::ShardFeed,
+    held::HeldLeases,
+    shards::{Found, Known},
+};
 use crate::{
     Aws,
     dynamodb::DynamoStore,
@@ -69,16 +73,22 @@ pub(crate) async fn join(aws: &Aws, config: &Config, joining: Joining) -> Result
         status: joining.status.clone(),
         tracker: joining.tracker.clone(),
     });
-    let leases = Arc::new(HeldLeases::new(coordinator.clone(), known.clone()));
+    let leases = Arc::new(HeldLeases::new(coordinator.clone(), known.clone(), joining.status.clone()));
     let feed = ShardFeed::new(aws.clone(), activity, state, known.clone());
     let (turns, turns_out) = mpsc::channel(TURNS_MAX);
-    let held = Arc::clone(&leases);
+    let (held, tracker, table) = (Arc::clone(&leases), joining.tracker.clone(), coordinator.clone());
     joining.tracker.spawn(async move {
         while let Some(event) = events.recv().await {
             let turn = match event {
-                LeaseEvent::Gained(lease) => match known.unit(&lease, held.hold(&lease)).await {
-                    Some(unit) => Turn::Gained(unit),
-                    None => {
+                LeaseEvent::Gained(lease) => match known.unit(&lease, held.hold(&lease), &table.rows()).await {
+                    Found::Unit(unit) => Turn::Gained(unit),
+                    Found::Missing => {
+                        // That takes a while, and the next turn does not wait for it.
+                        let held = Arc::clone(&held);
+                        tracker.spawn(async move { held.end_if_gone(&lease).await });
+                        continue;
+                    }
+                    Found::Lost => {
                         held.give_up(&lease).await;
                         continue;
                     }

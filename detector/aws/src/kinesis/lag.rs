@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::failure::Meaning;
 
-/// What is known of every shard that is being read, by its name as a source. Clones are the same.
+/// What is known of every shard that is being read, by its name as a source. Clones are the same; whoever reads a shard
+/// that others read too needs its own.
 #[derive(Debug, Clone, Default)]
 pub struct Lags {
     shards: Arc<Mutex<BTreeMap<String, ShardLag>>>,

@@ -15,6 +15,7 @@ mod fan_out;
 mod handover;
 mod kpl;
 mod lag;
+mod lookout;
 mod plan;
 mod polling;
 mod position;
@@ -37,6 +38,7 @@ pub use reader::{End, How, ShardReader, Shared};
 pub use shards::{Shard, Shards};
 pub use stream::Stream;
 
+pub(crate) use self::lookout::Lookout;
 use self::trouble::Trouble;
 use crate::Aws;
 
@@ -47,8 +49,8 @@ pub(crate) async fn fan_out(stream: &Stream, consumer: &str, attached: &Attached
 }
 
 /// Reads a whole stream into the daemon, until it is stopped.
-pub(crate) fn attach(aws: &Aws, source: &KinesisSource, attached: Attached) {
+pub(crate) fn attach(aws: &Aws, source: &KinesisSource, attached: Attached, lags: &Lags) {
     let stream = Stream::new(aws.own(), &source.stream);
     let tracker = attached.tracker.clone();
-    tracker.spawn(worker::run(stream, source.clone(), attached, aws.lags().clone()));
+    tracker.spawn(worker::run(stream, source.clone(), attached, lags.clone()));
 }

@@ -4,14 +4,17 @@
 //! was handed over already is dropped, so a reader may always begin again a little earlier.
 
 use aws_sdk_kinesis::types;
-use bedrock_watch_service::source::{Records, Refused};
+use bedrock_watch_service::{
+    source::{Records, Refused},
+    status::Status,
+};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     handover::{ShardBatch, ShardSink},
     lag::{Lags, ReadCounters},
     position::{Position, Sequence, Start},
-    shards::Shard,
+    reader::ShardReader,
     unpack::Unpack,
 };
 
@@ -25,6 +28,7 @@ pub(super) struct Progress<'a, S> {
     unpack: Unpack,
     sink: &'a mut S,
     lags: &'a Lags,
+    status: &'a Status,
     /// Where to go on from.
     start: Start,
     /// The record that must come first after a seek, unless it is no longer kept.
@@ -33,8 +37,10 @@ pub(super) struct Progress<'a, S> {
 
 impl<'a, S: ShardSink> Progress<'a, S> {
     /// A reader that begins at `start`.
-    pub(super) fn new(source: &str, shard: &Shard, start: Start, sink: &'a mut S, lags: &'a Lags) -> Self {
-        Self { source: source.to_owned(), unpack: Unpack::new(shard), sink, lags, start, expected: None }
+    pub(super) fn new(reader: &'a ShardReader, start: Start, sink: &'a mut S) -> Self {
+        let ShardReader { shared, shard, source } = reader;
+        let (lags, status) = (&shared.lags, &shared.status);
+        Self { source: source.clone(), unpack: Unpack::new(shard), sink, lags, status, start, expected: None }
     }
 
     /// Where records are to be asked for next. What was handed over last is asked for again: should it be missing, so
@@ -77,7 +83,7 @@ impl<'a, S: ShardSink> Progress<'a, S> {
              reading from the oldest record that is kept",
             time_of(sequence),
         );
-        self.lags.count(&self.source, &ReadCounters { lost: 1, ..ReadCounters::default() });
+        self.lost();
         self.start = Start::TrimHorizon;
         self.expected = None;
     }
@@ -126,9 +132,15 @@ impl<'a, S: ShardSink> Progress<'a, S> {
                 "the position is older than the stream's retention: what arrived between {} and {first} is lost",
                 time_of(&expected),
             );
-            self.lags.count(&self.source, &ReadCounters { lost: 1, ..ReadCounters::default() });
+            self.lost();
         }
         !matches!(&self.start, Start::After(handed_over) if sequence <= handed_over)
+    }
+
+    /// Records may have been lost, which was said.
+    fn lost(&self) {
+        self.lags.count(&self.source, &ReadCounters { lost: 1, ..ReadCounters::default() });
+        self.status.telemetry().meters.stream_lost.add(1);
     }
 
     /// Everything up to `sequence` was given, though no record need have this number.

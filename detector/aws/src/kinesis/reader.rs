@@ -93,7 +93,7 @@ impl ShardReader {
         let lags = &self.shared.lags;
         lags.begin(&self.source);
         tracing::info!(source = self.source, "reading from {start}");
-        let mut progress = Progress::new(&self.source, &self.shard, start, sink, lags);
+        let mut progress = Progress::new(self, start, sink);
         let end = match &self.shared.how {
             How::Polling(every) => polling::read(self, &mut progress, *every, stop).await,
             How::FanOut(consumer) => fan_out::read(self, &mut progress, consumer, stop).await,

@@ -10,14 +10,14 @@ use bedrock_watch_service::{
 };
 use tokio::{
     task::{Id, JoinSet},
-    time::{Instant, MissedTickBehavior},
+    time::Instant,
 };
 
 use super::{
-    behind::{Behind, Verdict},
     consumer,
     handover::{IntakeSink, ShardBatch, ShardSink as _},
     lag::Lags,
+    lookout::Lookout,
     plan::{Plan, Step},
     position::{Position, Start},
     reader::{End, How, Shared},
@@ -32,8 +32,6 @@ const READERS_MAX: usize = 1_000;
 const LIST_EVERY: Duration = Duration::from_secs(60);
 /// The least time between two listings.
 const LIST_EVERY_MIN: Duration = Duration::from_millis(200);
-/// How often lag is looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Reads a stream until it is stopped.
 pub(super) async fn run(stream: Stream, source: KinesisSource, attached: Attached, lags: Lags) {
@@ -48,8 +46,8 @@ pub(super) async fn run(stream: Stream, source: KinesisSource, attached: Attache
     let prefix = stream.source_prefix();
     let plan = Plan::new(source.start, positions(&prefix, &attached.positions), positions(&prefix, &attached.ahead));
     let worker = Worker {
+        lookout: Lookout::new(prefix, Duration::from_secs(source.lag_max_s), &lags, &attached.status),
         shared: Shared::new(stream, how, lags, attached.status.clone()),
-        behind: Behind::new(Duration::from_secs(source.lag_max_s)),
         name,
         plan,
         trouble,
@@ -104,7 +102,7 @@ struct Worker {
     attached: Attached,
     plan: Plan,
     trouble: Trouble,
-    behind: Behind,
+    lookout: Lookout,
     listed: Shards,
     readers: JoinSet<End>,
     /// Which shard each task reads.
@@ -114,8 +112,7 @@ struct Worker {
 impl Worker {
     async fn run(mut self) {
         let stop = self.attached.stop.clone();
-        let mut look = tokio::time::interval(LOOK_EVERY);
-        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut look = Lookout::times();
         let mut list_at = Instant::now();
         loop {
             tokio::select! {
@@ -137,7 +134,7 @@ impl Worker {
                     list_at = list_at.min(later(LIST_EVERY_MIN));
                     self.start().await;
                 }
-                _ = look.tick() => self.look(),
+                _ = look.tick() => self.lookout.look(),
             }
         }
         // What they have read is handed over.
@@ -202,6 +199,7 @@ impl Worker {
         let source = self.shared.stream.source(shard);
         if let Some(position) = lost_after {
             tracing::error!(source, %position, "the shard is no longer there: what followed the position is lost");
+            self.attached.status.telemetry().meters.stream_lost.add(1);
         }
         let batch = ShardBatch { records: Default::default(), position: Position::ShardEnd, arrived: None };
         // When nothing is taken any more, the service is shutting down.
@@ -223,43 +221,14 @@ impl Worker {
             }
             Some(End::Gone) => {
                 tracing::error!(source, "the shard is no longer there: what was not read of it is lost");
+                self.attached.status.telemetry().meters.stream_lost.add(1);
                 true
             }
             Some(End::Stopped) | None => false,
         };
         self.plan.ended(&shard, is_done);
-        self.behind.forget(&source);
-        self.attached.status.clear(&lag_of(&source));
-        self.attached.status.clear_lag(&source);
+        self.lookout.forget(&source);
     }
-
-    /// Looks how far behind each shard is.
-    fn look(&mut self) {
-        let (prefix, now) = (self.shared.stream.source_prefix(), Instant::now());
-        let reasons = self.attached.status.reasons();
-        for (source, lag) in self.shared.lags.read().iter().filter(|(source, _)| source.starts_with(&prefix)) {
-            let what = lag_of(source);
-            self.attached.status.set_lag(source, lag.at(now));
-            match self.behind.look(source, lag, now) {
-                Verdict::Behind(said) => {
-                    if !reasons.contains_key(&what) {
-                        tracing::warn!(source, "{said}");
-                    }
-                    self.attached.status.set(&what, &said);
-                }
-                Verdict::InTime if reasons.contains_key(&what) => {
-                    tracing::info!(source, "in time again");
-                    self.attached.status.clear(&what);
-                }
-                Verdict::InTime => {}
-            }
-        }
-    }
-}
-
-/// What a shard's lag is called in `/readyz`.
-fn lag_of(source: &str) -> String {
-    format!("{source}: lag")
 }
 
 fn later(than: Duration) -> Instant {

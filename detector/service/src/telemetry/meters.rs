@@ -62,6 +62,8 @@ pub struct Meters {
     pub store_settle: Shared,
     /// Operations of these that failed.
     pub store_failed: Number,
+    /// Times that records of a stream may have been lost, because they were no longer kept when they were to be read.
+    pub stream_lost: Number,
     /// From the sending of a canary to its return.
     pub canary: Shared,
     /// Shards that this worker holds.
@@ -103,6 +105,7 @@ impl Default for Meters {
             store_claim: Shared::new(&WORK),
             store_settle: Shared::new(&WORK),
             store_failed: Number::default(),
+            stream_lost: Number::default(),
             canary: Shared::new(&LAG),
             leases_held: Number::default(),
             leases_gained: Number::default(),

@@ -64,6 +64,12 @@ pub const METRICS: &[Metric] = &[
         }),
         &[Label { name: "shard", values: "shards that are read, at most 1,000 a worker" }],
     ),
+    counter(
+        "bedrock_watch.stream.lost",
+        "{time}",
+        "Times that records of a shard may have been lost: the stream no longer kept them when they were to be read.",
+        |g| Point::one(g.meters.stream_lost.read()),
+    ),
     with(
         histogram("bedrock_watch.stage.duration", "How long a batch or an alert took in each stage.", |g| {
             let timings = &g.report.service.timings;
