@@ -317,7 +317,7 @@ fn alerts_that_matter_less_are_forgotten_first() {
     };
     watched.see_all(10, (0..100).map(stopped));
     assert_eq!(watched.subjects_of("customization-job-security-group-deleted"), [GROUP]);
-    assert!(watched.engine.stats().alerts_evicted > 0);
+    assert!(watched.reached(Limit::AlertsMax) > 0);
 }
 
 #[test]

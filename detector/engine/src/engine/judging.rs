@@ -77,7 +77,7 @@ impl Engine {
         principal.settle(watermark.0, &self.settings);
         let placed = principal.insert_call(second, kind);
         let left_out = note_day(principal, call, kind, limits.distinct_max, || StoredActor::of(call, shared));
-        reached.count(Limit::DistinctMax, left_out);
+        self.memory.stats.limits.count(Limit::DistinctMax, left_out);
         let mut touched = false;
         if !self.teaching {
             let court = Court {

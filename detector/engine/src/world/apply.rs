@@ -19,7 +19,7 @@ use super::{
     group_rules::{items, modified_rules, named_rules, text},
     interests::{Meaning, meaning},
     json::{At, Section},
-    logging::{LoggingChange, LoggingHistory, Posture},
+    logging::{LoggingChange, Posture},
     refusals::Noted,
     requests::{created_endpoint, read_job_detail, read_job_request, set, tags, texts},
     resource::{Effect, Entered, Loss, ResourceKey},
