@@ -169,7 +169,7 @@ async fn a_part_of_the_way_that_is_stopped_or_changed_is_noticed_and_its_end_too
     let queue = set_up_way(&aws).await;
     let folder = tempfile::tempdir().unwrap();
     let text = format!(
-        "[http]\nenabled = false\n[store]\npath = \"{}\"\n[inventory]\nenabled = false\n[canary]\nenabled = true\n\
+        "[http]\nenabled = false\n[store]\npath = \"{}\"\n[inventory]\nmode = \"off\"\n[canary]\nenabled = true\n\
          [[source]]\nkind = \"sqs\"\nqueue_url = \"{queue}\"\n\
          [[sink]]\nkind = \"stdout\"\nname = \"stdout\"\nformat = \"json\"\n",
         folder.path().join("store.db").display()

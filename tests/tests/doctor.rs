@@ -308,7 +308,8 @@ broken! {
     };
     dead_letter_queue_shut: ["target-dead-letter"], |s| s.let_send("sns.amazonaws.com").await;
     key_disabled: ["key"], |s| s.kms.disable_key().key_id(&s.key).send().await.unwrap();
-    key_not_granted: ["key"], |s| {
+    // Nobody else may use it either: neither EventBridge, to write, nor the service, to read.
+    key_not_granted: ["key", "rights"], |s| {
         let nobody = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::123456789012:role/other"},"Action":"kms:*","Resource":"*"}]}"#;
         s.kms.put_key_policy().key_id(&s.key).policy_name("default").policy(nobody).send().await.unwrap()
     };

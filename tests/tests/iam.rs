@@ -353,7 +353,18 @@ impl World {
             headers = {{ x-key = "${{secretsmanager:key}}" }}
             "#
         );
-        let shared = "[leases]\nenabled = true\nfailover_ms = 1000\n[inventory]\nmode = \"off\"\n";
+        let shared = r#"
+            [leases]
+            enabled = true
+            failover_ms = 1000
+            [inventory]
+            mode = "off"
+            [[source]]
+            kind = "kinesis"
+            stream = "bedrock-watch"
+            carries = "state"
+            poll_ms = 200
+            "#;
         format!(
             r#"
             [http]

@@ -18,15 +18,13 @@ use std::{
 };
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_kinesis::{
-    primitives::Blob,
-    types::{PutRecordsRequestEntry, Shard},
-};
+use aws_sdk_kinesis::{primitives::Blob, types::PutRecordsRequestEntry};
 use bedrock_watch_aws::dynamodb::DynamoStore;
 use bedrock_watch_engine::{Engine, Second, Settings};
 use bedrock_watch_service::{config::aws::DynamoDbStore, store::Store as _};
 use bedrock_watch_tests::{
     emulators::{self, Emulator, REGION},
+    kinesis::stream::{range_if_open, until_active},
     program::{DEADLINE, Daemon},
     receivers::{
         pagers::{self, PAGERDUTY},
@@ -338,23 +336,6 @@ impl Place {
             every.tick().await;
         }
     }
-}
-
-async fn until_active(kinesis: &aws_sdk_kinesis::Client, stream: &str) {
-    let mut every = tokio::time::interval(Duration::from_millis(50));
-    loop {
-        let summary = kinesis.describe_stream_summary().stream_name(stream).send().await.unwrap();
-        if summary.stream_description_summary().unwrap().stream_status().as_str() == "ACTIVE" {
-            return;
-        }
-        every.tick().await;
-    }
-}
-
-fn range_if_open(shard: Shard) -> Option<(u128, u128, String)> {
-    let keys = shard.hash_key_range.unwrap();
-    let is_open = shard.sequence_number_range.unwrap().ending_sequence_number.is_none();
-    is_open.then(|| (keys.starting_hash_key.parse().unwrap(), keys.ending_hash_key.parse().unwrap(), shard.shard_id))
 }
 
 /// What a round is made of, in any order: bursts in every account, a job that loses its group, and every other time a

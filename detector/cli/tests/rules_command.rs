@@ -64,7 +64,11 @@ fn shows_an_alert_of_the_rule_from_a_case_that_fires() {
     check("quarantine-policy-attached", &["\nHIGH firing  ", user, "user ml-batch"]);
     check(
         "phantom-user-pivot",
-        &["\nHIGH firing  ", "UpdateLoginProfile for BedrockAPIKey-x9k2", "users BedrockAPIKey-x9k2"],
+        &[
+            "\nHIGH firing  ",
+            "UpdateLoginProfile for BedrockAPIKey-x9k2",
+            "credential_made_for_user BedrockAPIKey-x9k2",
+        ],
     );
     check("invocation-burst", &["\nHIGH firing  ", "made 100 Bedrock calls within 60 seconds", "peak_60s 100"]);
     check("training-data-exposed", &["exposed bucket acme-handbook", "about    dependency acme-handbook"]);

@@ -233,7 +233,6 @@ impl Regions {
 }
 
 #[cfg(test)]
-#[expect(clippy::arithmetic_side_effects, reason = "the numbers of a test are small")]
 mod tests {
     use super::*;
 

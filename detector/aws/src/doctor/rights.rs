@@ -249,7 +249,7 @@ mod tests {
         [evidence]
         bucket = "proof"
         [inventory]
-        enabled = false
+        mode = "off"
         [[source]]
         kind = "s3"
         queue_url = "https://sqs/files"
