@@ -311,9 +311,10 @@ async fn knowledge_bases_and_agents_are_known_without_an_event() {
     base.knowledge_base_configuration(vectors()).storage_configuration(collection()).send().await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let daemon = Daemon::start_with(folder.path(), &config(&emulator, 86_400), &emulator.environment());
+    let address = daemon.address();
     drop(daemon.wait_for(SWEPT));
-    assert_eq!(readiness(daemon.address()).0, 200);
-    let (status, state) = request(daemon.address(), "GET", "/v1/state", b"").expect("the daemon answers");
+    assert_eq!(readiness(address).0, 200);
+    let (status, state) = request(address, "GET", "/v1/state", b"").expect("the daemon answers");
     let state: Value = serde_json::from_str(&state).expect("JSON");
     let known = state["dependents"]["list"].as_array().into_iter().flatten();
     let known: Vec<(&str, &str)> =

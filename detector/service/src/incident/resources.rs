@@ -64,7 +64,7 @@ pub(super) fn resources(alerts: &[&Alert]) -> Vec<String> {
 fn dependent(fact: &Value) -> Option<String> {
     let text = |name: &str| fact.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let kind = text("kind").unwrap_or("resource").replace('_', " ");
-    Some(format!("{kind} {}", text("arn").or(text("name"))?))
+    Some(format!("{kind} {}", text("arn").or_else(|| text("name"))?))
 }
 
 #[cfg(test)]
