@@ -317,42 +317,8 @@ impl World {
 
     /// A daemon with everything, or one that shares a stream with others.
     fn config(&self, shares: bool) -> String {
-        let [events, files] = &self.queues;
-        let (hook, topic) = (self.receiver.url("/hook"), &self.topic);
-        let (stream, name) = if shares { (SHARED_STREAM, "shared") } else { (STREAM, "own") };
-        let own = format!(
-            r#"
-            [inventory]
-            mode = "on"
-            organization = true
-            [canary]
-            enabled = true
-            interval_s = 10
-            within_s = 5
-            [evidence]
-            bucket = "evidence"
-            archive_interval_s = 1
-            [[source]]
-            kind = "http"
-            [[source]]
-            kind = "sqs"
-            queue_url = "{events}"
-            [[source]]
-            kind = "s3"
-            queue_url = "{files}"
-            [[sink]]
-            kind = "eventbridge"
-            [[sink]]
-            kind = "sns"
-            topic_arn = "{topic}"
-            [[sink]]
-            kind = "security_hub"
-            [[sink]]
-            kind = "webhook"
-            url = "{hook}"
-            headers = {{ x-key = "${{secretsmanager:key}}" }}
-            "#
-        );
+        let (stream, name, carries) =
+            if shares { (SHARED_STREAM, "shared", "activity") } else { (STREAM, "own", "both") };
         let shared = r#"
             [leases]
             enabled = true
@@ -385,8 +351,46 @@ impl World {
             poll_ms = 200
             {parts}
             "#,
-            carries = if shares { "activity" } else { "both" },
-            parts = if shares { shared } else { own.as_str() },
+            parts = if shares { shared.to_owned() } else { self.everything_else() },
+        )
+    }
+
+    /// Every part of a daemon but its store and stream.
+    fn everything_else(&self) -> String {
+        let [events, files] = &self.queues;
+        let (hook, topic) = (self.receiver.url("/hook"), &self.topic);
+        format!(
+            r#"
+            [inventory]
+            mode = "on"
+            organization = true
+            [canary]
+            enabled = true
+            interval_s = 10
+            within_s = 5
+            [evidence]
+            bucket = "evidence"
+            archive_interval_s = 1
+            [[source]]
+            kind = "http"
+            [[source]]
+            kind = "sqs"
+            queue_url = "{events}"
+            [[source]]
+            kind = "s3"
+            queue_url = "{files}"
+            [[sink]]
+            kind = "eventbridge"
+            [[sink]]
+            kind = "sns"
+            topic_arn = "{topic}"
+            [[sink]]
+            kind = "security_hub"
+            [[sink]]
+            kind = "webhook"
+            url = "{hook}"
+            headers = {{ x-key = "${{secretsmanager:key}}" }}
+            "#
         )
     }
 

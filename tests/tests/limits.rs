@@ -12,6 +12,7 @@ const START: u32 = 1_795_000_000;
 const VICTIM: &str = "arn:aws:iam::111122223333:user/analyst";
 const GROUP: &str = "sg-0a1b2c3d4e5f60718";
 
+#[cfg(test)]
 static RULES: LazyLock<Arc<RuleSet>> = LazyLock::new(|| {
     let pack = rule_pack().expect("the rules can be read");
     compiled(&pack).expect("the rules compile")
@@ -346,6 +347,7 @@ fn control(name: &str, principal: &str) -> Value {
     json!({"eventSource": "bedrock.amazonaws.com", "eventName": name, "userIdentity": user(principal)})
 }
 
+#[cfg(test)]
 fn model(name: &str) -> Value {
     let mut record = invoke(user(VICTIM));
     record["requestParameters"]["modelId"] = json!(name);
@@ -406,6 +408,7 @@ fn a_limit_that_is_reached_is_counted_by_its_name() {
     check(Limit::SightingsMax, |settings| settings.limits.sightings_max = 4, operation);
 }
 
+#[cfg(test)]
 fn refused(code: &str) -> Value {
     let mut record = delete_group(GROUP);
     record["errorCode"] = json!(code);

@@ -3,7 +3,7 @@
 //!
 //! The double has one stream; the activity stream and the state stream are both it.
 
-#![expect(clippy::unwrap_used, reason = "all of it is a test, its helpers too")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "all of it is a test, its helpers too")]
 
 use std::{
     net::SocketAddr,

@@ -79,7 +79,7 @@ impl Feed for ShardFeed {
         let mut reading = Reading { aws, source, name, lags, sink, attached: attached.clone() };
         attached.tracker.spawn(async move {
             let has_ended = match (start, shard) {
-                (Some(start), Some(shard)) => reading.run_to_its_end(shard, start).await,
+                (Some(start), Some(shard)) => Box::pin(reading.run_to_its_end(shard, start)).await,
                 // It was there when the lease was gained.
                 (Some(_), None) => {
                     let is_gone = reading.attached.stop.run_until_cancelled(known.is_gone(&id)).await;
@@ -125,7 +125,8 @@ impl Reading {
         let (status, lag_max) = (&self.attached.status, Duration::from_secs(self.source.lag_max_s));
         let lookout = Lookout::new(self.name.clone(), lag_max, &self.lags, status);
         let reader = Shared::new(stream, how, self.lags.clone(), status.clone()).reader(shard);
-        let end = lookout.during(reader.run(start, &mut self.sink, &self.attached.stop)).await;
+        let reading = Box::pin(reader.run(start, &mut self.sink, &self.attached.stop));
+        let end = lookout.during(reading).await;
         match end {
             End::ShardEnd { .. } => true,
             End::Gone => self.give_up_the_rest().await,

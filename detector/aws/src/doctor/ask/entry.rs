@@ -1,6 +1,6 @@
 //! The streams and queues that the configuration names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, btree_map};
 
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
@@ -83,9 +83,9 @@ pub(super) async fn dead_letters(
     let client = aws_sdk_sqs::Client::new(config);
     let mut found = BTreeMap::new();
     for arn in arns {
-        if !found.contains_key(&arn) {
-            let asked = dead_letter(&client, &arn).await;
-            found.insert(arn, asked);
+        if let btree_map::Entry::Vacant(place) = found.entry(arn) {
+            let asked = dead_letter(&client, place.key()).await;
+            place.insert(asked);
         }
     }
     found
