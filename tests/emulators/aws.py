@@ -24,6 +24,7 @@ from moto.applicationautoscaling.responses import ApplicationAutoScalingResponse
 from moto.bedrock.models import ModelCustomizationJob
 from moto.bedrock.responses import BedrockResponse
 from moto.bedrockagent import models as agents
+from moto.bedrockagent.responses import AgentsforBedrockResponse
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError, JsonRESTError
 from moto.core.responses import ActionResult
@@ -301,6 +302,11 @@ def mend_what_is_made():
 
 def mend_agents():
     """The Rust SDK asks for /agents and /agents/ID, others for /agents/, which is all that moto knows. Times are RFC 3339."""
+    def get_agent(response):
+        agent = response.bedrockagent_backend.get_agent(agent_id=response.path.rstrip("/").split("/")[-1])
+        return json.dumps({"agent": dict(agent.to_dict())})
+
+    AgentsforBedrockResponse.get_agent = get_agent
     agents.unix_time = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     plain = DomainDispatcherApplication.__call__
 

@@ -77,12 +77,10 @@ impl Engine {
     /// Asks the rules about an event that is the first of something, and keeps it. Returns for what that counts.
     fn enter_first(&mut self, call: &ApiCall<'_>, noted: Noted, keys: &Keys, firsts: Bits) -> Vec<Changed> {
         let Some(account) = self.memory.accounts.get_mut(&call.account) else { return Vec::new() };
-        let mut matched = matched(&self.rules, call, firsts);
-        if account.is_learning(call.time, &self.settings) {
-            // Nearly every event is the first of something then, and says nothing; several of a kind within a short time
-            // are what an attack on an account looks like that never used Bedrock.
-            matched.retain(|(_, terms)| terms.at_least > 1);
-        }
+        // While little is known of the account nearly every event is the first of something, and says nothing; several of
+        // a kind within a short time are what an attack on an account looks like that never used Bedrock.
+        let at_least = if account.is_learning(call.time, &self.settings) { 2 } else { 1 };
+        let matched = matched(&self.rules, call, firsts, at_least);
         let day = call.time.day();
         let mut changed: Vec<Changed> = Vec::new();
         for (answer, terms) in &matched {
@@ -223,14 +221,14 @@ fn sight(
     bits
 }
 
-/// What the rules over first times say about an event, for every set of first times that may be left.
-fn matched(rules: &RuleSet, call: &ApiCall<'_>, firsts: Bits) -> Vec<(Matched, FirstTimes)> {
+/// What the rules that ask for `at_least` or more first times say about an event, for every set that may be left.
+fn matched(rules: &RuleSet, call: &ApiCall<'_>, firsts: Bits, at_least: u32) -> Vec<(Matched, FirstTimes)> {
     let times = Times { bits: Cell::new(firsts) };
     let fields = CallFields::new(call, Some(&times));
     let mut answers = Vec::new();
     for index in rules.first_time_rules(&call.source, &call.name) {
         let rule = rules.get(index);
-        let Some(terms) = rule.first_times() else { continue };
+        let Some(terms) = rule.first_times().filter(|terms| terms.at_least >= at_least) else { continue };
         let left = firsts & terms.asked;
         let mut under: Vec<(Bits, Severity)> = Vec::new();
         // Every subset of `left`, from all of it to none.
