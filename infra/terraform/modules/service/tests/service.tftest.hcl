@@ -87,13 +87,13 @@ run "good" {
   assert {
     condition = [
       for statement in jsondecode(aws_iam_role_policy.task.policy).Statement : statement.Sid if contains(flatten([statement.Resource]), "*")
-    ] == ["Inventory"]
+    ] == ["Inventory", "Way"]
     error_message = "The task role may do something to every resource that it need not."
   }
 
   assert {
     condition = [for statement in jsondecode(aws_iam_role_policy.task.policy).Statement : statement.Sid] == [
-      "ReadStreams", "StreamKey", "Store", "Leases", "ListSnapshots", "Snapshots", "Evidence", "Inventory", "Canary",
+      "ReadStreams", "StreamKey", "Store", "Leases", "ListSnapshots", "Snapshots", "Evidence", "Inventory", "Way", "Canary",
     ]
     error_message = "The task role has not exactly the statements that this configuration needs."
   }
